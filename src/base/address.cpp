@@ -1,0 +1,111 @@
+#include "base/address.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+namespace cw {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+} // namespace
+
+IpAddress IpAddress::v4(const std::uint8_t* four_octets) {
+    IpAddress a;
+    std::copy_n(mapped_prefix.data(), 12, a.octets.data());
+    std::copy_n(four_octets, 4, a.octets.data() + 12);
+    return a;
+}
+
+IpAddress IpAddress::v6(const std::uint8_t* sixteen_octets) {
+    IpAddress a;
+    std::copy_n(sixteen_octets, 16, a.octets.data());
+    return a;
+}
+
+std::optional<IpAddress> IpAddress::parse(std::string_view text) {
+    if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
+        text = text.substr(1, text.size() - 2);
+    }
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    if (text.empty() || text.size() >= buffer.size()) {
+        return std::nullopt;
+    }
+    std::copy(text.begin(), text.end(), buffer.begin());
+    std::array<std::uint8_t, 16> raw{};
+    if (inet_pton(AF_INET, buffer.data(), raw.data()) == 1) {
+        return v4(raw.data());
+    }
+    if (inet_pton(AF_INET6, buffer.data(), raw.data()) == 1) {
+        return v6(raw.data());
+    }
+    return std::nullopt;
+}
+
+bool IpAddress::is_v4() const {
+    return std::equal(mapped_prefix.begin(), mapped_prefix.end(), octets.begin());
+}
+
+bool IpAddress::is_unspecified() const {
+    const auto from = is_v4() ? octets.begin() + 12 : octets.begin();
+    return std::all_of(from, octets.end(), [](std::uint8_t b) { return b == 0; });
+}
+
+bool IpAddress::is_loopback() const {
+    if (is_v4()) {
+        return octets[12] == 127;
+    }
+    return octets[15] == 1 &&
+           std::all_of(octets.begin(), octets.end() - 1, [](std::uint8_t b) { return b == 0; });
+}
+
+bool IpAddress::is_private() const {
+    if (is_v4()) {
+        const auto a = octets[12];
+        const auto b = octets[13];
+        return a == 10 || (a == 172 && (b & 0xf0) == 16) || (a == 192 && b == 168) ||
+               (a == 169 && b == 254);
+    }
+    return (octets[0] & 0xfe) == 0xfc || (octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80);
+}
+
+std::string to_string(const IpAddress& a) {
+    std::array<char, INET6_ADDRSTRLEN> buffer{};
+    const bool v4 = a.is_v4();
+    inet_ntop(v4 ? AF_INET : AF_INET6, a.octets.data() + (v4 ? 12 : 0), buffer.data(),
+              buffer.size());
+    return buffer.data();
+}
+
+std::string to_string(const Endpoint& e) {
+    return fmt::format(e.address.is_v4() ? "{}:{}" : "[{}]:{}", to_string(e.address), e.port);
+}
+
+std::optional<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {
+    auto host = text;
+    auto port = default_port;
+    const auto bracket = text.rfind(']');
+    const auto colon = text.rfind(':');
+    const bool has_port =
+        colon != std::string_view::npos &&
+        (bracket != std::string_view::npos ? colon > bracket : text.find(':') == colon);
+    if (has_port) {
+        host = text.substr(0, colon);
+        const auto digits = text.substr(colon + 1);
+        const auto* end = digits.data() + digits.size();
+        const auto [at, error] = std::from_chars(digits.data(), end, port);
+        if (error != std::errc{} || at != end) {
+            return std::nullopt;
+        }
+    }
+    const auto address = IpAddress::parse(host);
+    if (!address) {
+        return std::nullopt;
+    }
+    return Endpoint{*address, port};
+}
+
+} // namespace cw

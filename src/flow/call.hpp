@@ -1,0 +1,259 @@
+// THE MODEL, as it is read: what happened, as calls. flow::Book makes these; views, rules and tests
+// read them. A Call owns everything that it shows; texts are kept once, in its pool.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/time.hpp"
+#include "sip/method.hpp"
+
+namespace cw::flow {
+
+enum class Transport : std::uint8_t { Udp, Tcp, Tls, Ws, Wss, Sctp, Hep };
+std::string_view to_string(Transport t); // "udp", "tcp", "tls", "ws", "wss", "sctp"
+constexpr bool is_secure(Transport t) {
+    return t == Transport::Tls || t == Transport::Wss;
+}
+
+// A text in the pool of the Call that holds it.
+struct Text {
+    std::uint32_t offset = 0;
+    std::uint32_t length = 0;
+};
+class TextPool {
+  public:
+    // Adds `s` (or finds it among the last few added). At most 4 GiB in all.
+    Text add(std::string_view s);
+    // Valid until the next add().
+    [[nodiscard]] std::string_view view(Text t) const {
+        return std::string_view{bytes_}.substr(t.offset, t.length);
+    }
+    [[nodiscard]] const std::string& bytes() const { return bytes_; }
+    void assign(std::string bytes) { bytes_ = std::move(bytes); }
+
+  private:
+    std::string bytes_;
+};
+
+inline constexpr std::uint32_t none = 0xffff'ffff; // "no such index"
+
+// What a session description in a message said, as far as a ladder needs it.
+struct MediaLine {
+    Endpoint receive;            // where its sender wants the media; port 0 = refused
+    Text type;                   // "audio", "video", "image"…
+    Text profile;                // "RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"…
+    Text codecs;                 // "PCMU PCMA telephone-event"
+    Text crypto_suite;           // of the first a=crypto, never its key
+    bool dtls = false;           // a=fingerprint is there
+    bool secure_profile = false; // SAVP, SAVPF
+    char direction = 'b';        // s(endonly) r(ecvonly) b(oth) i(nactive)
+};
+
+// One message on the ladder.
+struct Message {
+    Instant time;
+    std::uint32_t frame = 0; // packet in which its last byte came, from 1
+    std::uint16_t input = 0;
+    std::uint16_t status = 0; // 0 in a request
+    Endpoint source;
+    Endpoint destination;
+    Transport transport = Transport::Udp;
+    sip::Method method = sip::Method::None;      // None in a response
+    sip::Method cseq_method = sip::Method::None; // the method in CSeq
+    bool malformed = false;                      // see problem
+    bool truncated = false;                      // the capture cut it
+    bool to_tag = false;                         // has a tag in To: within a dialog, or an answer
+    bool sips = false;                           // Request-URI is a sips URI
+    std::uint8_t leg = 0;                        // index in Call::legs, 255 at most
+    std::uint32_t cseq = 0;
+    std::uint32_t connection = 0;           // Connection::id, 0 for UDP
+    std::uint32_t size = 0;                 // bytes, headers and body
+    std::uint32_t retransmission_of = none; // index in Call::messages
+    std::uint32_t duplicate_of = none;      // the same message seen at another capture point
+    std::uint32_t media_begin = 0; // its MediaLines: [media_begin, media_begin + media_count)
+    std::uint16_t media_count = 0;
+    std::uint64_t branch = 0; // hash of the top Via branch, 0 when there is none
+    Text method_text;         // as written; for a response as written in CSeq
+    Text request_uri;         // empty in a response
+    Text reason;              // the reason phrase, empty in a request
+    Text body_type;           // Content-Type without parameters
+    Text note;    // what else a reader wants to see: Reason, Warning, Replaces, DTMF in INFO
+    Text problem; // why it is malformed, in words
+    Text contact; // the URI in Contact
+};
+
+// Why two legs were taken for one call [field knowledge: exact, strong, weak evidence].
+struct Join {
+    std::uint8_t leg_a = 0;
+    std::uint8_t leg_b = 0;
+    std::uint8_t score = 0; // 100 exact, 60–90 strong, below weak
+    Text evidence;          // "same Session-ID", "same media address 192.0.2.1:4000"
+};
+
+// One Call-ID.
+struct Leg {
+    Text call_id;
+    Text from; // the AoR: "sip:alice@example.com"
+    Text to;
+    Text from_name; // display name, may be empty
+    Text to_name;
+    Instant start;
+    Instant end;
+};
+
+struct Dtmf {
+    Instant time;
+    char digit = 0;
+    std::uint16_t duration_ms = 0;
+};
+
+// One RTP stream: an SSRC between two endpoints.
+struct MediaStream {
+    Instant first;
+    Instant last;
+    Endpoint source;
+    Endpoint destination;
+    std::uint32_t ssrc = 0;
+    std::uint8_t payload_type = 0;
+    bool announced = false; // an SDP of the call named this source or destination
+    Text codec;             // "PCMU/8000", or "RTPType-107" when nothing tells
+    Text srtp;              // crypto suite, "DTLS-SRTP", or empty
+    std::uint64_t packets = 0;
+    std::uint64_t expected = 0; // by sequence numbers [RFC 3550 §A.3]
+    std::uint64_t duplicates = 0;
+    std::uint64_t out_of_order = 0;
+    std::uint64_t missing = 0; // sequence numbers never seen; duplicates do not hide them
+    std::int64_t lost = 0;     // expected − received, as RFC 3550 counts
+    double jitter_ms = 0;      // maximum of the RFC 3550 §6.4.1 estimate, in ms
+    double mean_jitter_ms = 0;
+    double max_gap_ms = 0; // longest time between two packets
+    double mos = 0;        // 0 when the codec has no published model
+    std::uint32_t rtcp_reports = 0;
+    double rtcp_loss = -1; // fraction lost that the receiver reported last; −1: none seen
+    std::vector<Dtmf> dtmf;
+};
+
+struct Certificate {
+    std::string subject;
+    std::string issuer;
+    std::vector<std::string> names; // "DNS:example.com", "URI:sip:example.com"
+    Instant not_before;
+    Instant not_after;
+};
+
+struct Alert {
+    Instant time;
+    bool from_client = false;
+    bool fatal = false;
+    std::uint8_t number = 0;
+    std::string_view name; // "unknown_ca": static text
+};
+
+// One TLS, TCP, WebSocket or SCTP connection.
+struct Connection {
+    std::uint32_t id = 0; // from 1, in order of appearance
+    Endpoint client;
+    Endpoint server;
+    Transport transport = Transport::Tcp;
+    bool start_seen = false; // its SYN, or for TLS its ClientHello, was captured
+    bool decrypted = false;
+    bool resumed = false;
+    bool hello_retry = false;
+    bool mutual = false;         // the client presented a certificate
+    bool handshake_done = false; // both Finished seen (or application data in both directions)
+    bool close_notify_client = false;
+    bool close_notify_server = false;
+    bool fin = false;
+    bool rst = false;
+    std::uint32_t frame = 0; // first packet
+    Instant opened;
+    Instant hello;       // ClientHello
+    Instant established; // last Finished
+    Instant closed;
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;         // TCP payload, both directions
+    std::uint64_t missing_bytes = 0; // lost from the capture, both directions
+    std::uint32_t sip_messages = 0;
+    std::string version; // "TLSv1.3"; empty when it is not TLS
+    std::string offered; // versions the client offered: "TLSv1.2 TLSv1.3"
+    std::string cipher;  // "TLS_AES_256_GCM_SHA384"
+    std::string group;   // "x25519"
+    std::string sni;
+    std::string alpn;
+    std::string reason; // why it was not decrypted; empty when it was
+    std::string
+        key_hint; // "key log line for client random 3f9a…", "RSA key", "secrets in the capture"
+    std::vector<Certificate> server_chain;
+    std::vector<Certificate> client_chain;
+    std::vector<Alert> alerts;
+
+    [[nodiscard]] bool is_tls() const { return !version.empty() || is_secure(transport); }
+};
+
+enum class Kind : std::uint8_t { Call, Registration, Message, Subscription, Options, Other };
+enum class State : std::uint8_t {
+    Trying,
+    Ringing,
+    Answered,
+    Completed,
+    Cancelled,
+    Busy,
+    Rejected,
+    Redirected,
+    Timeout,
+    Failed,
+};
+enum class Protection : std::uint8_t { None, Clear, Mixed, Secure };
+
+std::string_view to_string(Kind kind);   // "call", "registration"…
+std::string_view to_string(State state); // "trying"…
+
+struct Security {
+    Protection signalling = Protection::Clear;
+    Protection media = Protection::None;
+    std::string weakest; // one sentence
+};
+
+struct Finding { // filled by diagnose/
+    std::string rule;
+    std::string severity;
+    std::string title;
+    std::vector<std::uint32_t> messages;
+    std::string rfc;
+    std::string advice;
+};
+
+// A call, a registration, a message… with all its legs, in the order of time.
+struct Call {
+    std::uint32_t id = 0; // from 1, by start
+    Kind kind = Kind::Other;
+    State state = State::Trying;
+    Text from; // of the first leg
+    Text to;
+    Text from_name;
+    Text to_name;
+    Instant start;
+    Instant end;
+    Instant answered;      // first 2xx to INVITE, unknown if none
+    double duration_s = 0; // answered to the end (BYE or last packet); 0 when never answered
+    std::uint16_t final_status = 0;
+    bool cut_off = false; // the capture ended while the call went on
+    std::vector<Leg> legs;
+    std::vector<Join> joins;
+    std::vector<Message> messages;      // by time
+    std::vector<MediaLine> media_lines; // by message
+    std::vector<MediaStream> streams;
+    std::vector<Connection> connections; // those that carried its messages, and undecrypted ones
+                                         // between its hosts at its time
+    Security security;
+    std::vector<Finding> findings;
+    TextPool pool;
+
+    [[nodiscard]] std::string_view text(Text t) const { return pool.view(t); }
+};
+
+} // namespace cw::flow
