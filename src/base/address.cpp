@@ -81,7 +81,9 @@ std::string to_string(const IpAddress& a) {
 }
 
 std::string to_string(const Endpoint& e) {
-    return fmt::format(e.address.is_v4() ? "{}:{}" : "[{}]:{}", to_string(e.address), e.port);
+    const auto host = to_string(e.address);
+    return e.address.is_v4() ? fmt::format("{}:{}", host, e.port)
+                             : fmt::format("[{}]:{}", host, e.port);
 }
 
 std::optional<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {
