@@ -1,0 +1,130 @@
+#include "sip/header.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "base/text.hpp"
+
+namespace cw::sip {
+namespace {
+
+struct Row {
+    std::string_view name;
+    char compact;
+    bool list;
+    std::string_view rfc;
+};
+
+constexpr std::array<Row, header_id_count> rows{{
+    {"", 0, false, ""},
+#define CW_SIP_HEADER(id, name, compact, list, rfc) {name, compact, list, rfc},
+#include "sip/headers.def"
+#undef CW_SIP_HEADER
+}};
+
+// An open-addressed table from the hash of a name to its row, made by the compiler. It is under a
+// third full, so that a name of ours is met at the first or second slot, and any other name soon
+// meets an empty one.
+constexpr std::size_t slot_count = 512;
+static_assert(header_id_count * 3 < slot_count && header_id_count <= 256);
+
+constexpr std::uint32_t fold(char c) {
+    return static_cast<std::uint8_t>(c) | 0x20U;
+}
+
+// Note: equal hashes say nothing; a name is ours only when its bytes are. `name` is not empty.
+constexpr std::size_t slot_of(std::string_view name) {
+    const auto n = name.size();
+    const auto h = static_cast<std::uint32_t>(n) * 0x01u + fold(name[0]) * 0x1fu +
+                   fold(name[n / 2]) * 0x83u + fold(name[n - 1]) * 0x3c5u;
+    return (h * 0x9e3779b1U) >> 23;
+}
+
+constexpr auto slots = [] {
+    std::array<std::uint8_t, slot_count> table{};
+    for (std::size_t id = 1; id < rows.size(); ++id) {
+        auto slot = slot_of(rows[id].name);
+        while (table[slot] != 0) {
+            slot = (slot + 1) % slot_count;
+        }
+        table[slot] = static_cast<std::uint8_t>(id);
+    }
+    return table;
+}();
+
+constexpr auto compact_ids = [] {
+    std::array<std::uint8_t, 256> table{};
+    for (std::size_t id = 1; id < rows.size(); ++id) {
+        if (const auto c = rows[id].compact; c != 0) {
+            table[static_cast<std::uint8_t>(c)] = static_cast<std::uint8_t>(id);
+            table[static_cast<std::uint8_t>(c - 0x20)] = static_cast<std::uint8_t>(id);
+        }
+    }
+    return table;
+}();
+
+constexpr auto longest_name = [] {
+    std::size_t longest = 0;
+    for (const auto& row : rows) {
+        longest = row.name.size() > longest ? row.name.size() : longest;
+    }
+    return longest;
+}();
+
+// Equal bytes, by two overlapping words where a word fits: names are short, a call of memcmp costs
+// more than the comparison.
+bool same_bytes(const char* a, const char* b, std::size_t n) {
+    const auto word = [](const char* p, auto type) {
+        std::memcpy(&type, p, sizeof type);
+        return type;
+    };
+    if (n >= 8 && n <= 16) {
+        constexpr auto w = std::uint64_t{};
+        return word(a, w) == word(b, w) && word(a + n - 8, w) == word(b + n - 8, w);
+    }
+    if (n >= 4 && n < 8) {
+        constexpr auto w = std::uint32_t{};
+        return word(a, w) == word(b, w) && word(a + n - 4, w) == word(b + n - 4, w);
+    }
+    return std::memcmp(a, b, n) == 0;
+}
+
+} // namespace
+
+HeaderId header_id(std::string_view name) {
+    if (name.size() <= 1) {
+        return name.empty()
+                   ? HeaderId::Other
+                   : static_cast<HeaderId>(compact_ids[static_cast<std::uint8_t>(name[0])]);
+    }
+    if (name.size() > longest_name) {
+        return HeaderId::Other;
+    }
+    for (auto slot = slot_of(name); slots[slot] != 0; slot = (slot + 1) % slot_count) {
+        const auto& row = rows[slots[slot]];
+        // Most senders write the name as the RFC does, so that spelling is tried first.
+        if (row.name.size() == name.size() &&
+            (same_bytes(row.name.data(), name.data(), name.size()) || iequals(row.name, name))) {
+            return static_cast<HeaderId>(slots[slot]);
+        }
+    }
+    return HeaderId::Other;
+}
+
+std::string_view to_string(HeaderId id) {
+    return rows[static_cast<std::size_t>(id)].name;
+}
+
+char compact_form(HeaderId id) {
+    return rows[static_cast<std::size_t>(id)].compact;
+}
+
+bool is_list(HeaderId id) {
+    return rows[static_cast<std::size_t>(id)].list;
+}
+
+std::string_view defined_in(HeaderId id) {
+    return rows[static_cast<std::size_t>(id)].rfc;
+}
+
+} // namespace cw::sip

@@ -1,0 +1,407 @@
+#include "sip/message.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.hpp"
+#include "sip/chars.hpp"
+#include "sip/scan.hpp"
+
+namespace cw::sip {
+
+void HeaderIndex::clear() {
+    size_ = 0;
+    first_.fill(0);
+    repeated_.fill(0);
+}
+
+bool HeaderIndex::grow() {
+    if (capacity_ >= max_headers) {
+        return false;
+    }
+    const auto capacity = std::min(capacity_ * 4, max_headers);
+    auto bigger = std::make_unique<Header[]>(capacity);
+    std::copy_n(data_, size_, bigger.get());
+    heap_ = std::move(bigger);
+    data_ = heap_.get();
+    capacity_ = capacity;
+    return true;
+}
+
+bool HeaderIndex::add(HeaderId id, std::string_view name, std::string_view value) {
+    if (size_ == capacity_ && !grow()) {
+        return false;
+    }
+    data_[size_++] = {id, name, value};
+    const auto n = static_cast<std::size_t>(id);
+    if (first_[n] == 0) {
+        first_[n] = static_cast<std::uint16_t>(size_);
+    } else {
+        repeated_[n / 64] |= std::uint64_t{1} << (n % 64);
+    }
+    return true;
+}
+
+const char* problem_text(Problem problem) {
+    switch (problem) {
+    case Problem::BareLf:
+        return "a line ends with LF alone";
+    case Problem::BareCr:
+        return "a CR without LF within a line";
+    case Problem::NoBlankLine:
+        return "no empty line after the headers";
+    case Problem::StartLineSpace:
+        return "too much white space in the start line";
+    case Problem::BadRequestLine:
+        return "the request line is malformed";
+    case Problem::BadStatusLine:
+        return "the status code is not three digits";
+    case Problem::BadVersion:
+        return "the SIP version is malformed";
+    case Problem::NotAHeader:
+        return "a line among the headers is not a header";
+    case Problem::TooManyHeaders:
+        return "too many headers";
+    case Problem::BadLength:
+        return "Content-Length is not a number";
+    case Problem::LengthsDiffer:
+        return "several Content-Length headers that differ";
+    case Problem::BodyTooShort:
+        return "the body is shorter than Content-Length says";
+    case Problem::TrailingOctets:
+        return "octets after the end of the body";
+    }
+    std::unreachable();
+}
+
+// One pass over the bytes of one message.
+class Indexer {
+  public:
+    Indexer(std::string_view bytes, HeaderIndex& index)
+        : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()), index_(index) {}
+
+    Result<MessageView> run();
+
+  private:
+    std::string_view line();
+    Result<void> start_line(std::string_view text);
+    void status_line(std::string_view text);
+    bool request_line(std::string_view text);
+    void headers();
+    void header_line();
+    void body();
+    void note(Problem problem, const char* where);
+
+    [[nodiscard]] std::size_t offset(const char* p) const {
+        return static_cast<std::size_t>(p - begin_);
+    }
+    static std::string_view between(const char* from, const char* to) {
+        return {from, static_cast<std::size_t>(to - from)};
+    }
+
+    const char* begin_;
+    const char* at_; // start of the next line
+    const char* end_;
+    HeaderIndex& index_;
+    MessageView view_;
+};
+
+void Indexer::note(Problem problem, const char* where) {
+    view_.problems_ |= 1U << static_cast<unsigned>(problem);
+    if (view_.first_problem_.what == nullptr && problem != Problem::TrailingOctets) {
+        view_.first_problem_ = {Code::Malformed, static_cast<std::uint32_t>(offset(where)),
+                                problem_text(problem)};
+    }
+}
+
+// The rest of the line at at_, which moves to the next one. Without its line end.
+std::string_view Indexer::line() {
+    const auto* from = at_;
+    const auto* p = find_first<'\r', '\n'>(at_, end_);
+    while (p != end_) {
+        if (*p == '\n') {
+            note(Problem::BareLf, p);
+            at_ = p + 1;
+            return between(from, p);
+        }
+        if (p + 1 != end_ && p[1] == '\n') {
+            at_ = p + 2;
+            return between(from, p);
+        }
+        if (p + 1 == end_) {
+            break; // the LF may have been cut off
+        }
+        note(Problem::BareCr, p);
+        p = find_first<'\r', '\n'>(p + 1, end_);
+    }
+    note(Problem::NoBlankLine, end_);
+    at_ = end_;
+    return between(from, p);
+}
+
+bool is_version(std::string_view text) {
+    if (!istarts_with(text, "SIP/")) {
+        return false;
+    }
+    text.remove_prefix(4);
+    const auto dot = text.find('.');
+    return dot != std::string_view::npos && dot != 0 && dot + 1 < text.size() &&
+           chars::all(text.substr(0, dot), chars::Digit) &&
+           chars::all(text.substr(dot + 1), chars::Digit);
+}
+
+// Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF [RFC 3261 §7.2]. The phrase may be
+// empty, and the SP before it is often missing then.
+void Indexer::status_line(std::string_view text) {
+    const auto* start = text.data();
+    const auto version_end = std::min(text.find_first_of(" \t"), text.size());
+    view_.version_ = text.substr(0, version_end);
+    text.remove_prefix(version_end);
+    const auto code = std::min(text.find_first_not_of(" \t"), text.size());
+    if (text.substr(0, code) != " ") {
+        note(Problem::StartLineSpace, start);
+    }
+    text.remove_prefix(code);
+    const auto code_end = std::min(text.find_first_of(" \t"), text.size());
+    view_.method_text_ = text.substr(0, code_end);
+    view_.reason_ = trim(text.substr(code_end));
+    const auto status = parse_number<std::uint16_t>(view_.method_text_);
+    if (view_.method_text_.size() != 3 || !status) {
+        note(Problem::BadStatusLine, text.data());
+        return;
+    }
+    view_.status_ = *status;
+}
+
+// Request-Line = Method SP Request-URI SP SIP-Version CRLF [RFC 3261 §7.1]. The version is looked
+// for from the end, so that a Request-URI with spaces in it stays in one piece.
+bool Indexer::request_line(std::string_view text) {
+    const auto* start = text.data();
+    const auto method_end = text.find(' ');
+    const auto last = text.find_last_not_of(" \t");
+    if (method_end == std::string_view::npos || last == std::string_view::npos) {
+        return false;
+    }
+    bool extra_space = last + 1 != text.size();
+    text = text.substr(0, last + 1);
+    const auto version_start = text.find_last_of(" \t") + 1;
+    if (version_start <= method_end || !istarts_with(text.substr(version_start), "SIP/")) {
+        return false;
+    }
+    view_.version_ = text.substr(version_start);
+    view_.method_text_ = text.substr(0, method_end);
+    view_.method_ = method_of(view_.method_text_);
+    if (view_.method_ == Method::Other && !chars::is_token(view_.method_text_)) {
+        if (!is_alpha(text.front())) {
+            return false;
+        }
+        note(Problem::BadRequestLine, start);
+    }
+    if (version_start <= method_end + 2) {
+        note(Problem::BadRequestLine, start + method_end);
+        return true;
+    }
+    const auto uri = text.substr(method_end + 1, version_start - method_end - 2);
+    view_.uri_ = trim(uri);
+    extra_space |= view_.uri_.size() != uri.size() || text[version_start - 1] != ' ';
+    if (extra_space) {
+        note(Problem::StartLineSpace, start);
+    }
+    if (view_.uri_.empty()) {
+        note(Problem::BadRequestLine, start + method_end);
+    }
+    return true;
+}
+
+Result<void> Indexer::start_line(std::string_view text) {
+    const auto where = offset(text.data());
+    const bool cut = view_.has(Problem::NoBlankLine); // the line has no end
+    if (istarts_with(text, "SIP/")) {
+        if (cut && text.size() < 11) {
+            return fail(Code::Truncated, where, "the bytes end within the start line");
+        }
+        status_line(text);
+    } else if (request_line(text)) {
+        view_.request_ = true;
+    } else if (cut) {
+        return fail(Code::Truncated, where, "the bytes end within the start line");
+    } else {
+        return fail(Code::Malformed, where, "not the start line of a SIP message");
+    }
+    if (view_.version_ != "SIP/2.0" && !is_version(view_.version_)) {
+        note(Problem::BadVersion, view_.version_.data());
+    }
+    return {};
+}
+
+// One header field at at_, which is not an empty line.
+void Indexer::header_line() {
+    const auto* from = at_;
+    const auto* colon = find_first<':', '\r', '\n'>(at_, end_);
+    while (colon != end_ && *colon == '\r' && colon + 1 != end_ && colon[1] != '\n') {
+        colon = find_first<':', '\r', '\n'>(colon + 1, end_); // a CR that ends no line
+    }
+    if (colon == end_ || *colon != ':') {
+        // Note: a fold without a header before it also ends here.
+        note(Problem::NotAHeader, from);
+        line();
+        return;
+    }
+    const auto* name_end = colon;
+    while (name_end != from && is_blank(name_end[-1])) {
+        --name_end;
+    }
+    const auto name = between(from, name_end);
+    const auto id = header_id(name);
+    at_ = colon + 1;
+    while (at_ != end_ && is_blank(*at_)) {
+        ++at_;
+    }
+    const auto* value_start = at_;
+    auto text = line();
+    // A line that begins with a blank continues the one before it [RFC 3261 §7.3.1].
+    while (at_ != end_ && is_blank(*at_)) {
+        const auto more = line();
+        text = between(value_start, more.data() + more.size());
+    }
+    if (id == HeaderId::Other && !chars::is_token(name)) {
+        note(Problem::NotAHeader, from);
+        return;
+    }
+    if (!index_.add(id, name, trim(text))) {
+        note(Problem::TooManyHeaders, from);
+    }
+}
+
+void Indexer::headers() {
+    while (at_ != end_) {
+        if (*at_ == '\r' && at_ + 1 != end_ && at_[1] == '\n') {
+            at_ += 2;
+            return;
+        }
+        if (*at_ == '\n') {
+            note(Problem::BareLf, at_);
+            ++at_;
+            return;
+        }
+        header_line();
+    }
+    note(Problem::NoBlankLine, end_);
+}
+
+void Indexer::body() {
+    const auto* end = end_;
+    const auto* length = index_.find(HeaderId::ContentLength);
+    if (length != nullptr) {
+        const auto there = static_cast<std::size_t>(end_ - at_);
+        const auto announced = parse_number<std::uint32_t>(length->value);
+        if (!announced) {
+            note(Problem::BadLength, length->value.data());
+        } else if (*announced > there) {
+            note(Problem::BodyTooShort, at_);
+        } else {
+            end = at_ + *announced;
+        }
+        if (index_.repeated(HeaderId::ContentLength)) {
+            const auto differs = [length](const Header& h) {
+                return h.id == HeaderId::ContentLength && h.value != length->value;
+            };
+            if (std::ranges::any_of(index_.headers(), differs)) {
+                note(Problem::LengthsDiffer, length->value.data());
+            }
+        }
+        if (end != end_) {
+            note(Problem::TrailingOctets, end);
+        }
+    }
+    view_.body_ = between(at_, end);
+    view_.bytes_ = between(begin_, end);
+}
+
+Result<MessageView> Indexer::run() {
+    index_.clear();
+    view_.index_ = &index_;
+    while (at_ != end_ && (*at_ == '\r' || *at_ == '\n')) {
+        ++at_; // [RFC 3261 §7.5]: "SHOULD ignore any CRLF appearing before the start-line"
+    }
+    begin_ = at_;
+    if (at_ == end_) {
+        return fail(Code::Truncated, 0, "no start line");
+    }
+    if (const auto r = start_line(line()); !r) {
+        return std::unexpected(r.error());
+    }
+    headers();
+    body();
+    return view_;
+}
+
+const Header* MessageView::find_by_name(std::string_view name) const {
+    if (const auto id = header_id(name); id != HeaderId::Other) {
+        return find(id);
+    }
+    for (const auto& header : headers()) {
+        if (iequals(header.name, name)) {
+            return &header;
+        }
+    }
+    return nullptr;
+}
+
+Result<MessageView> index(std::string_view bytes, HeaderIndex& index) {
+    return Indexer{bytes, index}.run();
+}
+
+Result<MessageView> parse(std::string_view bytes, HeaderIndex& index, const Policy& policy) {
+    auto view = sip::index(bytes, index);
+    if (!view || !view->first_problem()) {
+        return view;
+    }
+    const std::array<std::pair<Problem, bool>, 12> allowed{{
+        {Problem::BadRequestLine, false},
+        {Problem::BadStatusLine, false},
+        {Problem::BadVersion, false},
+        {Problem::StartLineSpace, policy.allow_start_line_space},
+        {Problem::BareLf, policy.allow_bare_lf},
+        {Problem::BareCr, policy.allow_bare_cr},
+        {Problem::NoBlankLine, policy.allow_missing_blank_line},
+        {Problem::NotAHeader, policy.allow_unreadable_headers},
+        {Problem::TooManyHeaders, false},
+        {Problem::BadLength, policy.allow_wrong_length},
+        {Problem::LengthsDiffer, policy.allow_wrong_length},
+        {Problem::BodyTooShort, policy.allow_wrong_length},
+    }};
+    for (const auto& [problem, is_allowed] : allowed) {
+        if (!is_allowed && view->has(problem)) {
+            return fail(Code::Malformed, view->first_problem()->offset, problem_text(problem));
+        }
+    }
+    return view;
+}
+
+std::string_view unfold(std::string_view value, std::string& buffer) {
+    const auto* end = value.data() + value.size();
+    const auto* line_break = find_first<'\r', '\n'>(value.data(), end);
+    if (line_break == end) {
+        return value;
+    }
+    buffer.clear();
+    const auto* from = value.data();
+    while (line_break != end) {
+        const auto* text_end = line_break;
+        while (text_end != from && is_blank(text_end[-1])) {
+            --text_end;
+        }
+        buffer.append(from, text_end);
+        buffer.push_back(' ');
+        from = line_break;
+        while (from != end && chars::is(*from, chars::White)) {
+            ++from;
+        }
+        line_break = find_first<'\r', '\n'>(from, end);
+    }
+    buffer.append(from, end);
+    return buffer;
+}
+
+} // namespace cw::sip
