@@ -17,8 +17,8 @@ enum Class : std::uint16_t {
     Host = 1 << 5,       // hostname, IPv4address; "_" too, since hosts have it
     User = 1 << 6,       // unreserved, user-unreserved; not "%"
     Password = 1 << 7,   // unreserved, password's own; not "%"
-    UriParam = 1 << 8,   // paramchar; not "%"
-    UriHeader = 1 << 9,  // hnv-unreserved, unreserved; not "%"
+    UriParam = 1 << 8,   // paramchar, ";" and "="; not "%"
+    UriHeader = 1 << 9,  // hnv-unreserved, unreserved, "=" and "&"; not "%"
     Generic = 1 << 10,   // anything in a URI of RFC 3986; "%" too
     ParamValue = 1 << 11 // a parameter's value: token, host, IPv6reference; what senders put there
 };
@@ -44,8 +44,8 @@ inline constexpr auto table = [] {
     set(t, "-_.!~*'()", User | Password | UriParam | UriHeader | Generic);
     set(t, "&=+$,;?/", User);
     set(t, "&=+$,", Password);
-    set(t, "[]/:&+$", UriParam);
-    set(t, "[]/?:+$", UriHeader);
+    set(t, "[]/:&+$;=`", UriParam);
+    set(t, "[]/?:+$=&", UriHeader);
     set(t, ":/?#[]@!$&'()*+,;=%", Generic);
     set(t, "[]:/@()?&$#|", ParamValue);
     return t;

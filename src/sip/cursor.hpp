@@ -1,0 +1,88 @@
+// A cursor over the value of one header field, for the parsers of this folder. It cannot leave its
+// text; the views that it hands out live as long as the text.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "sip/chars.hpp"
+#include "sip/scan.hpp"
+
+namespace cw::sip {
+
+class Cursor {
+  public:
+    explicit Cursor(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
+
+    [[nodiscard]] bool done() const { return at_ == end_; }
+    // The next character; NUL at the end, which a caller that cares tells apart by done().
+    [[nodiscard]] char peek() const { return at_ != end_ ? *at_ : '\0'; }
+    [[nodiscard]] const char* at() const { return at_; }
+    [[nodiscard]] std::string_view rest() const { return since(at_, end_); }
+    // What was passed since `from`, an earlier at().
+    [[nodiscard]] std::string_view since(const char* from) const { return since(from, at_); }
+
+    void skip_white() {
+        while (at_ != end_ && chars::is(*at_, chars::White)) {
+            ++at_;
+        }
+    }
+    void skip() { ++at_; } // not at the end
+    void skip_all() { at_ = end_; }
+    bool eat(char c) {
+        if (at_ != end_ && *at_ == c) {
+            ++at_;
+            return true;
+        }
+        return false;
+    }
+    // A separator with white space on both sides: SEMI, COMMA, SLASH, EQUAL of RFC 3261 §25.1.
+    bool eat_separator(char c) {
+        const auto* from = at_;
+        skip_white();
+        if (!eat(c)) {
+            at_ = from;
+            return false;
+        }
+        skip_white();
+        return true;
+    }
+    std::string_view take(int classes) {
+        const auto* from = at_;
+        while (at_ != end_ && chars::is(*at_, classes)) {
+            ++at_;
+        }
+        return since(from);
+    }
+    // Up to, not including, the first of these characters or the end.
+    template <char... stops>
+    std::string_view take_until() {
+        const auto* from = at_;
+        at_ = find_first<stops...>(at_, end_);
+        return since(from);
+    }
+    // The inside of the quoted string that begins here, escapes untouched [RFC 3261 §25.1].
+    // Nothing, and no move, when it never ends.
+    std::optional<std::string_view> quoted() {
+        const auto* from = at_ + 1;
+        for (auto p = find_first<'"', '\\'>(from, end_); p != end_;
+             p = find_first<'"', '\\'>(p, end_)) {
+            if (*p == '"') {
+                at_ = p + 1;
+                return since(from, p);
+            }
+            p += end_ - p >= 2 ? 2 : 1;
+        }
+        return std::nullopt;
+    }
+
+  private:
+    static std::string_view since(const char* from, const char* to) {
+        return {from, static_cast<std::size_t>(to - from)};
+    }
+
+    const char* at_;
+    const char* end_;
+};
+
+} // namespace cw::sip

@@ -1,0 +1,128 @@
+#include "sip/name_addr.hpp"
+
+#include "base/text.hpp"
+#include "sip/params.hpp"
+
+namespace cw::sip {
+namespace {
+
+void note(NameAddr& out, AddrQuirk quirk) {
+    out.quirk = out.quirk == AddrQuirk::None ? quirk : out.quirk;
+}
+
+// Before "<": a quoted string, tokens, or nothing [RFC 3261 §25.1 display-name]. Leaves the cursor
+// at the "<", or untouched when what stands here is a bare URI.
+void read_display(Cursor& cursor, NameAddr& out) {
+    const auto start = cursor;
+    if (cursor.peek() == '"') {
+        if (const auto inside = cursor.quoted()) {
+            out.display = *inside;
+            cursor.skip_white();
+            return;
+        }
+        note(out, AddrQuirk::OpenQuote);
+        cursor.skip();
+        out.display = trim(cursor.take_until<'<'>());
+        return;
+    }
+    const auto words = cursor.take(chars::Token | chars::White);
+    if (cursor.peek() == '<') {
+        out.display = trim(words);
+        return;
+    }
+    if (cursor.peek() != ':' && cursor.peek() != ';' && !cursor.done()) {
+        // Words that should have been quoted, if a "<" comes before anything that a URI has.
+        cursor.take_until<'<', ':', ';', '>'>();
+        if (cursor.peek() == '<') {
+            out.display = trim(cursor.since(start.at()));
+            note(out, AddrQuirk::LooseDisplay);
+            return;
+        }
+    }
+    cursor = start;
+}
+
+bool read_uri(Cursor& cursor, NameAddr& out) {
+    std::string_view text;
+    if (cursor.eat('<')) {
+        out.bracketed = true;
+        const auto inside = cursor.take_until<'>'>();
+        if (!cursor.eat('>')) {
+            return false;
+        }
+        text = trim(inside);
+        if (text.size() != inside.size()) {
+            note(out, AddrQuirk::Spaces);
+        }
+    } else {
+        text = trim(cursor.take_until<';', ',', '<', '>', '"', '\n'>());
+        if (text.find('?') != std::string_view::npos) {
+            note(out, AddrQuirk::Unbracketed);
+        }
+    }
+    out.uri_text = text;
+    if (auto uri = parse_uri(text)) {
+        out.uri = *uri;
+    } else {
+        out.uri.text = text;
+        note(out, AddrQuirk::BadUri);
+    }
+    return !text.empty();
+}
+
+} // namespace
+
+const char* quirk_text(AddrQuirk quirk) {
+    switch (quirk) {
+    case AddrQuirk::None:
+        return "";
+    case AddrQuirk::OpenQuote:
+        return "a quote in the display name that never closes";
+    case AddrQuirk::LooseDisplay:
+        return "a display name that should be quoted";
+    case AddrQuirk::Spaces:
+        return "white space inside <>";
+    case AddrQuirk::Unbracketed:
+        return "a URI with '?' that is not inside <>";
+    case AddrQuirk::BadUri:
+        return "not a URI";
+    case AddrQuirk::BadParam:
+        return "a malformed header parameter";
+    }
+    return "";
+}
+
+Result<NameAddr> parse_name_addr(std::string_view text) {
+    NameAddr out;
+    Cursor cursor{text};
+    cursor.skip_white();
+    if (cursor.peek() == '*' && trim(cursor.rest()) == "*") {
+        out.star = true;
+        return out;
+    }
+    read_display(cursor, out);
+    if (!read_uri(cursor, out)) {
+        return fail(Code::Malformed, 0, "no URI where a name and address should stand");
+    }
+    const auto tail = cursor.rest();
+    ParamCursor params{tail};
+    for (Param param; params.next(param);) {
+        if (param.name.size() == 3 && iequals(param.name, "tag") && out.tag.empty()) {
+            out.tag = param.value;
+        }
+    }
+    Cursor after{params.rest()};
+    out.params = tail.substr(0, tail.size() - params.rest().size());
+    if (params.quirk() != nullptr) {
+        note(out, AddrQuirk::BadParam);
+    }
+    after.skip_white();
+    if (after.eat(',')) {
+        out.rest = after.rest();
+    } else if (!after.done()) {
+        return fail(Code::Malformed, 0, "text after a name and address");
+    }
+    return out;
+}
+
+} // namespace cw::sip

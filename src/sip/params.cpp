@@ -1,0 +1,88 @@
+#include "sip/params.hpp"
+
+#include "base/text.hpp"
+
+namespace cw::sip {
+
+void ParamCursor::read_value(Param& param) {
+    if (cursor_.peek() == '"') {
+        if (const auto inside = cursor_.quoted()) {
+            param.value = *inside;
+            param.is_quoted = true;
+            return;
+        }
+        note("a quoted parameter never ends");
+    }
+    param.value = cursor_.take(chars::ParamValue);
+    if (param.value.empty()) {
+        note("a parameter without its value");
+    }
+}
+
+// Whatever else stands before the next separator belongs to this parameter, for want of a better
+// reading.
+void ParamCursor::skip_stray(Param& param) {
+    note("a parameter with characters that may not stand in it");
+    cursor_.take_until<';', ','>();
+    if (param.has_value && !param.is_quoted) {
+        const auto length = static_cast<std::size_t>(cursor_.at() - param.value.data());
+        param.value = trim({param.value.data(), length});
+    }
+}
+
+bool ParamCursor::next(Param& param) {
+    if (!cursor_.eat_separator(';')) {
+        return false;
+    }
+    while (cursor_.eat_separator(';')) {
+        note("an empty parameter");
+    }
+    if (cursor_.done() || cursor_.peek() == ',') {
+        note("an empty parameter");
+        return false;
+    }
+    param = {};
+    param.name = cursor_.take(chars::Token);
+    if (param.name.empty()) {
+        note("a parameter without a name");
+    }
+    if (cursor_.eat_separator('=')) {
+        param.has_value = true;
+        read_value(param);
+    }
+    const auto next = cursor_.peek();
+    if (next == ';' || next == ',' || cursor_.done()) {
+        return true;
+    }
+    cursor_.skip_white();
+    if (!cursor_.done() && cursor_.peek() != ';' && cursor_.peek() != ',') {
+        skip_stray(param);
+    }
+    return true;
+}
+
+std::optional<std::string_view> find_param(std::string_view params, std::string_view name) {
+    ParamCursor cursor{params};
+    for (Param param; cursor.next(param);) {
+        if (iequals(param.name, name)) {
+            return param.value;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string_view unquote(std::string_view inside, std::string& buffer) {
+    if (inside.find('\\') == std::string_view::npos) {
+        return inside;
+    }
+    buffer.clear();
+    for (std::size_t i = 0; i < inside.size(); ++i) {
+        if (inside[i] == '\\' && i + 1 < inside.size()) {
+            ++i;
+        }
+        buffer.push_back(inside[i]);
+    }
+    return buffer;
+}
+
+} // namespace cw::sip

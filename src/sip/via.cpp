@@ -1,0 +1,85 @@
+#include "sip/via.hpp"
+
+#include "base/text.hpp"
+#include "sip/host.hpp"
+#include "sip/params.hpp"
+
+namespace cw::sip {
+namespace {
+
+void keep_param(Via& via, const Param& param) {
+    // The length tells the five apart before a comparison does.
+    switch (param.name.size()) {
+    case 5:
+        if (iequals(param.name, "rport")) {
+            via.has_rport = true;
+            via.rport = parse_number<std::uint16_t>(param.value).value_or(0);
+        } else if (iequals(param.name, "maddr")) {
+            via.maddr = param.value;
+        }
+        break;
+    case 6:
+        if (iequals(param.name, "branch")) {
+            via.branch = param.value;
+        }
+        break;
+    case 8:
+        if (iequals(param.name, "received")) {
+            via.received = param.value;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace
+
+bool Via::has_cookie() const {
+    return istarts_with(branch, "z9hG4bK");
+}
+
+Result<Via> parse_via(std::string_view text) {
+    Via via;
+    Cursor cursor{text};
+    cursor.skip_white();
+    via.protocol = cursor.take(chars::Token);
+    if (via.protocol.empty() || !cursor.eat_separator('/')) {
+        return fail(Code::Malformed, 0, "Via without a protocol");
+    }
+    via.version = cursor.take(chars::Token);
+    if (via.version.empty() || !cursor.eat_separator('/')) {
+        return fail(Code::Malformed, 0, "Via without a protocol version");
+    }
+    via.transport = cursor.take(chars::Token);
+    const auto* transport_end = cursor.at();
+    cursor.skip_white();
+    if (via.transport.empty() || cursor.at() == transport_end) {
+        return fail(Code::Malformed, 0, "Via without a transport");
+    }
+    const auto host = parse_host_port(cursor, true);
+    if (!host) {
+        return std::unexpected(host.error());
+    }
+    via.host = host->text;
+    via.port = host->port;
+    via.quirk = host->quirk;
+
+    const auto tail = cursor.rest();
+    ParamCursor params{tail};
+    for (Param param; params.next(param);) {
+        keep_param(via, param);
+    }
+    Cursor after{params.rest()};
+    via.params = tail.substr(0, tail.size() - params.rest().size());
+    after.skip_white();
+    if (after.eat(',')) {
+        via.rest = after.rest();
+    } else if (!after.done()) {
+        return fail(Code::Malformed, 0, "Via goes on after its parameters");
+    }
+    via.quirk = via.quirk != nullptr ? via.quirk : params.quirk();
+    return via;
+}
+
+} // namespace cw::sip
