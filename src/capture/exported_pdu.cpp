@@ -1,0 +1,106 @@
+// Wireshark's "Export PDUs": what its dissectors handed up, with tags that say from where.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "capture/decapsulate.hpp"
+
+namespace cw::capture {
+namespace {
+
+namespace tag {
+constexpr std::uint16_t end = 0;
+constexpr std::uint16_t dissector = 12;
+constexpr std::uint16_t heuristic_dissector = 13;
+constexpr std::uint16_t ipv4_source = 20;
+constexpr std::uint16_t ipv4_destination = 21;
+constexpr std::uint16_t ipv6_source = 22;
+constexpr std::uint16_t ipv6_destination = 23;
+constexpr std::uint16_t port_type = 24;
+constexpr std::uint16_t source_port = 25;
+constexpr std::uint16_t destination_port = 26;
+} // namespace tag
+
+constexpr std::uint32_t port_type_udp = 3;
+
+struct Tags {
+    std::string_view dissector;
+    std::uint32_t port_type = 0;
+};
+
+void take_address(IpAddress& into, Bytes value) {
+    if (value.size() == 4) {
+        into = IpAddress::v4(value.data());
+    } else if (value.size() == 16) {
+        into = IpAddress::v6(value.data());
+    }
+}
+
+std::uint32_t number(Bytes value) {
+    return value.size() == 4 ? load_be32(value.data()) : 0;
+}
+
+void take_tag(Tags& tags, Datagram& out, std::uint16_t kind, Bytes value) {
+    switch (kind) {
+    case tag::dissector:
+    case tag::heuristic_dissector:
+        tags.dissector = as_text(value);
+        tags.dissector = tags.dissector.substr(0, tags.dissector.find('\0')); // padded
+        break;
+    case tag::ipv4_source:
+    case tag::ipv6_source:
+        take_address(out.source.address, value);
+        break;
+    case tag::ipv4_destination:
+    case tag::ipv6_destination:
+        take_address(out.destination.address, value);
+        break;
+    case tag::port_type:
+        tags.port_type = number(value);
+        break;
+    case tag::source_port:
+        out.source.port = static_cast<std::uint16_t>(number(value));
+        break;
+    case tag::destination_port:
+        out.destination.port = static_cast<std::uint16_t>(number(value));
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace
+
+void Decapsulator::exported_pdu(Frame& frame, Bytes bytes) {
+    Reader r{bytes};
+    Tags tags;
+    for (;;) {
+        const auto kind = r.be16();
+        const auto value = r.vec16();
+        if (!r.ok()) {
+            return ignored_.add("exported pdu malformed");
+        }
+        if (kind == tag::end) {
+            break;
+        }
+        take_tag(tags, frame.out, kind, value);
+    }
+    if (!enter(frame)) {
+        return;
+    }
+    const auto name = tags.dissector;
+    if (name == "sip" || name.starts_with("sip.") || name == "sip_tcp" || name == "sip_udp") {
+        return emit(frame, Protocol::Sip, r.rest());
+    }
+    if (name == "ip" || name == "ipv6") {
+        return raw_ip(frame, r.rest());
+    }
+    if (name == "eth" || name.starts_with("eth_")) {
+        return ethernet(frame, r.rest());
+    }
+    if (tags.port_type == port_type_udp) {
+        return emit(frame, Protocol::Udp, r.rest());
+    }
+    ignored_.add_named("exported pdu", name);
+}
+
+} // namespace cw::capture
