@@ -23,6 +23,9 @@ enum Class : std::uint16_t {
     ParamValue = 1 << 11 // a parameter's value: token, host, IPv6reference; what senders put there
 };
 
+// The classes that hold all letters, digits, "-", "." and "_".
+inline constexpr int plain = Token | Host | User | Password | UriParam | UriHeader | ParamValue;
+
 constexpr void set(std::array<std::uint16_t, 256>& table, std::string_view text, int bits) {
     for (const auto c : text) {
         auto& entry = table[static_cast<std::uint8_t>(c)];

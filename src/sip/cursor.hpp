@@ -49,6 +49,9 @@ class Cursor {
     }
     std::string_view take(int classes) {
         const auto* from = at_;
+        if ((classes & chars::plain) != 0) {
+            at_ = skip_plain(at_, end_);
+        }
         while (at_ != end_ && chars::is(*at_, classes)) {
             ++at_;
         }

@@ -28,20 +28,6 @@ bool HeaderIndex::grow() {
     return true;
 }
 
-bool HeaderIndex::add(HeaderId id, std::string_view name, std::string_view value) {
-    if (size_ == capacity_ && !grow()) {
-        return false;
-    }
-    data_[size_++] = {id, name, value};
-    const auto n = static_cast<std::size_t>(id);
-    if (first_[n] == 0) {
-        first_[n] = static_cast<std::uint16_t>(size_);
-    } else {
-        repeated_[n / 64] |= std::uint64_t{1} << (n % 64);
-    }
-    return true;
-}
-
 const char* problem_text(Problem problem) {
     switch (problem) {
     case Problem::BareLf:
@@ -77,13 +63,24 @@ const char* problem_text(Problem problem) {
 // One pass over the bytes of one message.
 class Indexer {
   public:
-    Indexer(std::string_view bytes, HeaderIndex& index)
-        : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()), index_(index) {}
+    Indexer(std::string_view bytes, HeaderIndex& index, MessageView& view)
+        : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()), index_(index),
+          view_(view) {}
 
-    Result<MessageView> run();
+    Result<void> run();
 
   private:
-    std::string_view line();
+    // The rest of the line at at_, which moves to the next one. Without its line end.
+    std::string_view line() {
+        const auto* from = at_;
+        const auto* p = find_first<'\r', '\n'>(at_, end_);
+        if (end_ - p >= 2 && *p == '\r' && p[1] == '\n') {
+            at_ = p + 2;
+            return between(from, p);
+        }
+        return unusual_line(p);
+    }
+    std::string_view unusual_line(const char* p);
     Result<void> start_line(std::string_view text);
     void status_line(std::string_view text);
     bool request_line(std::string_view text);
@@ -103,7 +100,7 @@ class Indexer {
     const char* at_; // start of the next line
     const char* end_;
     HeaderIndex& index_;
-    MessageView view_;
+    MessageView& view_;
 };
 
 void Indexer::note(Problem problem, const char* where) {
@@ -114,10 +111,9 @@ void Indexer::note(Problem problem, const char* where) {
     }
 }
 
-// The rest of the line at at_, which moves to the next one. Without its line end.
-std::string_view Indexer::line() {
+// What line() does where the first CR or LF, at `p`, is not a CRLF.
+std::string_view Indexer::unusual_line(const char* p) {
     const auto* from = at_;
-    const auto* p = find_first<'\r', '\n'>(at_, end_);
     while (p != end_) {
         if (*p == '\n') {
             note(Problem::BareLf, p);
@@ -177,19 +173,22 @@ void Indexer::status_line(std::string_view text) {
 // for from the end, so that a Request-URI with spaces in it stays in one piece.
 bool Indexer::request_line(std::string_view text) {
     const auto* start = text.data();
-    const auto method_end = text.find(' ');
-    const auto last = text.find_last_not_of(" \t");
-    if (method_end == std::string_view::npos || last == std::string_view::npos) {
+    const auto* end = start + text.size();
+    const auto* method_end = find_first<' ', '\t'>(start, end);
+    const auto* last = end;
+    while (last != method_end && is_blank(last[-1])) {
+        --last;
+    }
+    const auto* version = last;
+    while (version != method_end && !is_blank(version[-1])) {
+        --version;
+    }
+    if (version == method_end || method_end == start ||
+        !istarts_with(between(version, last), "SIP/")) {
         return false;
     }
-    bool extra_space = last + 1 != text.size();
-    text = text.substr(0, last + 1);
-    const auto version_start = text.find_last_of(" \t") + 1;
-    if (version_start <= method_end || !istarts_with(text.substr(version_start), "SIP/")) {
-        return false;
-    }
-    view_.version_ = text.substr(version_start);
-    view_.method_text_ = text.substr(0, method_end);
+    view_.version_ = between(version, last);
+    view_.method_text_ = between(start, method_end);
     view_.method_ = method_of(view_.method_text_);
     if (view_.method_ == Method::Other && !chars::is_token(view_.method_text_)) {
         if (!is_alpha(text.front())) {
@@ -197,18 +196,12 @@ bool Indexer::request_line(std::string_view text) {
         }
         note(Problem::BadRequestLine, start);
     }
-    if (version_start <= method_end + 2) {
-        note(Problem::BadRequestLine, start + method_end);
-        return true;
-    }
-    const auto uri = text.substr(method_end + 1, version_start - method_end - 2);
-    view_.uri_ = trim(uri);
-    extra_space |= view_.uri_.size() != uri.size() || text[version_start - 1] != ' ';
-    if (extra_space) {
-        note(Problem::StartLineSpace, start);
-    }
+    view_.uri_ = trim(between(method_end, version));
     if (view_.uri_.empty()) {
-        note(Problem::BadRequestLine, start + method_end);
+        note(Problem::BadRequestLine, method_end);
+    } else if (last != end || *method_end != ' ' || version[-1] != ' ' ||
+               view_.uri_.size() + 2 != static_cast<std::size_t>(version - method_end)) {
+        note(Problem::StartLineSpace, start);
     }
     return true;
 }
@@ -318,7 +311,7 @@ void Indexer::body() {
     view_.bytes_ = between(begin_, end);
 }
 
-Result<MessageView> Indexer::run() {
+Result<void> Indexer::run() {
     index_.clear();
     view_.index_ = &index_;
     while (at_ != end_ && (*at_ == '\r' || *at_ == '\n')) {
@@ -329,11 +322,11 @@ Result<MessageView> Indexer::run() {
         return fail(Code::Truncated, 0, "no start line");
     }
     if (const auto r = start_line(line()); !r) {
-        return std::unexpected(r.error());
+        return r;
     }
     headers();
     body();
-    return view_;
+    return {};
 }
 
 const Header* MessageView::find_by_name(std::string_view name) const {
@@ -349,14 +342,17 @@ const Header* MessageView::find_by_name(std::string_view name) const {
 }
 
 Result<MessageView> index(std::string_view bytes, HeaderIndex& index) {
-    return Indexer{bytes, index}.run();
+    Result<MessageView> result{std::in_place};
+    if (const auto r = Indexer{bytes, index, *result}.run(); !r) {
+        result = std::unexpected(r.error());
+    }
+    return result;
 }
 
-Result<MessageView> parse(std::string_view bytes, HeaderIndex& index, const Policy& policy) {
-    auto view = sip::index(bytes, index);
-    if (!view || !view->first_problem()) {
-        return view;
-    }
+namespace {
+
+// The first problem of the message that the policy does not allow; nullptr if none.
+const char* refused(const MessageView& view, const Policy& policy) {
     const std::array<std::pair<Problem, bool>, 12> allowed{{
         {Problem::BadRequestLine, false},
         {Problem::BadStatusLine, false},
@@ -372,11 +368,23 @@ Result<MessageView> parse(std::string_view bytes, HeaderIndex& index, const Poli
         {Problem::BodyTooShort, policy.allow_wrong_length},
     }};
     for (const auto& [problem, is_allowed] : allowed) {
-        if (!is_allowed && view->has(problem)) {
-            return fail(Code::Malformed, view->first_problem()->offset, problem_text(problem));
+        if (!is_allowed && view.has(problem)) {
+            return problem_text(problem);
         }
     }
-    return view;
+    return nullptr;
+}
+
+} // namespace
+
+Result<MessageView> parse(std::string_view bytes, HeaderIndex& index, const Policy& policy) {
+    auto result = sip::index(bytes, index);
+    if (result && result->first_problem()) {
+        if (const auto* wrong = refused(*result, policy); wrong != nullptr) {
+            result = fail(Code::Malformed, result->first_problem()->offset, wrong);
+        }
+    }
+    return result;
 }
 
 std::string_view unfold(std::string_view value, std::string& buffer) {

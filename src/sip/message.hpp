@@ -41,7 +41,22 @@ class HeaderIndex {
     // Forgets the headers, keeps the memory.
     void clear();
     // False when the index is full.
-    bool add(HeaderId id, std::string_view name, std::string_view value);
+    bool add(HeaderId id, std::string_view name, std::string_view value) {
+        if (size_ == capacity_ && !grow()) {
+            return false;
+        }
+        auto& header = data_[size_++];
+        header.id = id;
+        header.name = name;
+        header.value = value;
+        const auto n = static_cast<std::size_t>(id);
+        if (first_[n] == 0) {
+            first_[n] = static_cast<std::uint16_t>(size_);
+        } else {
+            repeated_[n / 64] |= std::uint64_t{1} << (n % 64);
+        }
+        return true;
+    }
 
     [[nodiscard]] std::span<const Header> headers() const { return {data_, size_}; }
     // The first header with this id; valid until the next add() or clear(). O(1), not for Other.

@@ -61,13 +61,43 @@ bool read_uri(Cursor& cursor, NameAddr& out) {
         }
     }
     out.uri_text = text;
-    if (auto uri = parse_uri(text)) {
-        out.uri = *uri;
-    } else {
-        out.uri.text = text;
+    if (!parse_uri(text, out.uri)) {
         note(out, AddrQuirk::BadUri);
     }
     return !text.empty();
+}
+
+// What is wrong in words, or nullptr.
+const char* read_name_addr(std::string_view text, NameAddr& out) {
+    Cursor cursor{text};
+    cursor.skip_white();
+    if (cursor.peek() == '*' && trim(cursor.rest()) == "*") {
+        out.star = true;
+        return nullptr;
+    }
+    read_display(cursor, out);
+    if (!read_uri(cursor, out)) {
+        return "no URI where a name and address should stand";
+    }
+    const auto tail = cursor.rest();
+    ParamCursor params{tail};
+    for (Param param; params.next(param);) {
+        if (param.name.size() == 3 && iequals(param.name, "tag") && out.tag.empty()) {
+            out.tag = param.value;
+        }
+    }
+    Cursor after{params.rest()};
+    out.params = tail.substr(0, tail.size() - params.rest().size());
+    if (params.quirk() != nullptr) {
+        note(out, AddrQuirk::BadParam);
+    }
+    after.skip_white();
+    if (after.eat(',')) {
+        out.rest = after.rest();
+    } else if (!after.done()) {
+        return "text after a name and address";
+    }
+    return nullptr;
 }
 
 } // namespace
@@ -93,36 +123,11 @@ const char* quirk_text(AddrQuirk quirk) {
 }
 
 Result<NameAddr> parse_name_addr(std::string_view text) {
-    NameAddr out;
-    Cursor cursor{text};
-    cursor.skip_white();
-    if (cursor.peek() == '*' && trim(cursor.rest()) == "*") {
-        out.star = true;
-        return out;
+    Result<NameAddr> result{std::in_place};
+    if (const auto* wrong = read_name_addr(text, *result); wrong != nullptr) {
+        result = fail(Code::Malformed, 0, wrong);
     }
-    read_display(cursor, out);
-    if (!read_uri(cursor, out)) {
-        return fail(Code::Malformed, 0, "no URI where a name and address should stand");
-    }
-    const auto tail = cursor.rest();
-    ParamCursor params{tail};
-    for (Param param; params.next(param);) {
-        if (param.name.size() == 3 && iequals(param.name, "tag") && out.tag.empty()) {
-            out.tag = param.value;
-        }
-    }
-    Cursor after{params.rest()};
-    out.params = tail.substr(0, tail.size() - params.rest().size());
-    if (params.quirk() != nullptr) {
-        note(out, AddrQuirk::BadParam);
-    }
-    after.skip_white();
-    if (after.eat(',')) {
-        out.rest = after.rest();
-    } else if (!after.done()) {
-        return fail(Code::Malformed, 0, "text after a name and address");
-    }
-    return out;
+    return result;
 }
 
 } // namespace cw::sip

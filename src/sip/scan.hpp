@@ -57,4 +57,31 @@ inline const char* find_first(const char* p, const char* end) {
     return p;
 }
 
+// Past the letters, digits, "-", "." and "_" at the front of [p, end): what most tokens, hosts and
+// users are made of. May stop early, so the caller goes on one by one.
+inline const char* skip_plain(const char* p, const char* end) {
+#if defined(__SSE2__)
+    while (end - p >= 16) {
+        const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+        // c in [low, low + span] exactly when c - low, unsigned, is at most span.
+        const auto within = [](__m128i c, char low, char span) {
+            const auto distance = _mm_sub_epi8(c, _mm_set1_epi8(low));
+            return _mm_cmpeq_epi8(_mm_min_epu8(distance, _mm_set1_epi8(span)), distance);
+        };
+        const auto letters = within(_mm_or_si128(chunk, _mm_set1_epi8(0x20)), 'a', 25);
+        const auto others = _mm_or_si128(within(chunk, '0', 9), within(chunk, '-', 1));
+        const auto hits =
+            _mm_or_si128(_mm_or_si128(letters, others), _mm_cmpeq_epi8(chunk, _mm_set1_epi8('_')));
+        const auto misses = ~static_cast<unsigned>(_mm_movemask_epi8(hits)) & 0xffffU;
+        if (misses != 0) {
+            return p + std::countr_zero(misses);
+        }
+        p += 16;
+    }
+#else
+    static_cast<void>(end);
+#endif
+    return p;
+}
+
 } // namespace cw::sip

@@ -1,5 +1,7 @@
 #include "sip/uri.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "sip/cursor.hpp"
 #include "sip/host.hpp"
@@ -17,7 +19,8 @@ constexpr int hex_value(char c) {
 
 // Characters of `classes` and well-formed escapes only?
 bool is_escaped(std::string_view text, int classes) {
-    for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto* plain_end = skip_plain(text.data(), text.data() + text.size());
+    for (auto i = static_cast<std::size_t>(plain_end - text.data()); i < text.size(); ++i) {
         if (chars::is(text[i], classes)) {
             continue;
         }
@@ -123,8 +126,8 @@ void parse_tel(Uri& uri) {
 
 } // namespace
 
-Result<Uri> parse_uri(std::string_view text) {
-    Uri uri;
+Result<void> parse_uri(std::string_view text, Uri& uri) {
+    uri = {};
     uri.text = text;
     const auto* end = text.data() + text.size();
     const auto* colon = find_first<':'>(text.data(), end);
@@ -132,26 +135,31 @@ Result<Uri> parse_uri(std::string_view text) {
     const auto is_scheme_char = [](char c) {
         return chars::is(c, chars::Alpha | chars::Digit) || c == '+' || c == '-' || c == '.';
     };
-    if (colon == end || text.empty() || !is_alpha(text.front())) {
+    if (colon == end || !is_alpha(text.front()) ||
+        !std::ranges::all_of(uri.scheme_text, is_scheme_char)) {
         return fail(Code::Malformed, 0, "a URI without a scheme");
     }
-    for (const auto c : uri.scheme_text) {
-        if (!is_scheme_char(c)) {
-            return fail(Code::Malformed, 0, "a URI without a scheme");
-        }
-    }
     uri.opaque = text.substr(uri.scheme_text.size() + 1);
-    uri.scheme = scheme_of(uri.scheme_text);
-    if (uri.scheme == Scheme::Sip || uri.scheme == Scheme::Sips) {
+    const auto scheme = scheme_of(uri.scheme_text);
+    if (scheme == Scheme::Sip || scheme == Scheme::Sips) {
         if (const auto r = parse_sip(uri); !r) {
-            return std::unexpected(r.error());
+            return r;
         }
-    } else if (uri.scheme == Scheme::Tel) {
+    } else if (scheme == Scheme::Tel) {
         parse_tel(uri);
     } else if (!chars::all(uri.opaque, chars::Generic)) {
         note(uri, "a character in the URI that should be escaped");
     }
-    return uri;
+    uri.scheme = scheme;
+    return {};
+}
+
+Result<Uri> parse_uri(std::string_view text) {
+    Result<Uri> result{std::in_place};
+    if (const auto r = parse_uri(text, *result); !r) {
+        result = std::unexpected(r.error());
+    }
+    return result;
 }
 
 std::optional<IpAddress> host_address(const Uri& uri) {

@@ -40,6 +40,9 @@ struct Uri {
 // The whole of `text` is to be a URI. Fails (Malformed) when it has no scheme, or a sip URI has no
 // host, or a port that is not one.
 Result<Uri> parse_uri(std::string_view text);
+// The same into `uri`, which is overwritten; left half-filled, scheme None, on failure. Saves a
+// copy where the URI is a part of something larger.
+Result<void> parse_uri(std::string_view text, Uri& uri);
 
 // The host as an address; nothing when it is a name.
 std::optional<IpAddress> host_address(const Uri& uri);

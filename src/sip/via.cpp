@@ -33,6 +33,47 @@ void keep_param(Via& via, const Param& param) {
     }
 }
 
+// What is wrong in words, or nullptr.
+const char* read_via(std::string_view text, Via& via) {
+    Cursor cursor{text};
+    cursor.skip_white();
+    via.protocol = cursor.take(chars::Token);
+    if (via.protocol.empty() || !cursor.eat_separator('/')) {
+        return "Via without a protocol";
+    }
+    via.version = cursor.take(chars::Token);
+    if (via.version.empty() || !cursor.eat_separator('/')) {
+        return "Via without a protocol version";
+    }
+    via.transport = cursor.take(chars::Token);
+    const auto* transport_end = cursor.at();
+    cursor.skip_white();
+    if (via.transport.empty() || cursor.at() == transport_end) {
+        return "Via without a transport";
+    }
+    const auto host = parse_host_port(cursor, true);
+    if (!host) {
+        return host.error().what;
+    }
+    via.host = host->text;
+    via.port = host->port;
+    const auto tail = cursor.rest();
+    ParamCursor params{tail};
+    for (Param param; params.next(param);) {
+        keep_param(via, param);
+    }
+    via.params = tail.substr(0, tail.size() - params.rest().size());
+    via.quirk = host->quirk != nullptr ? host->quirk : params.quirk();
+    Cursor after{params.rest()};
+    after.skip_white();
+    if (after.eat(',')) {
+        via.rest = after.rest();
+    } else if (!after.done()) {
+        return "Via goes on after its parameters";
+    }
+    return nullptr;
+}
+
 } // namespace
 
 bool Via::has_cookie() const {
@@ -40,46 +81,11 @@ bool Via::has_cookie() const {
 }
 
 Result<Via> parse_via(std::string_view text) {
-    Via via;
-    Cursor cursor{text};
-    cursor.skip_white();
-    via.protocol = cursor.take(chars::Token);
-    if (via.protocol.empty() || !cursor.eat_separator('/')) {
-        return fail(Code::Malformed, 0, "Via without a protocol");
+    Result<Via> result{std::in_place};
+    if (const auto* wrong = read_via(text, *result); wrong != nullptr) {
+        result = fail(Code::Malformed, 0, wrong);
     }
-    via.version = cursor.take(chars::Token);
-    if (via.version.empty() || !cursor.eat_separator('/')) {
-        return fail(Code::Malformed, 0, "Via without a protocol version");
-    }
-    via.transport = cursor.take(chars::Token);
-    const auto* transport_end = cursor.at();
-    cursor.skip_white();
-    if (via.transport.empty() || cursor.at() == transport_end) {
-        return fail(Code::Malformed, 0, "Via without a transport");
-    }
-    const auto host = parse_host_port(cursor, true);
-    if (!host) {
-        return std::unexpected(host.error());
-    }
-    via.host = host->text;
-    via.port = host->port;
-    via.quirk = host->quirk;
-
-    const auto tail = cursor.rest();
-    ParamCursor params{tail};
-    for (Param param; params.next(param);) {
-        keep_param(via, param);
-    }
-    Cursor after{params.rest()};
-    via.params = tail.substr(0, tail.size() - params.rest().size());
-    after.skip_white();
-    if (after.eat(',')) {
-        via.rest = after.rest();
-    } else if (!after.done()) {
-        return fail(Code::Malformed, 0, "Via goes on after its parameters");
-    }
-    via.quirk = via.quirk != nullptr ? via.quirk : params.quirk();
-    return via;
+    return result;
 }
 
 } // namespace cw::sip
