@@ -180,7 +180,7 @@ void Decapsulator::gre(Frame& frame, Bytes bytes) {
     const bool routing = (flags & 0x4000) != 0;
     const bool key = (flags & 0x2000) != 0;
     const bool sequence = (flags & 0x1000) != 0;
-    const auto version = flags & 7;
+    const auto version = static_cast<std::uint32_t>(flags & 7);
     if (routing || version > 1) {
         return ignored_.add(routing ? "gre routing" : "gre version", version);
     }

@@ -1,0 +1,6 @@
+#include "fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    fuzz({data, size});
+    return 0;
+}
