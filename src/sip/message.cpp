@@ -349,10 +349,10 @@ Result<MessageView> index(std::string_view bytes, HeaderIndex& index) {
     return result;
 }
 
-namespace {
-
-// The first problem of the message that the policy does not allow; nullptr if none.
-const char* refused(const MessageView& view, const Policy& policy) {
+const char* refused_problem(const MessageView& message, const Policy& policy) {
+    if (!message.first_problem()) {
+        return nullptr;
+    }
     const std::array<std::pair<Problem, bool>, 12> allowed{{
         {Problem::BadRequestLine, false},
         {Problem::BadStatusLine, false},
@@ -368,21 +368,18 @@ const char* refused(const MessageView& view, const Policy& policy) {
         {Problem::BodyTooShort, policy.allow_wrong_length},
     }};
     for (const auto& [problem, is_allowed] : allowed) {
-        if (!is_allowed && view.has(problem)) {
+        if (!is_allowed && message.has(problem)) {
             return problem_text(problem);
         }
     }
     return nullptr;
 }
 
-} // namespace
-
 Result<MessageView> parse(std::string_view bytes, HeaderIndex& index, const Policy& policy) {
     auto result = sip::index(bytes, index);
-    if (result && result->first_problem()) {
-        if (const auto* wrong = refused(*result, policy); wrong != nullptr) {
-            result = fail(Code::Malformed, result->first_problem()->offset, wrong);
-        }
+    const auto* wrong = result ? refused_problem(*result, policy) : nullptr;
+    if (wrong != nullptr) {
+        result = fail(Code::Malformed, result->first_problem()->offset, wrong);
     }
     return result;
 }

@@ -169,6 +169,9 @@ Result<MessageView> index(std::string_view bytes, HeaderIndex& index);
 Result<MessageView> parse(std::string_view bytes, HeaderIndex& index,
                           const Policy& policy = Policy::strict());
 
+// The first problem of `message` that `policy` does not allow, in words; nullptr if none.
+const char* refused_problem(const MessageView& message, const Policy& policy);
+
 // A view into a string that is about to die is always a mistake.
 template <class S>
     requires std::same_as<S, std::string>

@@ -93,6 +93,7 @@ const char* read_name_addr(std::string_view text, NameAddr& out) {
     }
     after.skip_white();
     if (after.eat(',')) {
+        out.more = true;
         out.rest = after.rest();
     } else if (!after.done()) {
         return "text after a name and address";

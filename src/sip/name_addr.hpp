@@ -29,6 +29,7 @@ struct NameAddr {
     std::string_view params;   // of the header, not of the URI: for ParamCursor and find_param()
     std::string_view tag;      // empty when there is none
     std::string_view rest;     // the values after this one, behind the comma; empty for the last
+    bool more = false;         // there is a comma behind this value
     bool star = false;         // "Contact: *"; there is no URI then
     bool bracketed = false;    // <…>
     AddrQuirk quirk = AddrQuirk::None; // the first one met

@@ -1,5 +1,5 @@
-// All leniency in one place: one bool a rule, false is what the RFC asks for. A server starts from
-// strict(), a reader of captures from tolerant().
+// All leniency in one place: one bool a rule, false is what the grammar asks for. A server starts
+// from strict(), a reader of captures from tolerant().
 #pragma once
 
 #include <cstddef>
@@ -37,12 +37,18 @@ struct Policy {
     bool allow_spaces_in_addr_spec = false;
     // A URI with "?" or "," outside of <…> in Contact, From, To [RFC 3261 §20; RFC 4475 §3.1.2.13].
     bool allow_unbracketed_uri = false;
-    // A Date that is not in GMT or does not exist is as good as none [RFC 4475 §3.1.2.12].
-    bool allow_bad_date = false;
     // What RFC 2543 did not ask for: Max-Forwards, a branch with the magic cookie, a tag in From
-    // [RFC 4475 §3.4.1]. Such a request is still to be served, so this is the one rule that
-    // strict() relaxes.
+    // [RFC 4475 §3.4.1]. Such a request is still to be served, so strict() allows it.
     bool allow_rfc2543 = true;
+    // A Date that is not in GMT or does not exist is as good as none. strict() allows it: an
+    // element "shouldn't [reject] unless the contents of the Date header field were actually
+    // important to its processing" [RFC 4475 §3.1.2.12].
+    bool allow_bad_date = true;
+    // Parameters that are empty or have stray characters, ";;" [RFC 4475 §3.1.2.1].
+    bool allow_bad_params = false;
+    // A character in user, password, URI parameters or headers that should be escaped: "sip:*21#@…"
+    // [RFC 3261 §25.1].
+    bool allow_unescaped_uri = false;
 
     std::size_t max_head = 65'536;    // octets of start line and headers in a stream message
     std::size_t max_body = 1'048'576; // octets of its body
@@ -62,8 +68,10 @@ struct Policy {
                 .allow_sloppy_display_name = true,
                 .allow_spaces_in_addr_spec = true,
                 .allow_unbracketed_uri = true,
-                .allow_bad_date = true,
                 .allow_rfc2543 = true,
+                .allow_bad_date = true,
+                .allow_bad_params = true,
+                .allow_unescaped_uri = true,
                 .max_head = 262'144,
                 .max_body = 16'777'216};
     }

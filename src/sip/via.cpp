@@ -67,6 +67,7 @@ const char* read_via(std::string_view text, Via& via) {
     Cursor after{params.rest()};
     after.skip_white();
     if (after.eat(',')) {
+        via.more = true;
         via.rest = after.rest();
     } else if (!after.done()) {
         return "Via goes on after its parameters";

@@ -23,6 +23,7 @@ struct Via {
     std::string_view maddr;
     std::string_view params;     // all of them, for ParamCursor and find_param()
     std::string_view rest;       // the values after this one, behind the comma; empty for the last
+    bool more = false;           // there is a comma behind this value
     const char* quirk = nullptr; // the first thing that broke the grammar, but not the meaning
 
     // A branch that is unique for the transaction, as RFC 3261 §8.1.1.7 wants it.
