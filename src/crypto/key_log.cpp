@@ -1,0 +1,551 @@
+#include "crypto/key_log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+
+#include "base/text.hpp"
+
+namespace cw::crypto {
+
+namespace {
+
+// Secrets lie in chunks, each behind a small header: next (4 bytes), kind, length.
+constexpr std::size_t chunk_size = 65536;
+constexpr std::size_t header_size = 6;
+constexpr std::size_t largest_secret = 255; // TLS itself has 48; a premaster secret is longer
+constexpr std::size_t largest_chunks = 65536;
+constexpr std::size_t largest_line = 4096;
+constexpr std::size_t largest_pem = std::size_t{4} * 1024 * 1024;
+constexpr std::size_t largest_problems = 100;
+constexpr std::size_t largest_tries = 16; // private keys tried blindly; each costs about 1 ms
+
+struct Label {
+    std::string_view text;
+    Secret kind;
+};
+constexpr auto labels = std::to_array<Label>({
+    {"CLIENT_RANDOM", Secret::Master},
+    {"CLIENT_HANDSHAKE_TRAFFIC_SECRET", Secret::ClientHandshake},
+    {"SERVER_HANDSHAKE_TRAFFIC_SECRET", Secret::ServerHandshake},
+    {"CLIENT_TRAFFIC_SECRET_0", Secret::ClientTraffic},
+    {"SERVER_TRAFFIC_SECRET_0", Secret::ServerTraffic},
+    {"EXPORTER_SECRET", Secret::Exporter},
+    {"CLIENT_EARLY_TRAFFIC_SECRET", Secret::ClientEarly},
+    {"EARLY_EXPORTER_SECRET", Secret::EarlyExporter},
+    {"EARLY_EXPORTER_MASTER_SECRET", Secret::EarlyExporter},
+    {"PMS_CLIENT_RANDOM", Secret::PreMaster},
+});
+
+constexpr auto hex_values = [] {
+    std::array<std::uint8_t, 256> table{};
+    table.fill(0xff);
+    for (std::uint8_t i = 0; i < 10; ++i) {
+        table['0' + i] = i;
+    }
+    for (std::uint8_t i = 0; i < 6; ++i) {
+        table['a' + i] = table['A' + i] = static_cast<std::uint8_t>(10 + i);
+    }
+    return table;
+}();
+
+// Fills `out` from the front; the number of bytes, or nothing when `text` is not whole bytes in
+// hexadecimal or does not fit.
+std::optional<std::size_t> from_hex(std::string_view text, std::span<std::uint8_t> out) {
+    if (text.size() % 2 != 0 || text.size() / 2 > out.size()) {
+        return std::nullopt;
+    }
+    unsigned wrong = 0;
+    for (std::size_t i = 0; i < text.size(); i += 2) {
+        const unsigned high = hex_values[static_cast<std::uint8_t>(text[i])];
+        const unsigned low = hex_values[static_cast<std::uint8_t>(text[i + 1])];
+        wrong |= high | low;
+        out[i / 2] = static_cast<std::uint8_t>(high << 4 | (low & 15));
+    }
+    if ((wrong & 0xf0) != 0) {
+        return std::nullopt;
+    }
+    return text.size() / 2;
+}
+
+bool is_hex(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return hex_values[static_cast<std::uint8_t>(c)] != 0xff;
+    });
+}
+
+std::string_view take_word(std::string_view& text) {
+    std::size_t n = 0;
+    while (n < text.size() && !is_blank(text[n])) {
+        ++n;
+    }
+    const auto word = text.substr(0, n);
+    text = trim(text.substr(n));
+    return word;
+}
+
+std::string file_name(const std::string& path) {
+    return std::filesystem::path{path}.filename().string();
+}
+
+} // namespace
+
+// Cuts text that comes in blocks into lines, and counts those that are broken.
+class KeyRing::Lines {
+  public:
+    Lines(KeyRing& ring, std::string_view name) : ring_(ring), name_(name) {}
+    Lines(const Lines&) = delete;
+    Lines& operator=(const Lines&) = delete;
+    ~Lines() { OPENSSL_cleanse(rest_.data(), rest_.size()); }
+
+    void add(std::string_view block) {
+        while (!block.empty()) {
+            const auto end = block.find('\n');
+            const auto part = block.substr(0, end);
+            if (end == std::string_view::npos || !rest_.empty()) {
+                const auto room = largest_line + 1 - std::min(largest_line + 1, rest_.size());
+                rest_.append(part.substr(0, room));
+            }
+            if (end == std::string_view::npos) {
+                return;
+            }
+            line(rest_.empty() ? part : std::string_view{rest_});
+            rest_.clear();
+            block.remove_prefix(end + 1);
+        }
+    }
+
+    // Tells the ring what was wrong, when the text is complete.
+    void finish() {
+        if (!rest_.empty()) {
+            line(rest_);
+            rest_.clear();
+        }
+        if (broken_ != 0 && good_ == 0) {
+            ring_.problem(name_, "neither a key log nor a private key in PEM");
+        } else if (broken_ != 0) {
+            ring_.problem(name_,
+                          fmt::format("{} not understood, {} line {}: {}",
+                                      broken_ == 1 ? "one line" : fmt::format("{} lines", broken_),
+                                      broken_ == 1 ? "at" : "the first at", first_broken_, why_));
+        }
+    }
+
+  private:
+    void line(std::string_view text) {
+        ++number_;
+        if (number_ == 1 && text.starts_with("\xef\xbb\xbf")) { // byte order mark
+            text.remove_prefix(3);
+        }
+        text = trim(text);
+        if (text.empty() || text.front() == '#') {
+            return;
+        }
+        const char* why =
+            text.size() > largest_line ? "the line is too long" : ring_.add_line(text);
+        if (why == nullptr) {
+            ++good_;
+            return;
+        }
+        if (broken_++ == 0) {
+            first_broken_ = number_;
+            why_ = why;
+        }
+    }
+
+    KeyRing& ring_;
+    std::string name_;
+    std::string rest_; // a line whose end is not yet here
+    std::uint64_t number_ = 0;
+    std::uint64_t good_ = 0;
+    std::uint64_t broken_ = 0;
+    std::uint64_t first_broken_ = 0;
+    const char* why_ = "";
+};
+
+void KeyRing::Wipe::operator()(std::uint8_t* chunk) const {
+    OPENSSL_cleanse(chunk, chunk_size);
+    delete[] chunk;
+}
+
+KeyRing::KeyRing() {
+    // Note: without randomness the hash is only easier to attack, so the result does not matter.
+    (void)RAND_bytes(reinterpret_cast<unsigned char*>(&seed_), sizeof seed_);
+}
+
+KeyRing::~KeyRing() {
+    for (auto& [key, secret] : by_text_) {
+        OPENSSL_cleanse(secret.data(), secret.size());
+    }
+}
+
+void KeyRing::problem(std::string_view name, std::string_view what) {
+    if (problems_.size() < largest_problems) {
+        problems_.push_back(fmt::format("{}: {}", name, what));
+    }
+}
+
+// --- the table
+
+std::uint8_t* KeyRing::at(std::uint32_t position) const {
+    return chunks_[position >> 16].get() + (position & 0xffff);
+}
+
+__extension__ using Wide = unsigned __int128;
+
+std::size_t KeyRing::slot_of(Bytes client_random) const {
+    std::uint64_t hash = seed_;
+    for (std::size_t i = 0; i < 32; i += 8) {
+        const auto product =
+            static_cast<Wide>(hash ^ load_be64(client_random.data() + i)) * 0x9e3779b97f4a7c15ULL;
+        hash =
+            seed_ ^ static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    }
+    const auto mask = table_.size() - 1;
+    for (auto slot = hash & mask;; slot = (slot + 1) & mask) {
+        if (table_[slot] == 0 ||
+            std::memcmp(entries_[table_[slot] - 1].random.data(), client_random.data(), 32) == 0) {
+            return slot;
+        }
+    }
+}
+
+void KeyRing::grow_table() {
+    table_.assign(std::max<std::size_t>(64, table_.size() * 2), 0);
+    for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+        table_[slot_of(entries_[i].random)] = i + 1;
+    }
+}
+
+std::uint32_t KeyRing::find(Bytes client_random) const {
+    if (table_.empty() || client_random.size() != 32) {
+        return none;
+    }
+    const auto entry = table_[slot_of(client_random)];
+    return entry == 0 ? none : entry - 1;
+}
+
+Bytes KeyRing::secret(std::uint32_t entry, Secret kind) const {
+    if (entry >= entries_.size()) {
+        return {};
+    }
+    for (auto position = entries_[entry].first; position != none;) {
+        const auto* header = at(position);
+        if (header[4] == static_cast<std::uint8_t>(kind)) {
+            return {header + header_size, header[5]};
+        }
+        position = load_be32(header);
+    }
+    return {};
+}
+
+Bytes KeyRing::client_random(std::uint32_t entry) const {
+    return entry < entries_.size() ? Bytes{entries_[entry].random} : Bytes{};
+}
+
+std::uint32_t KeyRing::store(Secret kind, Bytes secret, std::uint32_t next) {
+    const auto size = header_size + secret.size();
+    if (chunks_.empty() || used_ + size > chunk_size) {
+        if (chunks_.size() == largest_chunks) {
+            return none;
+        }
+        chunks_.emplace_back(new std::uint8_t[chunk_size]);
+        used_ = 0;
+    }
+    const auto position = static_cast<std::uint32_t>((chunks_.size() - 1) << 16 | used_);
+    auto* header = at(position);
+    header[0] = static_cast<std::uint8_t>(next >> 24);
+    header[1] = static_cast<std::uint8_t>(next >> 16);
+    header[2] = static_cast<std::uint8_t>(next >> 8);
+    header[3] = static_cast<std::uint8_t>(next);
+    header[4] = static_cast<std::uint8_t>(kind);
+    header[5] = static_cast<std::uint8_t>(secret.size());
+    std::ranges::copy(secret, header + header_size);
+    used_ += static_cast<std::uint32_t>(size);
+    return position;
+}
+
+void KeyRing::put(Bytes client_random, Secret kind, Bytes secret) {
+    if ((entries_.size() + 1) * 4 > table_.size() * 3) {
+        grow_table();
+    }
+    auto& slot = table_[slot_of(client_random)];
+    if (slot == 0) {
+        if (entries_.size() == none - 1) {
+            return;
+        }
+        entries_.push_back({.random = {}, .first = none});
+        std::ranges::copy(client_random, entries_.back().random.begin());
+        slot = static_cast<std::uint32_t>(entries_.size());
+    }
+    auto& entry = entries_[slot - 1];
+    const auto old = this->secret(slot - 1, kind);
+    if (old.size() == secret.size()) {
+        std::memcpy(const_cast<std::uint8_t*>(old.data()), secret.data(), secret.size());
+    } else if (const auto position = store(kind, secret, entry.first); position != none) {
+        entry.first = position; // it hides an older one of another length
+    }
+    premasters_ |= kind == Secret::PreMaster;
+}
+
+// --- lines
+
+// Nothing when the line is understood, or is well-formed and of no use; else what is wrong with it.
+const char* KeyRing::add_line(std::string_view line) {
+    const auto word = take_word(line);
+    if (word == "RSA") {
+        return add_rsa_line(line);
+    }
+    const auto random_text = take_word(line);
+    const auto* label = std::ranges::find(labels, word, &Label::text);
+    if (label == labels.end()) {
+        // Labels that we have no use for (later traffic secrets, ECH…) come from newer programs.
+        const bool shape = std::ranges::all_of(
+            word, [](char c) { return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_'; });
+        return shape && is_hex(random_text) && is_hex(line) ? nullptr : "unknown label";
+    }
+    std::array<std::uint8_t, 32> random{};
+    if (from_hex(random_text, random) != random.size()) {
+        return "the client random is not 64 hexadecimal digits";
+    }
+    std::array<std::uint8_t, largest_secret> secret{};
+    const auto size = from_hex(line, secret);
+    if (!size || *size == 0) {
+        return "the secret is not hexadecimal";
+    }
+    const bool fits = label->kind == Secret::Master      ? *size == 48
+                      : label->kind == Secret::PreMaster ? true
+                                                         : *size >= 32 && *size <= 64;
+    if (fits) {
+        put(random, label->kind, Bytes{secret}.first(*size));
+    }
+    OPENSSL_cleanse(secret.data(), secret.size());
+    return fits ? nullptr : "the secret has the wrong length";
+}
+
+const char* KeyRing::add_rsa_line(std::string_view rest) {
+    const auto first = take_word(rest);
+    std::array<std::uint8_t, 32> key{};
+    std::array<std::uint8_t, 48> secret{};
+    constexpr std::string_view id_prefix = "Session-ID:";
+    constexpr std::string_view master_prefix = "Master-Key:";
+    const bool session = first.starts_with(id_prefix) && rest.starts_with(master_prefix);
+    const auto size = from_hex(session ? first.substr(id_prefix.size()) : first, key);
+    if (!size || *size == 0 || (!session && *size != 8)) {
+        return "the encrypted premaster secret is not 16 hexadecimal digits";
+    }
+    if (from_hex(session ? rest.substr(master_prefix.size()) : rest, secret) != secret.size()) {
+        return "the secret is not 96 hexadecimal digits";
+    }
+    std::string name{session ? "s" : "p"};
+    name += as_text(Bytes{key}.first(*size));
+    by_text_[std::move(name)] = secret;
+    OPENSSL_cleanse(secret.data(), secret.size());
+    return nullptr;
+}
+
+Bytes KeyRing::premaster_of(Bytes encrypted) const {
+    if (by_text_.empty() || encrypted.size() < 8) {
+        return {};
+    }
+    const auto found = by_text_.find("p" + std::string{as_text(encrypted.first(8))});
+    return found != by_text_.end() ? Bytes{found->second} : Bytes{};
+}
+
+Bytes KeyRing::master_of_session(Bytes session_id) const {
+    if (by_text_.empty() || session_id.empty()) {
+        return {};
+    }
+    const auto found = by_text_.find("s" + std::string{as_text(session_id)});
+    return found != by_text_.end() ? Bytes{found->second} : Bytes{};
+}
+
+void KeyRing::add_text(std::string_view text, std::string_view name) {
+    Lines lines{*this, name};
+    lines.add(text);
+    lines.finish();
+    ++generation_;
+}
+
+// --- private keys
+
+void KeyRing::add_der_key(std::string_view type, Bytes der, std::string_view name) {
+    const auto* at = der.data();
+    std::unique_ptr<EVP_PKEY, FreeKey> key{
+        d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(der.size()))};
+    if (!key) {
+        problem(name, fmt::format("its {} is damaged", type));
+    } else if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
+        problem(name, "only RSA keys can open TLS, and only with RSA key exchange; give a key log");
+    } else {
+        keys_.push_back(std::move(key));
+    }
+}
+
+void KeyRing::add_pem(std::string_view text, std::string_view name) {
+    ++generation_;
+    std::unique_ptr<BIO, decltype(&BIO_free)> bio{
+        BIO_new_mem_buf(text.data(), static_cast<int>(std::min(text.size(), largest_pem))),
+        BIO_free};
+    std::size_t keys_seen = 0;
+    char* type = nullptr;
+    char* header = nullptr;
+    unsigned char* data = nullptr;
+    long length = 0;
+    while (bio && PEM_read_bio(bio.get(), &type, &header, &data, &length) == 1) {
+        const std::string_view kind{type};
+        if (kind.ends_with("PRIVATE KEY")) {
+            ++keys_seen;
+            if (kind.starts_with("ENCRYPTED") ||
+                std::string_view{header}.find("ENCRYPTED") != std::string_view::npos) {
+                problem(name, "its private key is protected by a password; remove that first "
+                              "(openssl pkey -in FILE -out NEW)");
+            } else {
+                add_der_key(kind, {data, static_cast<std::size_t>(length)}, name);
+            }
+        }
+        OPENSSL_free(type);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(data, static_cast<std::size_t>(length));
+    }
+    ERR_clear_error(); // the loop ends with "no start line"
+    if (keys_seen == 0) {
+        problem(name, "holds no private key");
+    }
+}
+
+bool KeyRing::has_key_for(const EVP_PKEY* public_key) const {
+    return public_key != nullptr && std::ranges::any_of(keys_, [&](const auto& key) {
+               return EVP_PKEY_eq(key.get(), public_key) == 1;
+           });
+}
+
+namespace {
+
+// [RFC 8017 §7.2.2] Note: the padding is taken off here, because OpenSSL's own way answers a wrong
+// padding with made-up bytes from 3.2 on. No attacker measures us: we only listen.
+bool open_with(EVP_PKEY* key, Bytes encrypted, std::span<std::uint8_t, 48> premaster) {
+    const auto size = static_cast<std::size_t>(EVP_PKEY_get_size(key));
+    constexpr std::size_t overhead = 11;
+    if (encrypted.size() > size || size < premaster.size() + overhead || size > 2048) {
+        return false;
+    }
+    std::vector<std::uint8_t> in(size);
+    std::ranges::copy(encrypted, in.end() - static_cast<std::ptrdiff_t>(encrypted.size()));
+    std::vector<std::uint8_t> out(size);
+    auto length = size;
+    std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context{
+        EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr), EVP_PKEY_CTX_free};
+    bool ok = context && EVP_PKEY_decrypt_init(context.get()) == 1 &&
+              EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_NO_PADDING) == 1 &&
+              EVP_PKEY_decrypt(context.get(), out.data(), &length, in.data(), in.size()) == 1 &&
+              length == size;
+    const auto zero = size - premaster.size() - 1;
+    ok = ok && out[0] == 0 && out[1] == 2 && out[zero] == 0 &&
+         std::all_of(out.begin() + 2, out.begin() + static_cast<std::ptrdiff_t>(zero),
+                     [](std::uint8_t byte) { return byte != 0; });
+    if (ok) {
+        std::copy(out.end() - 48, out.end(), premaster.begin());
+    }
+    OPENSSL_cleanse(out.data(), out.size());
+    ERR_clear_error();
+    return ok;
+}
+
+} // namespace
+
+bool KeyRing::open_premaster(Bytes encrypted, const EVP_PKEY* public_key,
+                             std::span<std::uint8_t, 48> premaster) const {
+    std::size_t tries = 0;
+    for (const auto& key : keys_) {
+        if (public_key != nullptr && EVP_PKEY_eq(key.get(), public_key) != 1) {
+            continue;
+        }
+        if (open_with(key.get(), encrypted, premaster)) {
+            return true;
+        }
+        if (++tries == largest_tries) {
+            break;
+        }
+    }
+    return false;
+}
+
+// --- files
+
+Result<void> KeyRing::add_directory(const std::string& path) {
+    std::error_code error;
+    std::vector<std::string> files;
+    for (auto at = std::filesystem::directory_iterator{path, error};
+         !error && at != std::filesystem::directory_iterator{}; at.increment(error)) {
+        std::error_code ignored;
+        if (at->is_regular_file(ignored)) {
+            files.push_back(at->path().string());
+        }
+    }
+    if (error) {
+        return fail(Code::CannotRead, 0, "the directory cannot be read");
+    }
+    std::ranges::sort(files); // so that "the latest line" does not depend on the file system
+    for (const auto& file : files) {
+        if (const auto added = add_file(file); !added) {
+            problem(file_name(file), added.error().what);
+        }
+    }
+    if (files.empty()) {
+        problem(path, "no files in this directory");
+    }
+    return {};
+}
+
+Result<void> KeyRing::add_file(const std::string& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) {
+        return add_directory(path);
+    }
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "rb"),
+                                                         std::fclose};
+    if (!file) {
+        return errno == ENOENT ? fail(Code::NotFound, 0, "no such file")
+                               : fail(Code::CannotRead, 0, "the file cannot be opened");
+    }
+    std::setvbuf(file.get(), nullptr, _IONBF, 0); // blocks are large, and no copy of keys stays
+    const auto name = file_name(path);
+    std::string block(std::size_t{256} * 1024, '\0');
+    const auto read = [&] { return std::fread(block.data(), 1, block.size(), file.get()); };
+    auto size = read();
+    const auto head = std::string_view{block}.substr(0, size);
+    if (head.find("-----BEGIN ") != std::string_view::npos) {
+        std::string pem{head};
+        while (size != 0 && pem.size() < largest_pem) {
+            size = read();
+            pem.append(block, 0, size);
+        }
+        add_pem(pem, name);
+        OPENSSL_cleanse(pem.data(), pem.size());
+    } else if (head.substr(0, 4096).find('\0') != std::string_view::npos) {
+        problem(name, "neither a key log nor a private key in PEM");
+    } else {
+        Lines lines{*this, name};
+        for (; size != 0; size = read()) {
+            lines.add({block.data(), size});
+        }
+        lines.finish();
+        ++generation_;
+    }
+    OPENSSL_cleanse(block.data(), block.size());
+    return std::ferror(file.get()) != 0 ? fail(Code::CannotRead, 0, "the file cannot be read")
+                                        : Result<void>{};
+}
+
+} // namespace cw::crypto
