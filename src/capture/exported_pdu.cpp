@@ -1,8 +1,6 @@
 // Wireshark's "Export PDUs": what its dissectors handed up, with tags that say from where.
-#include <algorithm>
-
-#include "base/text.hpp"
 #include "capture/decapsulate.hpp"
+#include "capture/recognise.hpp"
 
 namespace cw::capture {
 namespace {
@@ -11,6 +9,7 @@ namespace tag {
 constexpr std::uint16_t end = 0;
 constexpr std::uint16_t dissector = 12;
 constexpr std::uint16_t heuristic_dissector = 13;
+constexpr std::uint16_t dissector_table = 14;
 constexpr std::uint16_t ipv4_source = 20;
 constexpr std::uint16_t ipv4_destination = 21;
 constexpr std::uint16_t ipv6_source = 22;
@@ -20,10 +19,15 @@ constexpr std::uint16_t source_port = 25;
 constexpr std::uint16_t destination_port = 26;
 } // namespace tag
 
-constexpr std::uint32_t port_type_udp = 3;
+// Values of the port type.
+namespace port_type {
+constexpr std::uint32_t sctp = 1;
+constexpr std::uint32_t tcp = 2;
+constexpr std::uint32_t udp = 3;
+} // namespace port_type
 
 struct Tags {
-    std::string_view dissector;
+    std::string_view dissector; // "sip", or a table that leads to one: "udp.port"
     std::uint32_t port_type = 0;
 };
 
@@ -43,6 +47,7 @@ void take_tag(Tags& tags, Datagram& out, std::uint16_t kind, Bytes value) {
     switch (kind) {
     case tag::dissector:
     case tag::heuristic_dissector:
+    case tag::dissector_table:
         tags.dissector = as_text(value);
         tags.dissector = tags.dissector.substr(0, tags.dissector.find('\0')); // padded
         break;
@@ -68,6 +73,19 @@ void take_tag(Tags& tags, Datagram& out, std::uint16_t kind, Bytes value) {
     }
 }
 
+std::uint8_t protocol_number(std::uint32_t type) {
+    switch (type) {
+    case port_type::sctp:
+        return 132;
+    case port_type::tcp:
+        return 6;
+    case port_type::udp:
+        return 17;
+    default:
+        return 0;
+    }
+}
+
 } // namespace
 
 void Decapsulator::exported_pdu(Frame& frame, Bytes bytes) {
@@ -89,6 +107,7 @@ void Decapsulator::exported_pdu(Frame& frame, Bytes bytes) {
     }
     const auto name = tags.dissector;
     if (name == "sip" || name.starts_with("sip.") || name == "sip_tcp" || name == "sip_udp") {
+        frame.out.carried_over = protocol_number(tags.port_type);
         return emit(frame, Protocol::Sip, r.rest());
     }
     if (name == "ip" || name == "ipv6") {
@@ -97,8 +116,12 @@ void Decapsulator::exported_pdu(Frame& frame, Bytes bytes) {
     if (name == "eth" || name.starts_with("eth_")) {
         return ethernet(frame, r.rest());
     }
-    if (tags.port_type == port_type_udp) {
+    if (tags.port_type == port_type::udp) {
         return emit(frame, Protocol::Udp, r.rest());
+    }
+    if (looks_like_sip(as_text(r.rest()))) {
+        frame.out.carried_over = protocol_number(tags.port_type);
+        return emit(frame, Protocol::Sip, r.rest());
     }
     ignored_.add_named("exported pdu", name);
 }

@@ -297,10 +297,14 @@ bool PcapngReader::long_block(std::uint32_t kind, std::uint64_t total) {
     if (kind == type::decryption_secrets) {
         return secrets(total);
     }
-    if (total > largest_skipped || kind == type::enhanced_packet || kind == type::obsolete_packet ||
+    if (kind == type::enhanced_packet || kind == type::obsolete_packet ||
         kind == type::simple_packet) {
-        notes_.problems.add(
-            "size", fmt::format("a block after packet {} claims {} bytes", packets_, total));
+        notes_.problems.add("size",
+                            fmt::format("packet {} claims {} bytes, more than any link carries",
+                                        packets_ + 1, total));
+        return false;
+    }
+    if (total > largest_skipped) {
         return false;
     }
     if (!source_.skip(total)) {
