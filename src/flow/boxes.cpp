@@ -1,0 +1,283 @@
+#include "flow/boxes.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+
+#include "flow/box_names.hpp"
+#include "flow/promises.hpp"
+
+namespace cw::flow {
+namespace {
+
+// What can be told apart: an address, a port of an address that several programs share, or a host
+// (`behind`) that hides behind a shared address.
+struct Place {
+    IpAddress address;
+    IpAddress behind;
+    std::uint16_t port = 0;
+    bool operator==(const Place&) const = default;
+};
+struct PlaceHash {
+    std::size_t operator()(const Place& p) const {
+        return mix_hash(mix_hash(hash_value(p.address), hash_value(p.behind)), p.port);
+    }
+};
+
+// The address of a Contact URI, nothing when it is a name.
+std::optional<Endpoint> contact_endpoint(std::string_view uri) {
+    auto host = uri;
+    if (const auto at = host.find('@'); at != std::string_view::npos) {
+        host.remove_prefix(at + 1);
+    } else if (const auto colon = host.find(':'); colon != std::string_view::npos) {
+        host.remove_prefix(colon + 1);
+    }
+    host = host.substr(0, host.find_first_of(";?>"));
+    // [RFC 3261 §19.1.2]: 5060, or 5061 for sips.
+    return parse_endpoint(host, uri.starts_with("sips:") ? 5061 : 5060);
+}
+
+class Grouping {
+  public:
+    explicit Grouping(const Call& call) : call_(call) {
+        find_shared();
+        for (const auto& m : call.messages) {
+            node(place(m.source));
+            node(place(m.destination));
+        }
+        for (const auto& c : call.connections) {
+            node(place(c.client));
+            node(place(c.server));
+        }
+        join_senders();
+        join_contacts();
+        join_hidden_hosts();
+    }
+
+    bool shared(const IpAddress& address) const { return shared_.contains(address); }
+    std::uint32_t group(const Endpoint& e) { return root(node(place(e))); }
+    bool known(const Endpoint& e) const { return nodes_.contains(place(e)); }
+    // The group of the only sender whose Via said this address, else none.
+    std::uint32_t group_claiming(const IpAddress& address) {
+        const auto claim = claims_.find(address);
+        return claim == claims_.end() || claim->second == none ? none : root(claim->second);
+    }
+
+  private:
+    Place place(const Endpoint& e) const {
+        return {.address = e.address,
+                .behind = {},
+                .port = shared(e.address) ? e.port : std::uint16_t{0}};
+    }
+    Place place_of_sender(const IpAddress& seen_at, const Endpoint& said) const {
+        return said.address == seen_at ? place(said)
+                                       : Place{.address = seen_at, .behind = said.address};
+    }
+
+    std::uint32_t node(const Place& p) {
+        const auto [at, fresh] = nodes_.try_emplace(p, static_cast<std::uint32_t>(parents_.size()));
+        if (fresh) {
+            parents_.push_back(at->second);
+        }
+        return at->second;
+    }
+    std::uint32_t root(std::uint32_t n) {
+        while (parents_[n] != n) {
+            parents_[n] = parents_[parents_[n]];
+            n = parents_[n];
+        }
+        return n;
+    }
+    void join(std::uint32_t a, std::uint32_t b) {
+        const auto root_a = root(a);
+        const auto root_b = root(b);
+        parents_[std::max(root_a, root_b)] = std::min(root_a, root_b);
+    }
+
+    void find_shared() {
+        std::unordered_map<IpAddress, IpAddress> hidden; // the host that an address first spoke for
+        for (const auto& m : call_.messages) {
+            if (m.source.address == m.destination.address) {
+                shared_.insert(m.source.address);
+            }
+            if (m.status == 0 && m.sent_by.port != 0 && m.sent_by.address != m.source.address) {
+                const auto [at, fresh] = hidden.try_emplace(m.source.address, m.sent_by.address);
+                if (!fresh && at->second != m.sent_by.address) {
+                    shared_.insert(m.source.address);
+                }
+            }
+        }
+        for (const auto& c : call_.connections) {
+            if (c.client.address == c.server.address) {
+                shared_.insert(c.client.address);
+            }
+        }
+    }
+
+    // "[The client] MUST insert a Via header field […] sent-by": the top Via is always the
+    // sender's own [RFC 3261 §18.1.1].
+    void join_senders() {
+        for (const auto& m : call_.messages) {
+            if (m.status != 0 || m.sent_by.port == 0) {
+                continue;
+            }
+            const auto from = node(place(m.source));
+            if (shared(m.source.address)) {
+                join(from, node(place_of_sender(m.source.address, m.sent_by)));
+            }
+            if (m.sent_by.address != m.source.address) {
+                const auto [at, fresh] = claims_.try_emplace(m.sent_by.address, from);
+                if (!fresh && at->second != none && root(at->second) != root(from)) {
+                    at->second = none; // two hosts use the same private address
+                }
+            }
+        }
+    }
+
+    // A Contact passes through proxies unchanged, but the first to send it is its owner.
+    void join_contacts() {
+        std::unordered_set<std::string_view> seen;
+        for (const auto& m : call_.messages) {
+            if (m.contact.length == 0 || !seen.insert(call_.text(m.contact)).second ||
+                !shared(m.source.address)) {
+                continue;
+            }
+            const bool forwarded =
+                m.status == 0 && (m.vias > 1 || (m.sent_by.port != 0 && m.sent_by != m.source));
+            const auto contact = contact_endpoint(call_.text(m.contact));
+            if (!forwarded && contact && contact->address == m.source.address && known(*contact)) {
+                join(node(place(m.source)), node(place(*contact)));
+            }
+        }
+    }
+
+    // A host that was seen behind another address, and also by itself.
+    void join_hidden_hosts() {
+        for (const auto& [address, claimant] : claims_) {
+            const Endpoint alone{address, 0};
+            if (claimant == none || shared(address) || !known(alone)) {
+                continue;
+            }
+            const auto a = root(claimant);
+            const auto b = root(node(place(alone)));
+            const bool talk =
+                std::any_of(call_.messages.begin(), call_.messages.end(), [&](const Message& m) {
+                    const auto from = group(m.source);
+                    const auto to = group(m.destination);
+                    return (from == a && to == b) || (from == b && to == a);
+                });
+            if (!talk) {
+                join(a, b);
+            }
+            if (++hidden_joined_ == 16) {
+                return; // each costs a pass over the messages
+            }
+        }
+    }
+
+    const Call& call_;
+    std::unordered_set<IpAddress> shared_;
+    std::unordered_map<Place, std::uint32_t, PlaceHash> nodes_;
+    std::vector<std::uint32_t> parents_;
+    std::unordered_map<IpAddress, std::uint32_t> claims_;
+    int hidden_joined_ = 0;
+};
+
+} // namespace
+
+Boxes::Boxes(const Call& call, KnownNames names) {
+    Grouping grouping{call};
+    std::unordered_map<std::uint32_t, std::uint16_t> numbers; // group → box
+    const auto new_box = [&](const Endpoint& e) {
+        if (boxes_.size() == limit) {
+            return static_cast<std::uint16_t>(limit - 1);
+        }
+        boxes_.push_back({.name = {}, .at = e, .addresses = {e.address}});
+        return static_cast<std::uint16_t>(boxes_.size() - 1);
+    };
+    const auto place = [&](const Endpoint& e) {
+        if (by_endpoint_.contains(e)) {
+            return;
+        }
+        const auto group = grouping.group(e);
+        const auto found = numbers.find(group);
+        const auto number = found != numbers.end() ? found->second : new_box(e);
+        numbers.try_emplace(group, number);
+        by_endpoint_.emplace(e, number);
+        auto& box = boxes_[number];
+        if (box.addresses.size() < 8 &&
+            std::ranges::find(box.addresses, e.address) == box.addresses.end()) {
+            box.addresses.push_back(e.address);
+        }
+        if (grouping.shared(e.address)) {
+            box.show_port = true;
+        } else {
+            by_address_.try_emplace(e.address, number);
+        }
+    };
+    for (const auto& m : call.messages) {
+        const bool request = m.status == 0;
+        place(request ? m.source : m.destination);
+        place(request ? m.destination : m.source);
+        // The port that it listens on says more than the one a connection happened to get.
+        if (request && m.sent_by.port != 0 && m.sent_by.address == m.source.address) {
+            boxes_[by_endpoint_.at(m.source)].at = m.sent_by;
+        }
+    }
+    for (const auto& c : call.connections) {
+        place(c.client);
+        place(c.server);
+    }
+
+    // Media: first what the descriptions say, then what was seen.
+    for (const auto& m : call.messages) {
+        const auto owner = of(m.source);
+        for (std::uint32_t i = 0; i < m.media_count; ++i) {
+            const auto& at = call.media_lines[m.media_begin + i].receive;
+            if (at.port == 0 || at.address.is_unspecified()) {
+                continue;
+            }
+            const auto claiming = grouping.group_claiming(at.address);
+            const auto number =
+                claiming != none && numbers.contains(claiming) ? numbers.at(claiming) : owner;
+            if (grouping.shared(at.address)) {
+                by_endpoint_.try_emplace(at, number);
+            } else {
+                by_address_.try_emplace(at.address, number);
+            }
+        }
+    }
+    std::unordered_map<Endpoint, Endpoint> opposite;
+    for (const auto& promise : promises_of(call)) {
+        opposite.try_emplace(promise.offerer, promise.answerer);
+        opposite.try_emplace(promise.answerer, promise.offerer);
+    }
+    for (const auto& s : call.streams) {
+        for (const auto& [here, there] :
+             {std::pair{s.source, s.destination}, std::pair{s.destination, s.source}}) {
+            if (of(here) != no_box) {
+                continue;
+            }
+            const auto peer = opposite.find(there);
+            const auto number = peer == opposite.end() ? no_box : of(peer->second);
+            by_endpoint_.emplace(here, number != no_box ? number : new_box(here));
+        }
+    }
+    name_boxes(call, *this, names, boxes_);
+}
+
+std::uint16_t Boxes::of(const Endpoint& endpoint) const {
+    if (const auto at = by_endpoint_.find(endpoint); at != by_endpoint_.end()) {
+        return at->second;
+    }
+    if (const auto at = by_address_.find(endpoint.address); at != by_address_.end()) {
+        return at->second;
+    }
+    // RTCP goes to the port beside its RTP [RFC 3550 §11].
+    const Endpoint beside{endpoint.address, static_cast<std::uint16_t>(endpoint.port ^ 1U)};
+    const auto at = by_endpoint_.find(beside);
+    return at == by_endpoint_.end() ? no_box : at->second;
+}
+
+} // namespace cw::flow

@@ -1,0 +1,252 @@
+#include "view/figures.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace cw::view {
+namespace {
+
+constexpr std::int64_t day_ns = 86'400'000'000'000;
+
+struct DayAndRest {
+    std::int64_t day;
+    std::int64_t ns;
+};
+
+DayAndRest split(Instant t) {
+    auto day = t.ns / day_ns;
+    auto ns = t.ns % day_ns;
+    if (ns < 0) {
+        --day;
+        ns += day_ns;
+    }
+    return {day, ns};
+}
+
+void append_digits(std::string& out, std::int64_t value, int digits) {
+    std::array<char, 12> buffer{};
+    for (int i = digits; i-- > 0; value /= 10) {
+        buffer[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
+    }
+    out.append(buffer.data(), static_cast<std::size_t>(digits));
+}
+
+void append_clock(std::string& out, std::int64_t ns) {
+    const auto s = ns / 1'000'000'000;
+    append_digits(out, s / 3600, 2);
+    out += ':';
+    append_digits(out, s / 60 % 60, 2);
+    out += ':';
+    append_digits(out, s % 60, 2);
+}
+
+std::string_view without_scheme(std::string_view uri) {
+    const auto colon = uri.find(':');
+    const auto at = uri.find('@');
+    if (colon == std::string_view::npos || colon > at || colon > 4) {
+        return uri; // "host:port", or no scheme that we know the length of
+    }
+    const auto scheme = uri.substr(0, colon);
+    return scheme == "sip" || scheme == "sips" || scheme == "tel" || scheme == "im" ||
+                   scheme == "pres"
+               ? uri.substr(colon + 1)
+               : uri;
+}
+
+} // namespace
+
+void TimeWriter::learn_day(std::int64_t day) {
+    const auto text = to_rfc3339(Instant{day * day_ns});
+    const auto size = std::min(text.find('T'), sizeof date_);
+    std::copy_n(text.begin(), size, date_);
+    date_size_ = static_cast<std::uint8_t>(size);
+    day_ = day;
+}
+
+void TimeWriter::append_date(std::string& out, Instant t) {
+    const auto day = split(t).day;
+    if (day != day_) {
+        learn_day(day);
+    }
+    out.append(date_, date_size_);
+}
+
+void TimeWriter::append_rfc3339(std::string& out, Instant t) {
+    append_date(out, t);
+    const auto ns = split(t).ns;
+    out += 'T';
+    append_clock(out, ns);
+    out += '.';
+    append_digits(out, ns % 1'000'000'000 / 1000, 6);
+    out += 'Z';
+}
+
+void append_time_of_day(std::string& out, Instant t, bool milliseconds) {
+    const auto ns = split(t).ns;
+    append_clock(out, ns);
+    if (milliseconds) {
+        out += '.';
+        append_digits(out, ns % 1'000'000'000 / 1'000'000, 3);
+    }
+}
+
+void append_number(std::string& out, std::uint64_t n) {
+    const fmt::format_int text{n};
+    out.append(text.data(), text.size());
+}
+
+void append_signed(std::string& out, std::int64_t n) {
+    const fmt::format_int text{n};
+    out.append(text.data(), text.size());
+}
+
+void append_grouped(std::string& out, std::uint64_t n) {
+    const fmt::format_int text{n};
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (i > 0 && (text.size() - i) % 3 == 0) {
+            out += ',';
+        }
+        out += text.data()[i];
+    }
+}
+
+void append_decimal(std::string& out, double value, int places) {
+    std::array<char, 64> buffer{};
+    if (!std::isfinite(value) || std::fabs(value) > 1e30) {
+        out += '0';
+        return;
+    }
+    const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                            std::chars_format::fixed, places);
+    out.append(buffer.data(), error == std::errc{} ? end : buffer.data());
+}
+
+void append_address(std::string& out, const IpAddress& a) {
+    if (!a.is_v4()) {
+        out += to_string(a);
+        return;
+    }
+    for (std::size_t i = 12; i < 16; ++i) {
+        if (i > 12) {
+            out += '.';
+        }
+        append_number(out, a.octets[i]);
+    }
+}
+
+void append_endpoint(std::string& out, const Endpoint& e) {
+    const bool v6 = !e.address.is_v4();
+    if (v6) {
+        out += '[';
+    }
+    append_address(out, e.address);
+    if (v6) {
+        out += ']';
+    }
+    out += ':';
+    append_number(out, e.port);
+}
+
+void append_duration(std::string& out, Duration d) {
+    auto s = d.seconds();
+    if (s < 0) {
+        out += '-';
+        s = -s;
+    }
+    if (s < 0.0009995) {
+        append_decimal(out, s * 1e6, 0);
+        out += " µs";
+    } else if (s < 0.9995) {
+        append_decimal(out, s * 1e3, 0);
+        out += " ms";
+    } else if (s < 99.95) {
+        append_decimal(out, s, 1);
+        out += " s";
+    } else if (s < 600) {
+        append_decimal(out, s, 0);
+        out += " s";
+    } else if (s < 7200) {
+        append_decimal(out, s / 60, 0);
+        out += " min";
+    } else if (s < 172'800) {
+        append_decimal(out, s / 3600, 1);
+        out += " h";
+    } else {
+        append_decimal(out, s / 86'400, 0);
+        out += " d";
+    }
+}
+
+void append_size(std::string& out, std::uint64_t bytes) {
+    if (bytes < 1000) {
+        append_number(out, bytes);
+        out += " B";
+        return;
+    }
+    constexpr std::array<std::string_view, 4> units{" kB", " MB", " GB", " TB"};
+    auto value = static_cast<double>(bytes) / 1000;
+    std::size_t unit = 0;
+    while (value >= 999.5 && unit + 1 < units.size()) {
+        value /= 1000;
+        ++unit;
+    }
+    append_decimal(out, value, value < 9.95 ? 1 : 0);
+    out += units[unit];
+}
+
+std::string short_cipher(std::string_view cipher) {
+    auto name = cipher;
+    if (const auto with = name.find("_WITH_"); with != std::string_view::npos) {
+        name.remove_prefix(with + 6);
+    } else if (name.starts_with("TLS_")) {
+        name.remove_prefix(4);
+    }
+    if (const auto hash = name.rfind("_SHA"); hash != std::string_view::npos) {
+        name = name.substr(0, hash);
+    }
+    std::string out{name};
+    std::replace(out.begin(), out.end(), '_', '-');
+    return out;
+}
+
+std::string short_version(std::string_view version) {
+    const auto v = version.find('v');
+    if (v == std::string_view::npos) {
+        return std::string{version};
+    }
+    return std::string{version.substr(0, v)}.append(" ").append(version.substr(v + 1));
+}
+
+std::string_view upper_name(flow::Transport transport) {
+    switch (transport) {
+    case flow::Transport::Udp:
+        return "UDP";
+    case flow::Transport::Tcp:
+        return "TCP";
+    case flow::Transport::Tls:
+        return "TLS";
+    case flow::Transport::Ws:
+        return "WS";
+    case flow::Transport::Wss:
+        return "WSS";
+    case flow::Transport::Sctp:
+        return "SCTP";
+    case flow::Transport::Hep:
+        return "HEP";
+    }
+    return "?";
+}
+
+std::string_view address_of_record(std::string_view uri) {
+    const auto rest = without_scheme(uri);
+    // Parameters begin after the host; a semicolon in the user part belongs to it.
+    const auto at = rest.find('@');
+    const auto end = rest.find_first_of(";?>", at == std::string_view::npos ? 0 : at);
+    return rest.substr(0, end);
+}
+
+} // namespace cw::view

@@ -1,0 +1,467 @@
+#include "view/json.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace cw::view {
+namespace {
+
+constexpr std::size_t flush_at = 48 * 1024;
+
+std::string_view signalling_name(flow::Protection p) {
+    switch (p) {
+    case flow::Protection::Secure:
+        return "tls";
+    case flow::Protection::Mixed:
+        return "mixed";
+    case flow::Protection::Clear:
+    case flow::Protection::None:
+        break;
+    }
+    return "clear";
+}
+
+std::string_view media_name(flow::Protection p) {
+    switch (p) {
+    case flow::Protection::Secure:
+        return "srtp";
+    case flow::Protection::Mixed:
+        return "mixed";
+    case flow::Protection::Clear:
+        return "clear";
+    case flow::Protection::None:
+        break;
+    }
+    return "none";
+}
+
+void write_certificates(JsonWriter& json, TimeWriter& times, std::string_view name,
+                        const std::vector<flow::Certificate>& chain) {
+    json.key(name);
+    json.open_array();
+    for (const auto& c : chain) {
+        json.open_object();
+        json.member("subject", std::string_view{c.subject});
+        json.member("issuer", std::string_view{c.issuer});
+        json.key("names");
+        json.open_array();
+        for (const auto& n : c.names) {
+            json.value(std::string_view{n});
+        }
+        json.close_array();
+        for (const auto& [key, time] :
+             {std::pair{"not_before", c.not_before}, std::pair{"not_after", c.not_after}}) {
+            json.key(key);
+            if (time.known()) {
+                json.quoted([&](std::string& out) { times.append_rfc3339(out, time); });
+            } else {
+                json.null();
+            }
+        }
+        json.close_object();
+    }
+    json.close_array();
+}
+
+void write_findings(JsonWriter& json, const std::vector<flow::Finding>& findings) {
+    json.key("findings");
+    json.open_array();
+    for (const auto& f : findings) {
+        json.open_object();
+        json.member("rule", std::string_view{f.rule});
+        json.member("severity", std::string_view{f.severity});
+        json.member("title", std::string_view{f.title});
+        json.key("messages");
+        json.open_array();
+        for (const auto index : f.messages) {
+            json.value(index);
+        }
+        json.close_array();
+        json.member_or_null("rfc", f.rfc);
+        json.member_or_null("advice", f.advice);
+        json.close_object();
+    }
+    json.close_array();
+}
+
+} // namespace
+
+JsonReport::JsonReport(Sink sink, std::string_view version) : sink_(std::move(sink)) {
+    out_.reserve(flush_at + 16 * 1024);
+    json_.open_object();
+    json_.line();
+    json_.member("callwright", version);
+    json_.line();
+}
+
+void JsonReport::write_time(std::string_view name, Instant t) {
+    json_.key(name);
+    if (t.known()) {
+        json_.quoted([&](std::string& out) { times_.append_rfc3339(out, t); });
+    } else {
+        json_.null();
+    }
+}
+
+void JsonReport::write_endpoint(std::string_view name, const Endpoint& e) {
+    json_.key(name);
+    json_.quoted([&](std::string& out) { append_endpoint(out, e); });
+}
+
+// Closes the array that is open and opens the next one.
+void JsonReport::enter(Part part) {
+    if (part_ == part) {
+        return;
+    }
+    if (part_ == Part::Begin && part == Part::Calls) {
+        enter(Part::Tls); // there were none: an empty list
+    }
+    if (part_ == Part::Tls || part_ == Part::Calls) {
+        json_.line();
+        json_.close_array();
+        json_.line();
+    }
+    part_ = part;
+    if (part == Part::Tls || part == Part::Calls) {
+        json_.key(part == Part::Tls ? "tls" : "calls");
+        json_.open_array();
+        json_.line();
+    }
+}
+
+void JsonReport::flush_when_large() {
+    if (out_.size() >= flush_at) {
+        sink_(out_);
+        out_.clear();
+    }
+}
+
+void JsonReport::tls(const flow::Connection& connection) {
+    if (!connection.is_tls()) {
+        return;
+    }
+    assert(part_ != Part::Calls);
+    enter(Part::Tls);
+    write_connection(connection);
+    json_.line();
+    flush_when_large();
+}
+
+void JsonReport::write_connection(const flow::Connection& c) {
+    json_.open_object();
+    json_.member("id", c.id);
+    json_.key("client");
+    json_.quoted([&](std::string& out) { append_endpoint(out, c.client); });
+    json_.key("server");
+    json_.quoted([&](std::string& out) { append_endpoint(out, c.server); });
+    json_.member("transport", to_string(c.transport));
+    json_.member_or_null("version", c.version);
+    json_.member_or_null("cipher", c.cipher);
+    json_.member_or_null("sni", c.sni);
+    json_.member("resumed", c.resumed);
+    json_.member("decrypted", c.decrypted);
+    json_.member_or_null("reason", c.decrypted ? std::string_view{} : std::string_view{c.reason});
+    json_.member_or_null("key", c.key_hint);
+    json_.member("sip_messages", c.sip_messages);
+    json_.key("handshake");
+    json_.open_object();
+    json_.member("start_seen", c.start_seen);
+    json_.member("done", c.handshake_done);
+    json_.member("mutual", c.mutual);
+    json_.member("hello_retry", c.hello_retry);
+    json_.member_or_null("offered", c.offered);
+    json_.member_or_null("group", c.group);
+    json_.member_or_null("alpn", c.alpn);
+    write_time("client_hello", c.hello);
+    write_time("finished", c.established);
+    write_certificates(json_, times_, "server_certificates", c.server_chain);
+    write_certificates(json_, times_, "client_certificates", c.client_chain);
+    json_.close_object();
+    json_.key("alerts");
+    json_.open_array();
+    for (const auto& a : c.alerts) {
+        json_.open_object();
+        write_time("time", a.time);
+        json_.member("from", a.from_client ? "client" : "server");
+        json_.member("level", a.fatal ? "fatal" : "warning");
+        json_.member("number", std::uint32_t{a.number});
+        json_.member_or_null("name", a.name);
+        json_.close_object();
+    }
+    json_.close_array();
+    json_.key("close_notify");
+    json_.open_object();
+    json_.member("client", c.close_notify_client);
+    json_.member("server", c.close_notify_server);
+    json_.close_object();
+    json_.key("closed_by");
+    if (c.rst) {
+        json_.value("rst");
+    } else if (c.fin) {
+        json_.value("fin");
+    } else {
+        json_.null();
+    }
+    json_.member("frame", c.frame);
+    write_time("opened", c.opened);
+    write_time("closed", c.closed);
+    json_.member("records", c.records);
+    json_.member("bytes", c.bytes);
+    json_.member("missing_bytes", c.missing_bytes);
+    json_.close_object();
+}
+
+void JsonReport::call(const flow::Call& call) {
+    enter(Part::Calls);
+    auto& j = json_;
+    j.open_object();
+    j.member("id", call.id);
+    j.member("kind", to_string(call.kind));
+    j.key("call_ids");
+    j.open_array();
+    for (std::size_t i = 0; i < call.legs.size(); ++i) {
+        j.value(call.text(call.legs[i].call_id));
+    }
+    j.close_array();
+    j.member("from", call.text(call.from));
+    j.member("to", call.text(call.to));
+    j.member("state", to_string(call.state));
+    j.key("final_status");
+    if (call.final_status > 0) {
+        j.value(std::uint32_t{call.final_status});
+    } else {
+        j.null();
+    }
+    write_time("start", call.start);
+    write_time("answered", call.answered);
+    write_time("end", call.end);
+    j.key("duration_s");
+    j.value(call.duration_s, 3);
+    j.member("cut_off", call.cut_off);
+    write_legs(call);
+    write_messages(call);
+    j.key("media");
+    j.open_array();
+    for (const auto& s : call.streams) {
+        write_media(call, s);
+    }
+    j.close_array();
+    j.key("security");
+    j.open_object();
+    j.member("signalling", signalling_name(call.security.signalling));
+    j.member("media", media_name(call.security.media));
+    j.member("weakest", std::string_view{call.security.weakest});
+    j.close_object();
+    write_findings(j, call.findings);
+    j.close_object();
+    j.line();
+    flush_when_large();
+}
+
+void JsonReport::write_legs(const flow::Call& call) {
+    json_.key("legs");
+    json_.open_array();
+    for (const auto& leg : call.legs) {
+        json_.open_object();
+        json_.member("call_id", call.text(leg.call_id));
+        json_.member("from", call.text(leg.from));
+        json_.member("to", call.text(leg.to));
+        json_.member_or_null("from_name", call.text(leg.from_name));
+        json_.member_or_null("to_name", call.text(leg.to_name));
+        json_.close_object();
+    }
+    json_.close_array();
+    json_.key("joined_by");
+    json_.open_array();
+    for (const auto& join : call.joins) {
+        json_.open_object();
+        json_.key("legs");
+        json_.open_array();
+        json_.value(std::uint32_t{join.leg_a});
+        json_.value(std::uint32_t{join.leg_b});
+        json_.close_array();
+        json_.member("score", std::uint32_t{join.score});
+        json_.member("evidence", call.text(join.evidence));
+        json_.close_object();
+    }
+    json_.close_array();
+}
+
+void JsonReport::write_messages(const flow::Call& call) {
+    json_.key("messages");
+    json_.open_array();
+    for (std::uint32_t i = 0; i < call.messages.size(); ++i) {
+        write_message(call, i);
+        flush_when_large();
+    }
+    json_.close_array();
+}
+
+void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
+    const auto& m = call.messages[index];
+    auto& j = json_;
+    const auto index_or_null = [&](std::string_view name, std::uint32_t value) {
+        j.key(name);
+        if (value == flow::none) {
+            j.null();
+        } else {
+            j.value(value);
+        }
+    };
+    j.open_object();
+    j.member("index", index);
+    j.member("frame", m.frame);
+    j.member("input", std::uint32_t{m.input});
+    write_time("time", m.time);
+    write_endpoint("src", m.source);
+    write_endpoint("dst", m.destination);
+    j.member("transport", to_string(m.transport));
+    const bool request = m.status == 0;
+    j.member_or_null("method", request ? call.text(m.method_text) : std::string_view{});
+    j.key("status");
+    if (request) {
+        j.null();
+        j.key("reason");
+        j.null();
+    } else {
+        j.value(std::uint32_t{m.status});
+        j.member("reason", call.text(m.reason));
+    }
+    j.key("cseq");
+    j.quoted([&](std::string& out) {
+        append_number(out, m.cseq);
+        out += ' ';
+        std::string method;
+        append_json_string(method, call.text(m.method_text));
+        out.append(method, 1, method.size() - 2);
+    });
+    j.member("call_id",
+             m.leg < call.legs.size() ? call.text(call.legs[m.leg].call_id) : std::string_view{});
+    index_or_null("retransmission_of", m.retransmission_of);
+    index_or_null("duplicate_of", m.duplicate_of);
+    j.member("leg", std::uint32_t{m.leg});
+    j.member("size", m.size);
+    j.key("connection");
+    if (m.connection == 0) {
+        j.null();
+    } else {
+        j.value(m.connection);
+    }
+    j.member_or_null("uri", call.text(m.request_uri));
+    j.member_or_null("body_type", call.text(m.body_type));
+    j.member_or_null("note", call.text(m.note));
+    j.member("malformed", m.malformed);
+    j.member_or_null("problem", call.text(m.problem));
+    j.member("truncated", m.truncated);
+    j.close_object();
+}
+
+void JsonReport::write_media(const flow::Call& call, const flow::MediaStream& s) {
+    auto& j = json_;
+    j.open_object();
+    j.key("ssrc");
+    j.quoted([&](std::string& out) {
+        constexpr std::string_view hex = "0123456789abcdef";
+        out += "0x";
+        for (int shift = 28; shift >= 0; shift -= 4) {
+            out += hex[s.ssrc >> shift & 0xf];
+        }
+    });
+    write_endpoint("src", s.source);
+    write_endpoint("dst", s.destination);
+    j.member_or_null("codec", call.text(s.codec));
+    j.member("payload_type", std::uint32_t{s.payload_type});
+    j.member_or_null("srtp", call.text(s.srtp));
+    j.member("packets", s.packets);
+    j.member("expected", s.expected);
+    j.member("lost", s.lost);
+    j.member("missing", s.missing);
+    j.member("duplicates", s.duplicates);
+    j.member("out_of_order", s.out_of_order);
+    j.key("jitter_ms");
+    j.value(s.jitter_ms, 3);
+    j.key("mean_jitter_ms");
+    j.value(s.mean_jitter_ms, 3);
+    j.key("max_gap_ms");
+    j.value(s.max_gap_ms, 3);
+    j.key("mos");
+    if (s.mos > 0) {
+        j.value(s.mos, 2);
+    } else {
+        j.null(); // no published model for its codec
+    }
+    write_time("first", s.first);
+    write_time("last", s.last);
+    j.member("announced", s.announced);
+    j.key("rtcp");
+    j.open_object();
+    j.member("reports", s.rtcp_reports);
+    j.key("fraction_lost");
+    if (s.rtcp_loss >= 0) {
+        j.value(s.rtcp_loss, 4);
+    } else {
+        j.null();
+    }
+    j.close_object();
+    j.key("dtmf");
+    j.open_array();
+    for (const auto& d : s.dtmf) {
+        j.open_object();
+        write_time("time", d.time);
+        j.member("digit", std::string_view{&d.digit, 1});
+        j.member("duration_ms", std::uint32_t{d.duration_ms});
+        j.close_object();
+    }
+    j.close_array();
+    j.close_object();
+}
+
+void JsonReport::finish(std::span<const InputReport> inputs, const ReportCounts& counts) {
+    enter(Part::Calls);
+    enter(Part::Done);
+    json_.key("inputs");
+    json_.open_array();
+    for (const auto& input : inputs) {
+        json_.line();
+        json_.open_object();
+        json_.member("file", std::string_view{input.file});
+        json_.member("packets", input.packets);
+        json_.member("bytes", input.bytes);
+        write_time("first", input.first);
+        write_time("last", input.last);
+        json_.key("ignored");
+        json_.open_object();
+        for (const auto& [name, count] : input.ignored) {
+            json_.any_key(name);
+            json_.value(count);
+        }
+        json_.close_object();
+        json_.key("problems");
+        json_.open_array();
+        for (const auto& problem : input.problems) {
+            json_.value(std::string_view{problem});
+        }
+        json_.close_array();
+        json_.close_object();
+    }
+    json_.close_array();
+    json_.line();
+    json_.key("counts");
+    json_.open_object();
+    json_.member("packets", counts.packets);
+    json_.member("sip_messages", counts.sip_messages);
+    json_.member("calls", counts.calls);
+    json_.member("tls_connections", counts.tls_connections);
+    json_.member("tls_decrypted", counts.tls_decrypted);
+    json_.member("rtp_streams", counts.rtp_streams);
+    json_.close_object();
+    json_.line();
+    write_findings(json_, {});
+    json_.line();
+    json_.close_object();
+    out_ += '\n';
+    sink_(out_);
+    out_.clear();
+}
+
+} // namespace cw::view

@@ -1,0 +1,27 @@
+// A ladder in a terminal.
+//
+//   10:00:01.120            ╞═ TLS 1.3 · edge ══╡                    │
+//           .151   +31 ms  1├🔒 INVITE SRTP ───▶│                    │
+//
+// Columns stand at equal distances, chosen so that the whole fits `width` when it can; the text of
+// an arrow is never cut, so a ladder with many columns or long texts is wider than the terminal and
+// is meant to be scrolled sideways.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "view/ladder.hpp"
+
+namespace cw::view {
+
+struct TextOptions {
+    std::size_t width = 100; // cells
+    bool ascii = false;
+    bool colour = false;
+};
+
+// Appends the ladder to `out`.
+void append_text(std::string& out, const Ladder& ladder, const TextOptions& options = {});
+
+} // namespace cw::view

@@ -1,0 +1,307 @@
+#include "view/list_text.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "view/cells.hpp"
+#include "view/figures.hpp"
+#include "view/ladder.hpp"
+
+namespace cw::view {
+namespace {
+
+constexpr std::size_t flush_at = 32 * 1024;
+constexpr std::size_t max_reasons = 32;
+constexpr std::size_t with_date = 23; // "2026-05-01 10:00:01.120"
+
+Ink ink_of(Tone tone) {
+    switch (tone) {
+    case Tone::Good:
+        return Ink::Green;
+    case Tone::Bad:
+        return Ink::Red;
+    case Tone::Slow:
+        return Ink::Amber;
+    case Tone::Dim:
+        return Ink::Dim;
+    case Tone::Plain:
+        break;
+    }
+    return Ink::Normal;
+}
+
+std::string_view short_kind(flow::Kind kind) {
+    switch (kind) {
+    case flow::Kind::Call:
+        return "call";
+    case flow::Kind::Registration:
+        return "reg";
+    case flow::Kind::Message:
+        return "msg";
+    case flow::Kind::Subscription:
+        return "sub";
+    case flow::Kind::Options:
+        return "opt";
+    case flow::Kind::Other:
+        break;
+    }
+    return "-";
+}
+
+bool is_plain_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// A reason without the figures in it: "no key for client random 3f9a…" and another random are one
+// kind of reason.
+std::string kind_of_reason(std::string_view reason) {
+    std::string out;
+    for (std::size_t at = 0; at < reason.size();) {
+        const auto end = std::min(reason.find(' ', at), reason.size());
+        const auto word = reason.substr(at, end - at);
+        const bool cipher = word.find("TLS_") != std::string_view::npos;
+        const bool figure = !cipher && word.size() > 1 && std::ranges::any_of(word, is_digit);
+        out += figure ? std::string_view{"…"} : word;
+        out += ' ';
+        at = end + 1;
+    }
+    return out;
+}
+
+} // namespace
+
+ListText::Widths ListText::widths_for(std::size_t width) {
+    // Fixed parts, and what is left is for the two addresses.
+    const bool wide = width >= 96;
+    Widths w{.number = wide ? 6U : 5U,
+             .time = width >= 128   ? with_date
+                     : width >= 108 ? std::size_t{12}
+                                    : std::size_t{8},
+             .kind = 4,
+             .from = 0,
+             .to = 0,
+             .state = wide ? 14U : 12U,
+             .duration = 7,
+             .messages = 4,
+             .security = width >= 112 ? 16U : 14U,
+             .legs = width >= 80 ? 4U : 0U};
+    const auto columns = std::size_t{9} + (w.legs > 0 ? 1U : 0U);
+    const auto fixed = w.number + w.time + w.kind + w.state + w.duration + w.messages + w.security +
+                       w.legs + columns - 1;
+    const auto left = width > fixed + 12 ? width - fixed : 12;
+    w.from = (left + 1) / 2;
+    w.to = left / 2;
+    return w;
+}
+
+ListText::ListText(Sink sink, const ListOptions& options)
+    : sink_(std::move(sink)), options_(options),
+      widths_(widths_for(std::max<std::size_t>(options.width, 60))) {}
+
+std::string ListText::said(std::string_view text) const {
+    return options_.ascii ? to_ascii(text) : std::string{text};
+}
+
+void ListText::cell(std::string_view text, std::size_t width, bool right, Ink ink) {
+    if (width == 0) {
+        return;
+    }
+    // Most cells are short ASCII: no need to measure.
+    std::string kept;
+    auto cells = text.size();
+    if (!is_plain_ascii(text)) {
+        kept = said(printable(text, 1024));
+        text = kept;
+        cells = cell_width(text);
+    }
+    if (cells > width) {
+        kept = shorten(text.size() > 2048 ? text.substr(0, 2048) : text, width,
+                       options_.ascii ? std::string_view{".."} : std::string_view{"…"});
+        text = kept;
+        cells = cell_width(text);
+    }
+    const auto pad = width > cells ? width - cells : 0;
+    if (right) {
+        out_.append(pad, ' ');
+    }
+    append_inked(out_, text, ink, options_.colour);
+    if (!right) {
+        out_.append(pad, ' ');
+    }
+    out_ += ' ';
+}
+
+void ListText::end_line() {
+    while (!out_.empty() && out_.back() == ' ') {
+        out_.pop_back();
+    }
+    out_ += '\n';
+    if (out_.size() >= flush_at) {
+        sink_(out_);
+        out_.clear();
+    }
+}
+
+void ListText::header() {
+    const auto& w = widths_;
+    const auto head = [&](std::string_view text, std::size_t width, bool right = false) {
+        cell(text, width, right, Ink::Bold);
+    };
+    head("#", w.number, true);
+    head("time", w.time);
+    head("kind", w.kind);
+    head("from", w.from);
+    head("to", w.to);
+    head("state", w.state);
+    head("length", w.duration, true);
+    head("msgs", w.messages, true);
+    head("security", w.security);
+    head("legs", w.legs, true);
+    end_line();
+}
+
+void ListText::call(const flow::Call& call) {
+    if (listed_++ == 0) {
+        header();
+    }
+    const auto& w = widths_;
+    const auto filled = [&](auto write) {
+        scratch_.clear();
+        write(scratch_);
+        return std::string_view{scratch_};
+    };
+    cell(filled([&](std::string& s) { append_number(s, call.id); }), w.number, true);
+    cell(filled([&](std::string& s) {
+             if (w.time >= with_date) {
+                 times_.append_date(s, call.start);
+                 s += ' ';
+             }
+             append_time_of_day(s, call.start, w.time >= 12);
+         }),
+         w.time, false, Ink::Dim);
+    cell(short_kind(call.kind), w.kind);
+    cell(address_of_record(call.text(call.from)), w.from);
+    cell(address_of_record(call.text(call.to)), w.to);
+    cell(filled([&](std::string& s) {
+             s += flow::to_string(call.state);
+             if (call.final_status >= 300) {
+                 s += ' ';
+                 append_number(s, call.final_status);
+             } else if (call.cut_off) {
+                 s += options_.ascii ? " >" : " ▸"; // the capture ended, not the call
+             }
+         }),
+         w.state, false, ink_of(outcome_tone(call)));
+    cell(filled([&](std::string& s) {
+             if (call.duration_s > 0) {
+                 append_duration(s, Duration{static_cast<std::int64_t>(call.duration_s * 1e9)});
+             }
+         }),
+         w.duration, true);
+    cell(filled([&](std::string& s) { append_number(s, call.messages.size()); }), w.messages, true);
+    cell(security_text(call), w.security, false, ink_of(security_tone(call)));
+    cell(filled([&](std::string& s) { append_number(s, call.legs.size()); }), w.legs, true);
+    end_line();
+}
+
+void ListText::connection(const flow::Connection& c) {
+    if (!c.is_tls() || c.decrypted) {
+        return;
+    }
+    auto kind = kind_of_reason(c.reason);
+    const auto known = unreadable_.find(kind);
+    if (known != unreadable_.end()) {
+        ++known->second.count;
+    } else if (unreadable_.size() < max_reasons) {
+        unreadable_.emplace(std::move(kind), Unreadable{.count = 1,
+                                                        .example = printable(c.reason, 512),
+                                                        .client = c.client,
+                                                        .server = c.server});
+    } else {
+        ++unreadable_others_;
+    }
+}
+
+void ListText::summary_line(std::string_view head, std::string_view text, Ink ink) {
+    append_inked(out_, head, ink, options_.colour);
+    out_ += said(text);
+    out_ += '\n';
+}
+
+void ListText::finish(std::span<const InputReport> inputs, const ReportCounts& counts) {
+    const auto counted = [](std::string& s, std::uint64_t n, std::string_view one,
+                            std::string_view many) {
+        if (!s.empty()) {
+            s += " · ";
+        }
+        append_grouped(s, n);
+        s += ' ';
+        s += n == 1 ? one : many;
+    };
+    if (listed_ > 0) {
+        out_ += '\n';
+    }
+    std::string line;
+    counted(line, counts.calls, "call", "calls");
+    if (listed_ != counts.calls) {
+        counted(line, listed_, "shown", "shown");
+    }
+    counted(line, counts.sip_messages, "SIP message", "SIP messages");
+    counted(line, counts.packets, "packet", "packets");
+    if (counts.tls_connections > 0) {
+        counted(line, counts.tls_connections, "TLS connection", "TLS connections");
+        line += ", ";
+        append_grouped(line, counts.tls_decrypted);
+        line += " decrypted";
+    }
+    if (counts.rtp_streams > 0) {
+        counted(line, counts.rtp_streams, "RTP stream", "RTP streams");
+    }
+    summary_line("", line, Ink::Normal);
+
+    for (const auto& [kind, group] : unreadable_) {
+        line.clear();
+        append_grouped(line, group.count);
+        line += group.count == 1 ? " TLS connection: " : " TLS connections: ";
+        line += group.example.empty() ? "no reason known" : group.example;
+        line += group.count == 1 ? " (" : " (the first: ";
+        append_endpoint(line, group.client);
+        line += " → ";
+        append_endpoint(line, group.server);
+        line += ')';
+        summary_line("not decrypted: ", line, Ink::Amber);
+    }
+    if (unreadable_others_ > 0) {
+        line.clear();
+        append_grouped(line, unreadable_others_);
+        summary_line("not decrypted: ", line + " more, for other reasons", Ink::Amber);
+    }
+
+    std::map<std::string_view, std::uint64_t> ignored;
+    for (const auto& input : inputs) {
+        for (const auto& [name, count] : input.ignored) {
+            ignored[name] += count;
+        }
+    }
+    line.clear();
+    for (const auto& [name, count] : ignored) {
+        line += line.empty() ? "" : " · ";
+        append_printable(line, name, 64);
+        line += ' ';
+        append_grouped(line, count);
+    }
+    if (!line.empty()) {
+        summary_line("ignored: ", line, Ink::Dim);
+    }
+    for (const auto& input : inputs) {
+        for (const auto& problem : input.problems) {
+            summary_line(said(printable(input.file, 512) + ": "), printable(problem, 1024),
+                         Ink::Amber);
+        }
+    }
+    sink_(out_);
+    out_.clear();
+}
+
+} // namespace cw::view

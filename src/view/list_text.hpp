@@ -1,0 +1,68 @@
+// The list of calls in a terminal: one line each, printed as they come, so any number of them takes
+// no memory. Column widths follow from the width of the terminal, not from the data; what does not
+// fit is shortened in its middle, never wrapped.
+//
+//   ListText list{sink, {.width = 100}};
+//   list.connection(c)…  list.call(call)…  list.finish(inputs, counts);
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+
+#include "flow/call.hpp"
+#include "view/canvas.hpp"
+#include "view/figures.hpp"
+#include "view/report.hpp"
+
+namespace cw::view {
+
+struct ListOptions {
+    std::size_t width = 100; // cells; less than 60 counts as 60
+    bool ascii = false;
+    bool colour = false;
+};
+
+class ListText {
+  public:
+    explicit ListText(Sink sink, const ListOptions& options = {});
+    ListText(const ListText&) = delete;
+    ListText& operator=(const ListText&) = delete;
+
+    void call(const flow::Call& call);
+    // Undecrypted TLS connections are counted by reason, for the summary. In any order with call().
+    void connection(const flow::Connection& c);
+    // What the run brought in all. Nothing may follow.
+    void finish(std::span<const InputReport> inputs, const ReportCounts& counts);
+
+  private:
+    struct Widths {
+        std::size_t number, time, kind, from, to, state, duration, messages, security, legs;
+    };
+    struct Unreadable {
+        std::uint64_t count = 0;
+        std::string example; // the reason in full
+        Endpoint client;
+        Endpoint server;
+    };
+    static Widths widths_for(std::size_t width);
+    void header();
+    // One cell of the table: at least `width` cells, a blank after it.
+    void cell(std::string_view text, std::size_t width, bool right = false, Ink ink = Ink::Normal);
+    void end_line();
+    std::string said(std::string_view text) const;
+    void summary_line(std::string_view head, std::string_view text, Ink ink);
+
+    Sink sink_;
+    ListOptions options_;
+    Widths widths_;
+    std::string out_;
+    std::string scratch_;
+    TimeWriter times_;
+    std::map<std::string, Unreadable> unreadable_; // by the kind of reason
+    std::uint64_t unreadable_others_ = 0;
+    std::uint64_t listed_ = 0;
+};
+
+} // namespace cw::view
