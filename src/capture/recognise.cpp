@@ -1,7 +1,7 @@
 #include "capture/recognise.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/text.hpp"
 #include "sip/method.hpp"
@@ -124,6 +124,31 @@ bool can_begin_sip_start_line(std::string_view beginning) {
         return iequals(beginning.substr(0, size), "SIP");
     }
     return size > 0 && is_blank(beginning[size]);
+}
+
+std::size_t glued_sip_start_line(std::string_view line) {
+    line = without_blanks_after(line);
+    if (const auto at = line.find("SIP/2.0 ", 1); at != std::string_view::npos) {
+        return is_status_line(line.substr(at)) ? at : 0;
+    }
+    if (line.size() < 9 || !is_sip_version(line.substr(line.size() - 7)) ||
+        !is_blank(line[line.size() - 8])) {
+        return 0;
+    }
+    auto before = without_blanks_after(line.substr(0, line.size() - 8));
+    const auto uri = before.find_last_of(" \t");
+    if (uri == std::string_view::npos || !begins_like_sip_uri(before.substr(uri + 1))) {
+        return 0;
+    }
+    before = without_blanks_after(before.substr(0, uri));
+    for (auto m = static_cast<int>(sip::Method::Invite); m < static_cast<int>(sip::Method::Other);
+         ++m) {
+        const auto name = sip::to_string(static_cast<sip::Method>(m));
+        if (before.size() > name.size() && before.ends_with(name)) {
+            return before.size() - name.size(); // no method ends with another one
+        }
+    }
+    return 0;
 }
 
 bool looks_like_sip(std::string_view first_bytes) {

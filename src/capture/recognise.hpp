@@ -17,6 +17,11 @@ bool is_sip_start_line(std::string_view line);
 // a line that is_sip_start_line takes; looks at no more than the first 128 characters.
 bool can_begin_sip_start_line(std::string_view beginning);
 
+// Where in `line` a start line begins that has other bytes before it, 0 when there is none. Such
+// bytes are the end of a body that has no line end: "</xml>BYE sip:b@example.com SIP/2.0". Only
+// known methods are found, since nothing else tells where the method begins.
+std::size_t glued_sip_start_line(std::string_view line);
+
 // Whether a datagram, or a stream at this point, begins with a SIP message. Leading line ends are
 // allowed [RFC 3261 §7.5]. When the first line is not complete in `first_bytes`, it has to show
 // as much as "INVITE sip:" or "SIP/2.0 2". A request line whose version is damaged is taken too

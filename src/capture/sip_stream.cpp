@@ -16,6 +16,9 @@ namespace {
 // it becomes empty, since a capture may have very many connections.
 constexpr std::size_t buffer_to_keep = 4096;
 
+// What is no start line is kept up to this length, since one may stand at its end.
+constexpr std::size_t max_junk_line = 4096;
+
 bool is_line_end(char c) {
     return c == '\r' || c == '\n';
 }
@@ -134,10 +137,11 @@ bool SipStream::between(Cursor& cursor) {
         return false;
     }
     const auto rest = cursor.rest();
-    const auto end = find_line_end(rest, searched_, max_header);
+    const auto limit = can_begin_sip_start_line(rest) ? max_header : max_junk_line;
+    const auto end = find_line_end(rest, searched_, limit);
     if (end == std::string_view::npos) {
-        if (rest.size() >= max_header || !can_begin_sip_start_line(rest)) {
-            skip_junk(cursor, std::min(rest.size(), max_header));
+        if (rest.size() >= limit) {
+            skip_junk(cursor, limit);
             state_ = State::InJunk;
             return true;
         }
@@ -148,9 +152,11 @@ bool SipStream::between(Cursor& cursor) {
     case Verdict::NeedMore:
         searched_ = static_cast<std::uint32_t>(end);
         return false;
-    case Verdict::No:
-        skip_junk(cursor, end + 1);
+    case Verdict::No: {
+        const auto glued = end <= max_junk_line ? glued_sip_start_line(rest.substr(0, end)) : 0;
+        skip_junk(cursor, glued != 0 ? glued : end + 1);
         return true;
+    }
     case Verdict::Yes:
         break;
     }
@@ -190,8 +196,8 @@ void SipStream::skip_junk(Cursor& cursor, std::size_t size) {
 //
 // Out of step, the line may also be one of a message's body: a message/sipfrag or message/sip
 // [RFC 3420, RFC 3261 §27.5]. A sipfrag is often a status line alone, so that a header has to
-// follow. And right after a gap the line may lack its beginning: "VITE sip:..." would be taken for
-// an extension method.
+// follow. The line may have a body's last bytes before it, "helloBYE sip:...", and right after a
+// gap it may lack its beginning, "VITE sip:..."; neither is an extension method.
 SipStream::Verdict SipStream::is_start(std::string_view rest, std::size_t line_size) const {
     const auto line = rest.substr(0, line_size);
     if (!is_sip_start_line(line)) {
@@ -200,8 +206,9 @@ SipStream::Verdict SipStream::is_start(std::string_view rest, std::size_t line_s
     if (in_step_) {
         return Verdict::Yes;
     }
-    if (after_gap_ && !istarts_with(line, "SIP/") &&
-        sip::method_of(line.substr(0, line.find_first_of(" \t"))) == sip::Method::Other) {
+    if (!istarts_with(line, "SIP/") &&
+        sip::method_of(line.substr(0, line.find_first_of(" \t"))) == sip::Method::Other &&
+        (after_gap_ || (line_size <= max_junk_line && glued_sip_start_line(line) != 0))) {
         return Verdict::No;
     }
     constexpr std::size_t longest_name = 128;
@@ -263,8 +270,7 @@ bool SipStream::in_header(Cursor& cursor, Sink& sink) {
 // The header section is complete and has line_ bytes.
 void SipStream::end_header(Cursor& cursor, Sink& sink) {
     // "If no body is present [...] the Content-Length [...] MUST be set to zero"; on a stream it is
-    // mandatory [RFC 3261 §20.14, §18.3]. Without it, what follows shows whether there was a body:
-    // it will not be a start line.
+    // mandatory [RFC 3261 §20.14, §18.3]. Without it, what follows shows whether there was a body.
     const auto header = cursor.data.substr(cursor.at, line_);
     const auto length = length_at_ == 0 ? 0 : parse_length(header.substr(length_at_));
     if (length > max_body) {
@@ -284,6 +290,7 @@ bool SipStream::in_body(Cursor& cursor, Sink& sink) {
     }
     to_skip_ = beyond_;
     hand_on(cursor, size_, beyond_ != 0, sink);
+    in_step_ = length_at_ != 0;
     return true;
 }
 

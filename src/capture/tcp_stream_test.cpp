@@ -191,6 +191,16 @@ TEST(TcpStream, ReportsAcknowledgedBytesItNeverSawAsAGap) {
     EXPECT_EQ(out.text, "abc[10]xyz");
 }
 
+TEST(TcpStream, TakesOneAcknowledgedByteAfterTheEndForTheFin) {
+    TcpStream stream;
+    Recorder out;
+    stream.on_segment(segment(99, "", syn), out);
+    stream.on_segment(segment(100, "abc"), out);
+    stream.on_peer_segment(acknowledgement(104, {1}), out);
+    stream.flush(out);
+    EXPECT_EQ(out.text, "abc");
+}
+
 TEST(TcpStream, LetsBytesComeShortlyAfterTheirAcknowledgement) {
     TcpStream stream;
     Recorder out;
@@ -328,6 +338,57 @@ TEST(TcpStream, GivesTheSameBytesHoweverTheyAreCutRepeatedAndReordered) {
         }
         ASSERT_EQ(out.text, bytes) << "seed " << seed;
         ASSERT_EQ(stream.held_bytes(), 0U);
+    }
+}
+
+// The capture lacks some segments, and holds the others nearly in order. Bytes and gaps must add up
+// to the stream, and every byte stands where it was sent.
+TEST(TcpStream, KeepsEveryByteInItsPlaceWhenSegmentsAreLost) {
+    struct Placed : TcpStream::Sink {
+        void on_bytes(Bytes bytes, const Datagram& /*by*/) override { text += as_text(bytes); }
+        void on_gap(std::uint64_t missing, const Datagram& /*by*/) override {
+            text += std::string(missing, '?');
+        }
+        std::string text;
+    };
+    for (std::uint32_t seed = 0; seed < 300; ++seed) {
+        std::mt19937 random(seed);
+        std::string bytes(30'000, '\0');
+        std::ranges::generate(bytes, [&] { return static_cast<char>('a' + random() % 26); });
+        auto expected = bytes;
+        const auto first = static_cast<std::uint32_t>(0U - random() % 30'000);
+        std::vector<Datagram> segments;
+        Instant now{1'000'000'000};
+        for (std::size_t at = 0; at < bytes.size();) {
+            const auto size = std::min<std::size_t>(1 + random() % 1400, bytes.size() - at);
+            now = now + milliseconds(static_cast<std::int64_t>(random() % 40));
+            if (random() % 4 == 0) {
+                std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(at), size, '?');
+            } else {
+                segments.push_back(segment(first + static_cast<std::uint32_t>(at),
+                                           std::string_view{bytes}.substr(at, size), 16, now));
+            }
+            at += size;
+        }
+        for (std::size_t i = 0; i + 1 < segments.size(); i += 2) {
+            if (random() % 3 == 0) {
+                std::swap(segments[i].tcp_sequence, segments[i + 1].tcp_sequence);
+                std::swap(segments[i].payload, segments[i + 1].payload);
+            }
+        }
+        TcpStream stream;
+        Placed out;
+        stream.on_segment(segment(first - 1, "", syn), out);
+        const auto end = first + static_cast<std::uint32_t>(bytes.size());
+        for (const auto& s : segments) {
+            stream.on_segment(s, out);
+            // The receiver got everything up to here.
+            const auto up_to = s.tcp_sequence + static_cast<std::uint32_t>(s.payload.size());
+            stream.on_peer_segment(acknowledgement(up_to, s.time), out);
+        }
+        stream.on_segment(segment(end, "", fin, now), out);
+        stream.flush(out);
+        ASSERT_EQ(out.text, expected) << "seed " << seed;
     }
 }
 
