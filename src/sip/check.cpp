@@ -50,6 +50,9 @@ class Checker {
 
     bool uri_quirk(HeaderId id, const Uri& uri);
     bool address_quirk(HeaderId id, const NameAddr& address);
+    // Is there a value behind the comma? `text` then becomes it. Refuses a comma with nothing
+    // behind.
+    bool goes_on(HeaderId id, bool more, std::string_view rest, std::string_view& text);
     // Refuses; the offset is that of the header, or of `where`.
     bool refuse(HeaderId id, const char* what, std::uint16_t status = 400);
 
@@ -161,12 +164,23 @@ bool Checker::singles() {
     return true;
 }
 
+bool Checker::goes_on(HeaderId id, bool more, std::string_view rest, std::string_view& text) {
+    if (more && trim(rest).empty()) {
+        if (!policy_.allow_bad_params) {
+            refuse(id, "a comma with nothing behind it");
+        }
+        return false;
+    }
+    text = rest;
+    return more;
+}
+
 bool Checker::vias() {
     for (const auto& header : message_.headers()) {
         if (header.id != HeaderId::Via) {
             continue;
         }
-        for (auto text = header.value;;) {
+        for (auto text = header.value; verdict_.ok;) {
             const auto via = parse_via(text);
             if (!via) {
                 return refuse(HeaderId::Via, via.error().what);
@@ -181,13 +195,12 @@ bool Checker::vias() {
             if (!policy_.allow_rfc2543 && !via->has_cookie()) {
                 return refuse(HeaderId::Via, "a branch without the magic cookie");
             }
-            if (!via->more) {
+            if (!goes_on(HeaderId::Via, via->more, via->rest, text)) {
                 break;
             }
-            text = via->rest;
         }
     }
-    return true;
+    return verdict_.ok;
 }
 
 // From, To: exactly one address.
@@ -214,7 +227,7 @@ bool Checker::addresses(HeaderId id) {
         if (header.id != id) {
             continue;
         }
-        for (auto text = header.value;;) {
+        for (auto text = header.value; verdict_.ok;) {
             const auto address = parse_name_addr(text);
             if (!address) {
                 return refuse(id, address.error().what);
@@ -231,13 +244,12 @@ bool Checker::addresses(HeaderId id) {
             if (id != HeaderId::Contact && !address->bracketed && !policy_.allow_unbracketed_uri) {
                 return refuse(id, "a route that is not inside <>");
             }
-            if (!address->more) {
+            if (!goes_on(id, address->more, address->rest, text)) {
                 break;
             }
-            text = address->rest;
         }
     }
-    return true;
+    return verdict_.ok;
 }
 
 bool Checker::cseq() {

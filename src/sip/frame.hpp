@@ -71,7 +71,8 @@ enum class Likeness : std::uint8_t {
 Likeness looks_like_sip(Bytes bytes);
 
 // The offset, at or after `from`, of the first line in `bytes` where looks_like_sip() is Yes or
-// Maybe; bytes.size() when there is none. To find the next message after a gap. Linear.
+// Maybe; bytes.size() when there is none. `from` itself is taken for the start of a line. To find
+// the next message after a gap. Linear.
 std::size_t find_message(Bytes bytes, std::size_t from);
 
 } // namespace cw::sip

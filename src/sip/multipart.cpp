@@ -61,6 +61,12 @@ Result<Multipart> Multipart::open(std::string_view body, const ContentType& type
     if (out.boundary_.empty() || out.boundary_.size() > max_boundary) {
         return fail(Code::Malformed, 0, "a multipart without a boundary");
     }
+    const auto first = out.find_delimiter(); // what stands before it is to be ignored
+    if (!first) {
+        return fail(Code::Malformed, 0, "a multipart without its delimiter");
+    }
+    out.at_ = first->end;
+    out.closed_ = first->last;
     return out;
 }
 
@@ -90,15 +96,6 @@ std::optional<Multipart::Delimiter> Multipart::find_delimiter() const {
 }
 
 std::optional<BodyPart> Multipart::next() {
-    if (closed_) {
-        return std::nullopt;
-    }
-    if (!started_) {
-        const auto first = find_delimiter(); // what stands before it is to be ignored
-        started_ = true;
-        at_ = first ? first->end : body_.size();
-        closed_ = first && first->last;
-    }
     if (closed_ || at_ >= body_.size()) {
         return std::nullopt;
     }

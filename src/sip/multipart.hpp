@@ -29,7 +29,8 @@ struct BodyPart {
 class Multipart {
   public:
     // `body` of a message or part whose Content-Type is `type`; both must outlive the parts. Fails
-    // (Malformed) when the type is not multipart or has no boundary of 1 to 70 characters.
+    // (Malformed) when the type is not multipart or has no boundary of 1 to 70 characters,
+    // or the boundary is nowhere in the body.
     static Result<Multipart> open(std::string_view body, const ContentType& type);
 
     // The next part. Nothing after the last: at the closing delimiter, or at the end of the body;
@@ -47,8 +48,7 @@ class Multipart {
 
     std::string_view body_;
     std::string_view boundary_;
-    std::size_t at_ = 0; // where the next delimiter is looked for
-    bool started_ = false;
+    std::size_t at_ = 0; // start of the next part
     bool closed_ = false;
 };
 

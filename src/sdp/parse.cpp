@@ -1,0 +1,395 @@
+// Text to Session.
+#include "sdp/session.hpp"
+
+#include "base/text.hpp"
+#include "sdp/word.hpp"
+
+namespace cw::sdp {
+namespace {
+
+// Where each type of line stands in a session description; the m= sections repeat a part of it
+// [RFC 8866 §5].
+constexpr std::string_view session_order = "vosiuepcbtrzka";
+constexpr std::string_view media_order = "micbka";
+
+Fingerprint take_fingerprint(std::string_view value) {
+    Fingerprint out;
+    out.hash = take_word(value);
+    out.value = trim(value);
+    return out;
+}
+
+} // namespace
+
+class Parser {
+  public:
+    Parser(std::string_view text, Session& session) : text_(text), out_(session) {}
+
+    Result<void> run();
+
+  private:
+    void line(char type, std::string_view value);
+    void origin(std::string_view value);
+    std::optional<Connection> connection(std::string_view value);
+    void media(std::string_view value);
+    void attribute(std::string_view text);
+    void session_attribute(const Attribute& a);
+    void media_attribute(Media& m, const Attribute& a);
+    void codec_attribute(Media& m, const Attribute& a);
+    void rtpmap(Media& m, std::string_view value);
+    void rtcp(Media& m, std::string_view value);
+    void crypto(Media& m, std::string_view value);
+    void check_order(char type);
+    void note(const char* what);
+    bool has_direction(std::string_view name, Direction& direction);
+
+    // Appends to a shared list; its media's slice is the end of that list.
+    template <class T>
+    void add(std::vector<T>& list, Slice& slice, const T& element) {
+        if (list.size() >= Session::max_elements) {
+            note("more lines than are looked at");
+            return;
+        }
+        if (slice.count == 0) {
+            slice.begin = static_cast<std::uint32_t>(list.size());
+        }
+        list.push_back(element);
+        ++slice.count;
+    }
+
+    [[nodiscard]] Media* current() { return in_media_ ? &out_.media.back() : nullptr; }
+
+    std::string_view text_;
+    Session& out_;
+    std::size_t line_offset_ = 0;
+    std::size_t order_ = 0; // of the last line, in session_order or media_order
+    bool in_media_ = false;
+    bool skip_media_ = false; // beyond max_media
+};
+
+void Parser::note(const char* what) {
+    if (out_.problem_.what == nullptr) {
+        out_.problem_ = {Code::Malformed, static_cast<std::uint32_t>(line_offset_), what};
+    }
+}
+
+void Parser::check_order(char type) {
+    const auto at = (in_media_ ? media_order : session_order).find(type);
+    if (at == std::string_view::npos) {
+        note(session_order.find(type) == std::string_view::npos ? "a line of an unknown type"
+                                                                : "a line out of order");
+        return;
+    }
+    // t= and r= alternate.
+    if (at < order_ && !(type == 't' && session_order[order_] == 'r' && !in_media_)) {
+        note("a line out of order");
+    }
+    order_ = at;
+}
+
+void Parser::origin(std::string_view value) {
+    auto& o = out_.origin;
+    o.username = take_word(value);
+    o.session_id = take_word(value);
+    o.session_version = take_word(value);
+    o.network_type = take_word(value);
+    o.address_type = take_word(value);
+    o.address = take_word(value);
+    if (o.address.empty() || !value.empty()) {
+        note("o= does not have six parts");
+    }
+}
+
+std::optional<Connection> Parser::connection(std::string_view value) {
+    Connection c;
+    c.network_type = take_word(value);
+    c.address_type = take_word(value);
+    const auto address = take_word(value);
+    if (address.empty() || !value.empty()) {
+        note("c= does not have three parts");
+    }
+    const auto slash = address.find('/');
+    c.address = address.substr(0, slash);
+    if (slash != std::string_view::npos) {
+        c.range = address.substr(slash + 1);
+    }
+    return c.present() ? std::optional{c} : std::nullopt;
+}
+
+void Parser::media(std::string_view value) {
+    in_media_ = true;
+    order_ = 0;
+    skip_media_ = out_.media.size() >= Session::max_media;
+    if (skip_media_) {
+        note("more media than are looked at");
+        return;
+    }
+    Media m;
+    m.connection = out_.connection;
+    m.direction = out_.direction;
+    m.fingerprint = out_.fingerprint;
+    m.setup = out_.setup;
+    m.ice_ufrag = out_.ice_ufrag;
+    m.type = take_word(value);
+    const auto ports = take_word(value);
+    const auto slash = ports.find('/');
+    const auto port = parse_number<std::uint16_t>(ports.substr(0, slash));
+    m.port = port.value_or(0);
+    if (slash != std::string_view::npos) {
+        m.port_count = parse_number<std::uint16_t>(ports.substr(slash + 1)).value_or(1);
+    }
+    m.protocol = take_word(value);
+    m.format_list = trim(value);
+    if (!port || m.protocol.empty() || m.format_list.empty()) {
+        note("m= does not have a port, a protocol and a format");
+    }
+    for (auto formats = m.format_list; !formats.empty();) {
+        add(out_.formats_, m.formats, take_word(formats));
+    }
+    out_.media.push_back(m);
+}
+
+bool Parser::has_direction(std::string_view name, Direction& direction) {
+    if (name.size() != 8) {
+        return false;
+    }
+    for (const auto d :
+         {Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive}) {
+        if (name == to_string(d)) {
+            direction = d;
+            return true;
+        }
+    }
+    return false;
+}
+
+void Parser::session_attribute(const Attribute& a) {
+    add(out_.attributes_, out_.attributes, a);
+    if (has_direction(a.name, out_.direction)) {
+        return;
+    }
+    if (a.name == "group") {
+        auto mids = a.value;
+        const auto semantics = take_word(mids);
+        if (out_.groups.size() < Session::max_media) {
+            out_.groups.push_back({semantics, mids});
+        }
+    } else if (a.name == "fingerprint" && out_.fingerprint.value.empty()) {
+        out_.fingerprint = take_fingerprint(a.value);
+    } else if (a.name == "setup") {
+        out_.setup = a.value;
+    } else if (a.name == "ice-ufrag") {
+        out_.ice_ufrag = a.value;
+    } else if (a.name == "ice-lite") {
+        out_.ice_lite = true;
+    }
+}
+
+// rtpmap:<payload type> <encoding>/<clock rate>[/<channels>] [RFC 8866 §6.6]
+void Parser::rtpmap(Media& m, std::string_view value) {
+    Rtpmap map;
+    const auto payload_type = parse_number<std::uint8_t>(take_word(value));
+    const auto slash = value.find('/');
+    if (!payload_type || *payload_type > 127 || slash == std::string_view::npos || slash == 0) {
+        note("a=rtpmap is malformed");
+        return;
+    }
+    map.payload_type = *payload_type;
+    map.encoding = value.substr(0, slash);
+    auto rest = value.substr(slash + 1);
+    const auto second = rest.find('/');
+    const auto clock = parse_number<std::uint32_t>(trim(rest.substr(0, second)));
+    if (!clock) {
+        note("a=rtpmap without a clock rate");
+    }
+    map.clock_rate = clock.value_or(0);
+    if (second != std::string_view::npos) {
+        map.channels = parse_number<std::uint8_t>(trim(rest.substr(second + 1))).value_or(1);
+    }
+    add(out_.rtpmaps_, m.rtpmaps, map);
+}
+
+// rtcp:<port> [<nettype> <addrtype> <address>] [RFC 3605 §2.1]
+void Parser::rtcp(Media& m, std::string_view value) {
+    const auto port = parse_number<std::uint16_t>(take_word(value));
+    if (!port) {
+        note("a=rtcp without a port");
+        return;
+    }
+    m.rtcp_port = *port;
+    if (!value.empty()) {
+        m.rtcp_connection = connection(value).value_or(Connection{});
+    }
+}
+
+// crypto:<tag> <suite> <key parameters> [<session parameters>] [RFC 4568 §4]
+void Parser::crypto(Media& m, std::string_view value) {
+    Crypto c;
+    const auto tag = parse_number<std::uint32_t>(take_word(value));
+    c.suite = take_word(value);
+    c.key_parameters = take_word(value);
+    c.session_parameters = value;
+    if (!tag || c.key_parameters.empty()) {
+        note("a=crypto without tag, suite or key");
+        return;
+    }
+    c.tag = *tag;
+    add(out_.cryptos_, m.cryptos, c);
+}
+
+void Parser::codec_attribute(Media& m, const Attribute& a) {
+    if (a.name == "rtpmap") {
+        rtpmap(m, a.value);
+    } else if (a.name == "fmtp") {
+        Fmtp f;
+        f.parameters = a.value;
+        f.format = take_word(f.parameters);
+        add(out_.fmtps_, m.fmtps, f);
+    } else if (a.name == "rtcp") {
+        rtcp(m, a.value);
+    } else if (a.name == "crypto") {
+        crypto(m, a.value);
+    } else if (a.name == "candidate") {
+        add(out_.candidates_, m.candidates, a.value);
+    } else if (a.name == "ptime") {
+        // Some write "20.0" or "20 30"; the whole number in front is what is meant.
+        const auto digits = a.value.substr(0, a.value.find_first_not_of("0123456789"));
+        m.ptime_ms = parse_number<std::uint32_t>(digits).value_or(0);
+    }
+}
+
+void Parser::media_attribute(Media& m, const Attribute& a) {
+    add(out_.attributes_, m.attributes, a);
+    if (has_direction(a.name, m.direction)) {
+        return;
+    }
+    if (a.name == "mid") {
+        m.mid = a.value;
+    } else if (a.name == "label") {
+        m.label = a.value;
+    } else if (a.name == "rtcp-mux") {
+        m.rtcp_mux = true;
+    } else if (a.name == "bundle-only") {
+        m.bundle_only = true;
+    } else if (a.name == "setup") {
+        m.setup = a.value;
+    } else if (a.name == "ice-ufrag") {
+        m.ice_ufrag = a.value;
+    } else if (a.name == "fingerprint") {
+        const bool own = !m.fingerprint.value.empty() &&
+                         m.fingerprint.value.data() != out_.fingerprint.value.data();
+        m.fingerprint = own ? m.fingerprint : take_fingerprint(a.value);
+    } else {
+        codec_attribute(m, a);
+    }
+}
+
+void Parser::attribute(std::string_view text) {
+    const auto colon = text.find(':');
+    Attribute a;
+    a.name = trim(text.substr(0, colon));
+    if (colon != std::string_view::npos) {
+        a.value = trim(text.substr(colon + 1));
+    }
+    if (auto* m = current()) {
+        media_attribute(*m, a);
+    } else {
+        session_attribute(a);
+    }
+}
+
+void Parser::line(char type, std::string_view value) {
+    if (type != 'm') {
+        check_order(type);
+    }
+    if (skip_media_ && type != 'm') {
+        return;
+    }
+    switch (type) {
+    case 'v':
+        out_.version = value;
+        if (value != "0") {
+            note("v= is not 0");
+        }
+        break;
+    case 'o':
+        origin(value);
+        break;
+    case 's':
+        out_.name = value;
+        break;
+    case 'i':
+        if (auto* m = current()) {
+            m->title = value;
+        }
+        break;
+    case 'c':
+        if (const auto c = connection(value)) {
+            auto& to = in_media_ ? out_.media.back().connection : out_.connection;
+            // Of several c= in one media the first counts here [RFC 8866 §5.7].
+            const bool repeated = in_media_ && to.address.data() != out_.connection.address.data();
+            to = repeated ? to : *c;
+        }
+        break;
+    case 't':
+        out_.time = out_.time.empty() ? value : out_.time;
+        break;
+    case 'a':
+        attribute(value);
+        break;
+    case 'm':
+        media(value);
+        break;
+    default:
+        break;
+    }
+}
+
+Result<void> Parser::run() {
+    out_.clear();
+    bool is_sdp = false;
+    auto rest = text_;
+    while (!rest.empty()) {
+        line_offset_ = static_cast<std::size_t>(rest.data() - text_.data());
+        const auto lf = rest.find('\n');
+        auto text = rest.substr(0, lf);
+        rest.remove_prefix(lf == std::string_view::npos ? rest.size() : lf + 1);
+        if (text.ends_with('\r')) {
+            text.remove_suffix(1);
+        }
+        if (text.empty()) {
+            continue;
+        }
+        if (text.size() < 2 || text[1] != '=') {
+            note("a line that is not type=value");
+            continue;
+        }
+        is_sdp |= text[0] == 'v' || text[0] == 'm';
+        if (!is_sdp && out_.problem_.what == nullptr) {
+            note("the first line is not v=");
+        }
+        line(text[0], text.substr(2));
+    }
+    if (!is_sdp) {
+        return fail(Code::Malformed, 0, "no v= and no m= line");
+    }
+    line_offset_ = text_.size();
+    if (out_.version.empty() || out_.origin.address.empty()) {
+        note("v= or o= is missing");
+    }
+    return {};
+}
+
+Result<void> parse(std::string_view text, Session& session) {
+    return Parser{text, session}.run();
+}
+
+Result<Session> parse(std::string_view text) {
+    Result<Session> result{std::in_place};
+    if (const auto r = parse(text, *result); !r) {
+        result = std::unexpected(r.error());
+    }
+    return result;
+}
+
+} // namespace cw::sdp
