@@ -14,7 +14,7 @@ void run(capture::PacketSource& source, Reading& reading) {
     decoder.finish();
     reading.packets = source.packets();
     reading.problems = source.problems();
-    reading.ignored = decoder.ignored();
+    reading.ignored = decoder.ignored(0);
 }
 
 } // namespace

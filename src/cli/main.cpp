@@ -1,3 +1,60 @@
-int main() {
-    return 0;
+#include <clocale>
+#include <csignal>
+#include <exception>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+
+namespace {
+
+using namespace cw::cli;
+
+constexpr const char* about =
+    "Callwright runs, serves and reads secure SIP call flows.\n"
+    "\n"
+    "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
+    "ladder\n"
+    "  callwright read --help                          all that read can do\n";
+
+int run(int argc, char** argv) {
+    CLI::App app{about, "callwright"};
+    app.set_version_flag("--version", "callwright " CALLWRIGHT_VERSION);
+    app.require_subcommand(1);
+    app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
+        return fmt::format("callwright: {}\nSee 'callwright{} --help'.\n", error.what(),
+                           failed->get_parent() != nullptr ? " " + failed->get_name() : "");
+    });
+    std::vector<std::pair<CLI::App*, Command>> commands;
+    const auto add = [&](Command (*make)(CLI::App&)) {
+        auto command = make(app);
+        commands.emplace_back(app.get_subcommands({}).back(), std::move(command));
+    };
+    add(add_read);
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? Good : BadUsage;
+    }
+    for (const auto& [subcommand, command] : commands) {
+        if (subcommand->parsed()) {
+            return command();
+        }
+    }
+    return BadUsage;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_DFL); // `callwright read … | head` ends quietly
+    try {
+        return run(argc, argv);
+    } catch (const std::exception& error) { // out of memory, or a fault of ours
+        fmt::print(stderr, "callwright: {}\n", error.what());
+        return BadInput;
+    }
 }

@@ -2,6 +2,7 @@
 // read them. A Call owns everything that it shows; texts are kept once, in its pool.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,17 +27,23 @@ struct Text {
 };
 class TextPool {
   public:
-    // Adds `s` (or finds it among the last few added). At most 4 GiB in all.
+    // Adds `s`, or finds it among the last few added: a dialog repeats itself. At most 4 GiB in
+    // all.
     Text add(std::string_view s);
+    // Adds another pool's bytes as they are; a Text of that pool is valid here with the offset that
+    // this returns added to its own.
+    std::uint32_t append(std::string_view bytes);
     // Valid until the next add().
     [[nodiscard]] std::string_view view(Text t) const {
         return std::string_view{bytes_}.substr(t.offset, t.length);
     }
-    [[nodiscard]] const std::string& bytes() const { return bytes_; }
-    void assign(std::string bytes) { bytes_ = std::move(bytes); }
+    [[nodiscard]] std::string_view bytes() const { return bytes_; }
+    void clear();
 
   private:
     std::string bytes_;
+    std::array<Text, 8> recent_{};
+    std::uint32_t next_recent_ = 0;
 };
 
 inline constexpr std::uint32_t none = 0xffff'ffff; // "no such index"
@@ -61,7 +68,9 @@ struct Message {
     std::uint16_t status = 0; // 0 in a request
     Endpoint source;
     Endpoint destination;
+    Endpoint sent_by; // in a request, the address in its top Via (port 0 when it is a name)
     Transport transport = Transport::Udp;
+    std::uint8_t vias = 0; // Via values, 255 at most: 1 in a request that its maker sends
     sip::Method method = sip::Method::None;      // None in a response
     sip::Method cseq_method = sip::Method::None; // the method in CSeq
     bool malformed = false;                      // see problem

@@ -1,0 +1,37 @@
+// A fast 64-bit hash of bytes, for tables and for telling copies of a message apart. Not
+// cryptographic: whoever must resist an attacker gives a random seed.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace cw {
+
+// Folded 64×64→128-bit product: each output bit depends on every input bit.
+inline std::uint64_t fold_multiply(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const auto product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) {
+    constexpr std::uint64_t k0 = 0x9e3779b97f4a7c15ULL;
+    constexpr std::uint64_t k1 = 0xd1b54a32d192ed03ULL;
+    const auto load = [](const char* p, std::size_t n) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, p, n);
+        return word;
+    };
+    const char* p = bytes.data();
+    auto left = bytes.size();
+    auto h = seed ^ k0;
+    for (; left >= 16; p += 16, left -= 16) {
+        h = fold_multiply(load(p, 8) ^ k1, load(p + 8, 8) ^ h);
+    }
+    const auto first = left < 8 ? left : 8;
+    h = fold_multiply(load(p, first) ^ k1, load(p + first, left - first) ^ h);
+    return fold_multiply(h ^ bytes.size(), k0);
+}
+
+} // namespace cw

@@ -1,0 +1,234 @@
+#include "capture/conversation.hpp"
+
+#include <algorithm>
+
+#include "capture/recognise.hpp"
+
+namespace cw::capture {
+namespace {
+
+constexpr std::size_t tls_header = 5;
+// How many segments of a stream that was joined in the middle are looked at before it is given up.
+constexpr std::uint32_t patience = 64;
+// The ports that SIP servers are known by: 5060 and 5061 [RFC 3261 §19.1.2], 80 and 443 for
+// WebSocket [RFC 7118 §5.2.2].
+constexpr std::array<std::uint16_t, 4> server_ports{5061, 5060, 443, 80};
+
+// Who answered, when no SYN tells: a well-known port, else the lower one.
+bool source_is_server(const Datagram& first) {
+    if ((first.tcp_flags & tcp_flag::syn) != 0) {
+        return (first.tcp_flags & tcp_flag::ack) != 0;
+    }
+    for (const auto port : server_ports) {
+        if ((first.source.port == port) != (first.destination.port == port)) {
+            return first.source.port == port;
+        }
+    }
+    return first.source.port < first.destination.port;
+}
+
+} // namespace
+
+struct Conversation::FromTcp final : TcpStream::Sink {
+    FromTcp(Conversation& to, Side from) : conversation(to), side(from) {}
+    void on_bytes(Bytes bytes, const Datagram& by) override {
+        conversation.on_stream_bytes(side, bytes, by);
+    }
+    void on_gap(std::uint64_t missing, const Datagram& by) override {
+        conversation.on_stream_gap(side, missing, by);
+    }
+    Conversation& conversation;
+    Side side;
+};
+
+struct Conversation::FromTls final : tls::Sink {
+    explicit FromTls(Conversation& to) : conversation(to) {}
+    void on_plaintext(Side from, Bytes data, const Datagram& by) override {
+        conversation.on_application_bytes(from, data, by);
+    }
+    void on_event(const tls::Event&, const Datagram&) override {} // the record has them at the end
+    void on_plaintext_gap(Side from, std::uint64_t bytes, const Datagram&) override;
+    Conversation& conversation;
+};
+
+struct Conversation::FromApplication final : Application::Sink {
+    explicit FromApplication(Conversation& to) : conversation(to) {}
+    void on_sip(Side from, std::string_view message, bool truncated, const Datagram& by) override {
+        conversation.shared_.sink.on_sip(conversation, from, message, truncated, by);
+    }
+    void on_hep(Bytes packet, const Datagram& by) override {
+        conversation.shared_.sink.on_hep(packet, by);
+    }
+    Conversation& conversation;
+};
+
+void Conversation::FromTls::on_plaintext_gap(Side from, std::uint64_t bytes, const Datagram&) {
+    if (conversation.application_ != nullptr) {
+        FromApplication sink{conversation};
+        conversation.application_->on_gap(from, bytes, sink);
+    }
+}
+
+Conversation::Conversation(std::uint32_t id, const Datagram& first, const Shared& shared)
+    : shared_(shared), id_(id), first_frame_(first.frame), input_(first.input),
+      from_start_((first.tcp_flags & tcp_flag::syn) != 0), client_(first.source),
+      server_(first.destination), opened_(first.time), last_(first.time) {
+    if (source_is_server(first)) {
+        std::swap(client_, server_);
+    }
+}
+
+bool Conversation::starts_new_connection(const Datagram& segment) const {
+    if ((segment.tcp_flags & tcp_flag::syn) == 0) {
+        return false;
+    }
+    const auto side = segment.source == client_ ? Side::Client : Side::Server;
+    return streams_[index_of(side)].starts_new_connection(segment);
+}
+
+bool Conversation::is_closed() const {
+    return reset_ || fins_ == 3;
+}
+
+flow::Transport Conversation::transport() const {
+    const bool websocket =
+        application_ != nullptr && application_->content() == Application::Content::WebSocket;
+    if (tls_ != nullptr) {
+        return websocket ? flow::Transport::Wss : flow::Transport::Tls;
+    }
+    return websocket ? flow::Transport::Ws : flow::Transport::Tcp;
+}
+
+void Conversation::on_segment(const Datagram& segment) {
+    last_ = std::max(last_, segment.time);
+    const auto side = segment.source == client_ ? Side::Client : Side::Server;
+    reset_ = reset_ || (segment.tcp_flags & tcp_flag::rst) != 0;
+    if ((segment.tcp_flags & tcp_flag::fin) != 0) {
+        fins_ = static_cast<std::uint8_t>(fins_ | 1U << index_of(side));
+    }
+    if (layer_ == Layer::Other) {
+        return;
+    }
+    FromTcp sink{*this, side};
+    streams_[index_of(side)].on_segment(segment, sink);
+    FromTcp peer{*this, other(side)};
+    streams_[index_of(other(side))].on_peer_segment(segment, peer);
+}
+
+void Conversation::on_stream_bytes(Side from, Bytes bytes, const Datagram& by) {
+    bytes_ += bytes.size();
+    if (layer_ == Layer::Undecided) {
+        auto& prefix = prefix_[index_of(from)];
+        // The first bytes of a record may come alone; nothing shorter than its header can tell.
+        if (!prefix.empty() || bytes.size() < tls_header) {
+            prefix.append(as_text(bytes));
+            if (prefix.size() < tls_header) {
+                return;
+            }
+            const auto whole = std::move(prefix);
+            prefix.clear();
+            decide(as_bytes(whole));
+            on_decided_bytes(from, as_bytes(whole), by);
+            return;
+        }
+        decide(bytes);
+    }
+    on_decided_bytes(from, bytes, by);
+}
+
+void Conversation::on_decided_bytes(Side from, Bytes bytes, const Datagram& by) {
+    if (layer_ == Layer::Tls) {
+        FromTls sink{*this};
+        tls_->on_bytes(from, bytes, by, sink);
+    } else if (layer_ == Layer::Plain) {
+        on_application_bytes(from, bytes, by);
+    }
+}
+
+void Conversation::decide(Bytes bytes) {
+    if (looks_like_tls(bytes)) {
+        layer_ = Layer::Tls;
+        tls_ = std::make_unique<tls::Connection>(shared_.keys, shared_.sessions);
+        return;
+    }
+    // A stream that was joined in the middle may show a record at any later segment.
+    if (!from_start_ && ++tried_ <= patience && !is_for_us_in_the_middle(bytes)) {
+        return;
+    }
+    layer_ = Layer::Plain;
+}
+
+void Conversation::on_stream_gap(Side from, std::uint64_t missing, const Datagram& by) {
+    missing_ += missing;
+    if (layer_ == Layer::Tls) {
+        FromTls sink{*this};
+        tls_->on_gap(from, missing, by, sink);
+    } else if (layer_ == Layer::Plain && application_ != nullptr) {
+        FromApplication sink{*this};
+        application_->on_gap(from, missing, sink);
+    } else {
+        prefix_[index_of(from)].clear();
+        from_start_ = false;
+    }
+}
+
+void Conversation::on_application_bytes(Side from, Bytes bytes, const Datagram& by) {
+    if (application_ == nullptr) {
+        application_ = std::make_unique<Application>(from_start_);
+    }
+    FromApplication sink{*this};
+    application_->on_bytes(from, bytes, by, sink);
+    if (application_->is_hopeless() && tls_ == nullptr && messages_ == 0) {
+        give_up();
+    }
+}
+
+// Nothing for us: what is held goes, and further segments cost a look-up.
+void Conversation::give_up() {
+    layer_ = Layer::Other;
+    for (auto& stream : streams_) {
+        stream.ignore();
+    }
+    prefix_ = {};
+}
+
+void Conversation::finish() {
+    for (const auto side : {Side::Client, Side::Server}) {
+        FromTcp sink{*this, side};
+        streams_[index_of(side)].flush(sink);
+    }
+    if (tls_ != nullptr) {
+        FromTls sink{*this};
+        tls_->finish(sink);
+    }
+    if (application_ != nullptr) {
+        FromApplication sink{*this};
+        application_->flush(sink);
+    }
+}
+
+flow::Connection Conversation::record() const {
+    flow::Connection c;
+    c.id = id_;
+    c.client = client_;
+    c.server = server_;
+    c.transport = transport();
+    c.start_seen = from_start_;
+    c.fin = fins_ != 0;
+    c.rst = reset_;
+    c.frame = first_frame_;
+    c.opened = opened_;
+    c.closed = last_;
+    c.bytes = bytes_;
+    c.missing_bytes = missing_;
+    c.sip_messages = messages_;
+    if (tls_ != nullptr) {
+        tls_->describe(c);
+        if (tls_->roles_swapped()) {
+            std::swap(c.client, c.server);
+        }
+    }
+    return c;
+}
+
+} // namespace cw::capture

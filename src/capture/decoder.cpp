@@ -1,0 +1,251 @@
+#include "capture/decoder.hpp"
+
+#include <algorithm>
+
+#include "capture/hep.hpp"
+#include "capture/recognise.hpp"
+#include "rtp/packet.hpp"
+
+namespace cw::capture {
+namespace {
+
+// After FIN or RST, late segments of the connection may still come.
+constexpr Duration linger = seconds(10);
+// SIP connections are kept open by a keep-alive every few minutes [RFC 5626 §4.4.1]; one that was
+// silent for two hours was dropped without our seeing it.
+constexpr Duration silent = seconds(2 * 3600);
+constexpr Duration silent_and_ignored = seconds(300);
+
+flow::Sighting sighting_of(const Datagram& d) {
+    return {.time = d.time,
+            .frame = d.frame,
+            .input = d.input,
+            .ip_id = d.ip_id,
+            .source = d.source,
+            .destination = d.destination};
+}
+
+} // namespace
+
+struct Decoder::FromSctp final : SctpStream::Sink {
+    FromSctp(Decoder& to, std::uint32_t connection) : decoder(to), id(connection) {}
+    void on_message(std::uint16_t, Bytes message, bool truncated, const Datagram& by) override {
+        if (looks_like_sip(as_text(message))) {
+            decoder.on_message(as_text(message), sighting_of(by), flow::Transport::Sctp, id,
+                               truncated);
+        } else {
+            decoder.ignore(by, "sctp data");
+        }
+    }
+    void on_lost(std::uint64_t) override {}
+    Decoder& decoder;
+    std::uint32_t id;
+};
+
+Decoder::Decoder(flow::Book& book, const crypto::KeyRing& keys)
+    : book_(book), shared_{keys, sessions_, *this} {}
+
+Decoder::~Decoder() = default;
+
+void Decoder::on_packet(const Packet& packet) {
+    last_ = std::max(last_, packet.time);
+    input(packet.input).decapsulator.unwrap(packet, *this);
+}
+
+Decoder::Input& Decoder::input(std::uint16_t number) {
+    while (inputs_.size() <= number) {
+        inputs_.push_back(std::make_unique<Input>());
+    }
+    return *inputs_[number];
+}
+
+void Decoder::on_datagram(const Datagram& datagram) {
+    switch (datagram.protocol) {
+    case Protocol::Udp:
+        on_udp(datagram);
+        return;
+    case Protocol::Tcp:
+        on_tcp(datagram);
+        return;
+    case Protocol::Sctp:
+        on_sctp(datagram);
+        return;
+    case Protocol::Hep:
+    case Protocol::Sip:
+        on_message(as_text(datagram.payload), sighting_of(datagram), flow::Transport::Udp, 0,
+                   datagram.truncated);
+        return;
+    }
+}
+
+// Several protocols share the ports of a call; the first byte tells them apart [RFC 7983 §7].
+void Decoder::on_udp(const Datagram& datagram) {
+    const auto payload = datagram.payload;
+    if (payload.empty()) {
+        ignore(datagram, "udp without payload");
+        return;
+    }
+    const auto first = payload[0];
+    if (first >= 0x80 && first < 0xc0) {
+        if (!book_.on_media({sighting_of(datagram), payload, datagram.missing})) {
+            ignore(datagram, "udp, not sip or rtp");
+        }
+        return;
+    }
+    if (looks_like_sip(as_text(payload))) {
+        on_message(as_text(payload), sighting_of(datagram), flow::Transport::Udp, 0,
+                   datagram.truncated);
+        return;
+    }
+    switch (rtp::demultiplex(payload)) {
+    case rtp::Kind::Stun:
+        ignore(datagram, "stun");
+        return;
+    case rtp::Kind::Dtls:
+        ignore(datagram, "dtls");
+        book_.on_dtls(sighting_of(datagram));
+        return;
+    case rtp::Kind::TurnChannel:
+        ignore(datagram, "turn channel data");
+        return;
+    case rtp::Kind::Zrtp:
+        ignore(datagram, "zrtp");
+        return;
+    case rtp::Kind::Rtp:
+    case rtp::Kind::Rtcp:
+    case rtp::Kind::Unknown:
+        break;
+    }
+    const bool keep_alive =
+        payload.size() <= 4 &&
+        as_text(payload).find_first_not_of(std::string_view{"\r\n\0", 3}) == std::string_view::npos;
+    ignore(datagram, keep_alive ? "sip keep-alive" : "udp, not sip or rtp");
+}
+
+void Decoder::on_tcp(const Datagram& datagram) {
+    const Ends ends{std::min(datagram.source, datagram.destination),
+                    std::max(datagram.source, datagram.destination)};
+    auto at = conversations_.find(ends);
+    if (at == conversations_.end()) {
+        if (conversations_.size() >= sweep_at_) {
+            sweep(datagram.time);
+        }
+        at = conversations_
+                 .emplace(ends, std::make_unique<Conversation>(next_id_++, datagram, shared_))
+                 .first;
+    } else if (at->second->starts_new_connection(datagram)) {
+        close(*at->second);
+        at->second = std::make_unique<Conversation>(next_id_++, datagram, shared_);
+    }
+    at->second->on_segment(datagram);
+    tls_seen_ = tls_seen_ || flow::is_secure(at->second->transport());
+}
+
+void Decoder::on_sctp(const Datagram& datagram) {
+    const Ends ends{std::min(datagram.source, datagram.destination),
+                    std::max(datagram.source, datagram.destination)};
+    auto& association = associations_[ends];
+    if (association == nullptr) {
+        association = std::make_unique<Association>();
+        association->id = next_id_++;
+    }
+    FromSctp sink{*this, association->id};
+    association->streams[datagram.source == ends.low ? 0 : 1].on_chunks(datagram, sink);
+}
+
+void Decoder::on_sip(Conversation& on, Side from, std::string_view message, bool truncated,
+                     const Datagram& by) {
+    auto at = sighting_of(by);
+    at.source = on.endpoint(from);
+    at.destination = on.endpoint(other(from));
+    on.count_message();
+    on_message(message, at, on.transport(), on.id(), truncated);
+}
+
+void Decoder::on_hep(Bytes packet, const Datagram& by) {
+    const auto hep = parse_hep(packet);
+    if (!hep || hep->compressed || hep->type != 1) {
+        ignore(by, "hep, not sip");
+        return;
+    }
+    auto at = sighting_of(by);
+    at.time = hep->time.known() ? hep->time : at.time;
+    at.ip_id = 0;
+    at.source = hep->source;
+    at.destination = hep->destination;
+    on_message(as_text(hep->payload), at, flow::Transport::Udp, 0, false);
+}
+
+void Decoder::on_message(std::string_view bytes, const flow::Sighting& at,
+                         flow::Transport transport, std::uint32_t connection, bool truncated) {
+    const auto message = sip::index(bytes, index_);
+    if (!message) {
+        input(at.input).ignored.add("sip, unreadable");
+        return;
+    }
+    book_.on_message({at, transport, connection, truncated, *message});
+}
+
+void Decoder::close(Conversation& conversation) {
+    conversation.finish();
+    if (conversation.is_worth_keeping()) {
+        book_.on_connection(conversation.record());
+    } else {
+        input(conversation.input()).ignored.add("tcp connection, not sip or tls");
+    }
+}
+
+// Lets go of connections that have ended. Costs a look at each, so it waits until there are twice
+// as many as were left the last time.
+void Decoder::sweep(Instant now) {
+    for (auto at = conversations_.begin(); at != conversations_.end();) {
+        auto& conversation = *at->second;
+        const auto patience = conversation.is_closed()    ? linger
+                              : conversation.is_ignored() ? silent_and_ignored
+                                                          : silent;
+        if (now - conversation.last_activity() > patience) {
+            close(conversation);
+            conversations_.erase(at++);
+        } else {
+            ++at;
+        }
+    }
+    sweep_at_ = std::max<std::size_t>(256, 2 * conversations_.size());
+}
+
+void Decoder::finish() {
+    for (const auto& input : inputs_) {
+        input->decapsulator.finish(*this);
+    }
+    for (auto& [ends, association] : associations_) {
+        FromSctp sink{*this, association->id};
+        for (auto& stream : association->streams) {
+            stream.flush(sink);
+        }
+    }
+    // By number, so that what the ends of streams bring comes in the same order each time.
+    std::vector<Conversation*> rest;
+    rest.reserve(conversations_.size());
+    for (const auto& [ends, conversation] : conversations_) {
+        rest.push_back(conversation.get());
+    }
+    std::ranges::sort(rest, {}, &Conversation::id);
+    for (auto* conversation : rest) {
+        close(*conversation);
+    }
+    conversations_.clear();
+    book_.finish(last_);
+}
+
+std::vector<Ignored::Entry> Decoder::ignored(std::uint16_t number) const {
+    if (number >= inputs_.size()) {
+        return {};
+    }
+    const auto& input = *inputs_[number];
+    auto all = input.decapsulator.ignored().entries();
+    const auto& ours = input.ignored.entries();
+    all.insert(all.end(), ours.begin(), ours.end());
+    return all;
+}
+
+} // namespace cw::capture

@@ -1,0 +1,90 @@
+// Captured packets in, flow events out. This is the wiring of the whole folder, and the life of a
+// packet: headers off (Decapsulator), streams in order (TcpStream), records opened (tls), messages
+// found (SipStream, WebSocket), and then to the Book.
+// Not thread-safe. Memory is bounded by the connections and streams that are open.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "capture/conversation.hpp"
+#include "capture/decapsulate.hpp"
+#include "capture/packet.hpp"
+#include "capture/sctp.hpp"
+#include "crypto/key_log.hpp"
+#include "flow/book.hpp"
+#include "sip/message.hpp"
+
+namespace cw::capture {
+
+class Decoder final : DatagramSink, Conversation::Sink {
+  public:
+    // Both must outlive the decoder. Keys may be added while it runs.
+    Decoder(flow::Book& book, const crypto::KeyRing& keys);
+    ~Decoder();
+    Decoder(const Decoder&) = delete;
+    Decoder& operator=(const Decoder&) = delete;
+
+    void on_packet(const Packet& packet);
+    // The end of all captures: closes what is open, and finishes the book.
+    void finish();
+
+    // What was not understood of an input: the lower layers' and this one's.
+    [[nodiscard]] std::vector<Ignored::Entry> ignored(std::uint16_t input) const;
+    // TLS was met before this packet: keys that come later may be too late.
+    [[nodiscard]] bool has_seen_tls() const { return tls_seen_; }
+
+  private:
+    // The two ends of a connection, the smaller first, so that both directions find it.
+    struct Ends {
+        Endpoint low;
+        Endpoint high;
+        bool operator==(const Ends&) const = default;
+        friend std::size_t hash_value(const Ends& e) {
+            return mix_hash(hash_value(e.low), hash_value(e.high));
+        }
+    };
+    struct Association {
+        std::array<SctpStream, 2> streams;
+        std::uint32_t id = 0;
+    };
+    struct FromSctp;
+    struct Input {
+        Decapsulator decapsulator;
+        Ignored ignored;
+    };
+
+    Input& input(std::uint16_t number);
+    void ignore(const Datagram& datagram, const char* what) {
+        input(datagram.input).ignored.add(what);
+    }
+    void on_datagram(const Datagram& datagram) override;
+    void on_sip(Conversation& on, Side from, std::string_view message, bool truncated,
+                const Datagram& by) override;
+    void on_hep(Bytes packet, const Datagram& by) override;
+
+    void on_udp(const Datagram& datagram);
+    void on_tcp(const Datagram& datagram);
+    void on_sctp(const Datagram& datagram);
+    void on_message(std::string_view bytes, const flow::Sighting& at, flow::Transport transport,
+                    std::uint32_t connection, bool truncated);
+    void close(Conversation& conversation);
+    void sweep(Instant now);
+
+    flow::Book& book_;
+    std::vector<std::unique_ptr<Input>> inputs_;
+    tls::SessionCache sessions_;
+    Conversation::Shared shared_;
+    boost::unordered_flat_map<Ends, std::unique_ptr<Conversation>> conversations_;
+    boost::unordered_flat_map<Ends, std::unique_ptr<Association>> associations_;
+    sip::HeaderIndex index_;
+    std::uint32_t next_id_ = 1;
+    std::size_t sweep_at_ = 256; // conversations
+    Instant last_;
+    bool tls_seen_ = false;
+};
+
+} // namespace cw::capture

@@ -1,0 +1,24 @@
+// The commands of the program. Each adds itself to the command line and, when chosen, returns the
+// exit status of the whole.
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+namespace cw::cli {
+
+// Exit statuses, the same for every command.
+enum Exit : int {
+    Good = 0,
+    WorkFailed = 1, // the work was done, and something in it failed
+    BadUsage = 2,   // the command line, a flow or a configuration file is wrong
+    BadInput = 3,   // an input or a resource could not be used
+};
+
+using Command = std::function<int()>;
+
+// Registers `read`; what it returns runs it after the command line was parsed.
+Command add_read(CLI::App& app);
+
+} // namespace cw::cli

@@ -1,0 +1,61 @@
+#include "cli/output.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cw::cli {
+
+Result<Output> Output::open(const std::string& path) {
+    Output output;
+    if (path.empty() || path == "-") {
+        return output;
+    }
+    struct stat info{};
+    const bool special = ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+    output.path_ = path;
+    // A device or a pipe is written to as it is.
+    output.temporary_ = special ? path : fmt::format("{}.{}.tmp", path, ::getpid());
+    output.file_ = std::fopen(output.temporary_.c_str(), "wbe");
+    if (output.file_ == nullptr) {
+        return fail(Code::CannotRead, 0, "cannot be written");
+    }
+    return output;
+}
+
+Output::Output(Output&& other) noexcept
+    : file_(std::exchange(other.file_, nullptr)), path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)), failed_(other.failed_) {}
+
+Output::~Output() {
+    if (file_ != nullptr && file_ != stdout) {
+        std::fclose(file_);
+        if (temporary_ != path_) {
+            ::unlink(temporary_.c_str());
+        }
+    }
+}
+
+void Output::write(std::string_view text) {
+    failed_ = failed_ || std::fwrite(text.data(), 1, text.size(), file_) != text.size();
+}
+
+bool Output::finish() {
+    failed_ = std::fflush(file_) != 0 || failed_;
+    if (file_ == stdout) {
+        return !failed_;
+    }
+    failed_ = std::fclose(std::exchange(file_, nullptr)) != 0 || failed_;
+    if (temporary_ == path_) {
+        return !failed_;
+    }
+    if (failed_ || std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+        ::unlink(temporary_.c_str());
+        return false;
+    }
+    return true;
+}
+
+} // namespace cw::cli

@@ -1,0 +1,330 @@
+// callwright read: captures and keys in, calls out.
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/reading.hpp"
+#include "cli/terminal.hpp"
+#include "flow/filter.hpp"
+#include "view/json.hpp"
+#include "view/ladder_text.hpp"
+#include "view/list_text.hpp"
+#include "view/mermaid.hpp"
+
+namespace cw::cli {
+namespace {
+
+enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid };
+
+struct ReadOptions {
+    std::vector<std::string> files;
+    std::vector<std::string> keys;
+    std::vector<std::string> calls; // numbers or Call-IDs
+    std::string filter;
+    std::string format;
+    std::string output;
+    std::string color = "auto";
+    int width = 0; // 0: the terminal's
+    bool ascii = false;
+    bool strict = false;
+};
+
+constexpr const char* description =
+    "Reads captures: pcap and pcapng (also in gzip or zstd, '-' for standard input), several files "
+    "merged by time. Finds the calls in them, decrypts TLS where keys are there, and shows them.";
+
+constexpr const char* footer = R"(
+Examples:
+  callwright read call.pcapng                         secrets inside the capture are used by themselves
+  callwright read call.pcap --keys tls.keys           a key log, as SSLKEYLOGFILE writes it
+  callwright read call.pcap --keys server.pem         an RSA key (opens RSA key exchange only)
+  callwright read day*.pcap.gz --keys keys/ --filter 'status >= 400 and to ~ 4930'
+  callwright read call.pcap --call 3 --format mermaid > call.mmd
+  tcpdump -w - port 5061 | callwright read - --keys tls.keys
+
+Filter fields: method status from to number call-id state kind host port transport time duration
+messages codec; operators == != < <= > >= and ~ (contains); and, or, not, parentheses.
+
+What opens what:            TLS 1.2 RSA   TLS 1.2 (EC)DHE   TLS 1.3   resumed
+  server's private key      yes           no                no        if the first handshake is there
+  key log                   yes           yes               yes       yes
+
+Exit status: 0 all is well, 1 with --strict when a finding is an error, 2 usage, 3 unusable input.)";
+
+std::optional<Format> format_of(const std::string& name) {
+    constexpr std::array names{
+        std::pair{std::string_view{""}, Format::Default},
+        std::pair{std::string_view{"list"}, Format::List},
+        std::pair{std::string_view{"ladder"}, Format::Ladder},
+        std::pair{std::string_view{"json"}, Format::Json},
+        std::pair{std::string_view{"mermaid"}, Format::Mermaid},
+    };
+    for (const auto& [known, format] : names) {
+        if (known == name) {
+            return format;
+        }
+    }
+    return std::nullopt;
+}
+
+// The place of a complaint within a text of the command line, with a caret under it.
+void complain(std::string_view what, std::string_view text, const Error& error,
+              std::string_view expected) {
+    fmt::print(stderr, "callwright: {}: column {}: {}\n  {}\n  {:>{}}\n", what, error.offset + 1,
+               error.what, text, '^', error.offset + 1);
+    if (!expected.empty()) {
+        fmt::print(stderr, "  expected {}\n", expected);
+    }
+}
+
+class Reader {
+  public:
+    explicit Reader(const ReadOptions& options) : options_(options) {}
+
+    int run() {
+        if (const auto status = prepare(); status != Good) {
+            return status;
+        }
+        if (const auto failure = reading_.open(options_.files, options_.keys)) {
+            fmt::print(stderr, "callwright: {}\n", failure->message);
+            return BadInput;
+        }
+        auto output = Output::open(options_.output);
+        if (!output) {
+            fmt::print(stderr, "callwright: read: {}: {}\n", options_.output, output.error().what);
+            return BadInput;
+        }
+        for (const auto& problem : reading_.key_problems()) {
+            fmt::print(stderr, "callwright: keys: {}\n", problem);
+        }
+        reading_.run();
+        sink_ = [&output](std::string_view text) { output->write(text); };
+        show();
+        if (!output->finish()) {
+            fmt::print(stderr, "callwright: read: {}: writing failed\n",
+                       options_.output.empty() ? "standard output" : options_.output);
+            return BadInput;
+        }
+        return options_.strict && errors_found_ ? WorkFailed : Good;
+    }
+
+  private:
+    int prepare() {
+        const auto format = format_of(options_.format);
+        if (!format) {
+            fmt::print(stderr,
+                       "callwright: read: --format {}: not known; list, ladder, json and mermaid "
+                       "are\n",
+                       options_.format);
+            return BadUsage;
+        }
+        format_ = *format;
+        if (!options_.filter.empty()) {
+            std::string expected;
+            auto filter = flow::Filter::parse(options_.filter, &expected);
+            if (!filter) {
+                complain("--filter", options_.filter, filter.error(), expected);
+                return BadUsage;
+            }
+            filter_ = std::move(*filter);
+        }
+        const auto color = options_.color == "always"  ? ColorChoice::Always
+                           : options_.color == "never" ? ColorChoice::Never
+                                                       : ColorChoice::Auto;
+        terminal_ = look_at_terminal(color);
+        if (options_.width > 0) {
+            terminal_.columns = options_.width;
+        }
+        if (!options_.output.empty() && options_.color != "always") {
+            terminal_.color = false;
+        }
+        return Good;
+    }
+
+    [[nodiscard]] bool is_wanted(const flow::Call& call) const {
+        if (filter_ && !filter_->matches(call)) {
+            return false;
+        }
+        if (options_.calls.empty()) {
+            return true;
+        }
+        for (const auto& wanted : options_.calls) {
+            if (parse_number<std::uint32_t>(wanted) == call.id) {
+                return true;
+            }
+            for (const auto& leg : call.legs) {
+                if (call.text(leg.call_id) == wanted) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    template <class Visit>
+    void for_each_wanted(Visit visit) {
+        reading_.book().for_each_call([&](const flow::Call& call) {
+            if (is_wanted(call)) {
+                ++shown_;
+                for (const auto& finding : call.findings) {
+                    errors_found_ = errors_found_ || finding.severity == "error";
+                }
+                visit(call);
+            }
+            return true;
+        });
+        if (shown_ == 0 && (filter_ || !options_.calls.empty())) {
+            fmt::print(stderr, "callwright: read: none of the {} calls fits\n",
+                       reading_.book().counts().calls);
+        }
+    }
+
+    void show() {
+        switch (format_) {
+        case Format::Default:
+        case Format::List:
+            show_list();
+            return;
+        case Format::Ladder:
+            for_each_wanted([&](const flow::Call& call) { show_ladder(call); });
+            return;
+        case Format::Json:
+            show_json();
+            return;
+        case Format::Mermaid:
+            show_mermaid();
+            return;
+        }
+    }
+
+    void show_list() {
+        view::ListText list{sink_,
+                            {.width = static_cast<std::size_t>(terminal_.columns),
+                             .ascii = use_ascii(),
+                             .colour = terminal_.color}};
+        flow::Call only;
+        for_each_wanted([&](const flow::Call& call) {
+            list.call(call);
+            if (shown_ == 1 && format_ == Format::Default) {
+                only = call;
+            }
+        });
+        for_each_tls([&](const flow::Connection& connection) { list.connection(connection); });
+        list.finish(reading_.inputs(), counts());
+        if (shown_ == 1 && format_ == Format::Default) {
+            sink_("\n");
+            show_ladder(only);
+        }
+    }
+
+    void show_ladder(const flow::Call& call) {
+        text_.clear();
+        if (ladders_++ > 0) {
+            text_ += '\n';
+        }
+        view::append_text(text_, lay_out(call),
+                          {.width = static_cast<std::size_t>(terminal_.columns),
+                           .ascii = use_ascii(),
+                           .colour = terminal_.color});
+        sink_(text_);
+    }
+
+    void show_json() {
+        view::JsonReport report{sink_, CALLWRIGHT_VERSION};
+        for_each_tls([&](const flow::Connection& connection) { report.tls(connection); });
+        for_each_wanted([&](const flow::Call& call) { report.call(call); });
+        report.finish(reading_.inputs(), counts());
+    }
+
+    // One call is a diagram; several are a Markdown document with a diagram each.
+    void show_mermaid() {
+        std::string first; // waits to see whether it stays alone
+        for_each_wanted([&](const flow::Call& call) {
+            text_.clear();
+            const auto ladder = lay_out(call);
+            if (shown_ == 1) {
+                view::append_mermaid(first, ladder);
+                view::append_mermaid_section(text_, ladder);
+                held_ = text_;
+                return;
+            }
+            if (shown_ == 2) {
+                sink_(held_);
+            }
+            view::append_mermaid_section(text_, ladder);
+            sink_(text_);
+        });
+        if (shown_ == 1) {
+            sink_(first);
+        }
+    }
+
+    template <class Visit>
+    void for_each_tls(Visit visit) {
+        reading_.book().for_each_connection([&](const flow::Connection& connection) {
+            if (connection.is_tls()) {
+                visit(connection);
+            }
+            return true;
+        });
+    }
+
+    view::Ladder lay_out(const flow::Call& call) {
+        return view::layout(
+            call, {.names = reading_.names(), .calls_in_all = reading_.book().counts().calls});
+    }
+    [[nodiscard]] view::ReportCounts counts() const {
+        auto counts = reading_.counts();
+        counts.shown = shown_;
+        return counts;
+    }
+    [[nodiscard]] bool use_ascii() const {
+        return options_.ascii || (options_.output.empty() && !terminal_.utf8);
+    }
+
+    const ReadOptions& options_;
+    Format format_ = Format::Default;
+    std::optional<flow::Filter> filter_;
+    Terminal terminal_;
+    Reading reading_;
+    view::Sink sink_;
+    std::string text_;
+    std::string held_;
+    std::uint64_t shown_ = 0;
+    std::uint64_t ladders_ = 0;
+    bool errors_found_ = false;
+};
+
+} // namespace
+
+Command add_read(CLI::App& app) {
+    auto options = std::make_shared<ReadOptions>();
+    auto* command = app.add_subcommand("read", description);
+    command->footer(footer);
+    command->add_option("FILE", options->files, "captures; - is standard input")->required();
+    command->add_option("--keys", options->keys,
+                        "NSS key log or PEM private key, or a directory of them (repeatable)");
+    command->add_option("--call", options->calls, "only this call: its number or a Call-ID");
+    command->add_option("--filter", options->filter, "only calls that fit, see below");
+    command->add_option("--format", options->format,
+                        "list, ladder, json or mermaid (default: the list, and the ladder too when "
+                        "there is one call)");
+    command->add_option("-o,--output", options->output, "write to this file");
+    command->add_option("--color", options->color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
+    command->add_option("--width", options->width, "columns of text to fill")
+        ->check(CLI::Range(60, 1000));
+    command->add_flag("--ascii", options->ascii, "draw with ASCII characters only");
+    command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
+    return [options] { return Reader{*options}.run(); };
+}
+
+} // namespace cw::cli

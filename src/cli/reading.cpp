@@ -1,0 +1,112 @@
+#include "cli/reading.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "capture/decoder.hpp"
+#include "cli/terminal.hpp"
+
+namespace cw::cli {
+namespace {
+
+const char* words_of(const Error& error) {
+    return *error.what != '\0' ? error.what : "cannot be read";
+}
+
+} // namespace
+
+std::optional<ReadFailure> Reading::open(const std::vector<std::string>& files,
+                                         const std::vector<std::string>& keys) {
+    for (const auto& path : keys) {
+        if (const auto added = keys_.add_file(path); !added) {
+            return ReadFailure{fmt::format("keys: {}: {}", path, words_of(added.error()))};
+        }
+    }
+    files_ = files;
+    return open_files();
+}
+
+std::optional<ReadFailure> Reading::open_files() {
+    std::vector<std::unique_ptr<capture::PacketSource>> sources;
+    for (const auto& path : files_) {
+        auto source = capture::PacketSource::open(path, static_cast<std::uint16_t>(sources.size()));
+        if (!source) {
+            return ReadFailure{
+                fmt::format("read: {}", capture::describe_open_error(path, source.error()))};
+        }
+        sources.push_back(std::move(*source));
+    }
+    source_ = std::make_unique<capture::MergedSource>(std::move(sources));
+    return std::nullopt;
+}
+
+bool Reading::can_read_again() const {
+    return std::ranges::all_of(files_, [](const std::string& path) {
+        std::error_code ignored;
+        return std::filesystem::is_regular_file(path, ignored);
+    });
+}
+
+void Reading::run() {
+    const bool late_keys = read_once();
+    const auto& counts = book_->counts();
+    if (late_keys && counts.tls_decrypted < counts.tls_connections && can_read_again() &&
+        !open_files()) {
+        read_once();
+    }
+}
+
+// True when keys came after the first TLS packet.
+bool Reading::read_once() {
+    book_ = std::make_unique<flow::Book>();
+    capture::Decoder decoder{*book_, keys_};
+    Progress progress{"reading"};
+    bool late_keys = false;
+    while (const auto* packet = source_->next()) {
+        for (const auto& secrets : source_->take_secrets()) {
+            keys_.add_text(secrets, "secrets in the capture");
+            late_keys = late_keys || decoder.has_seen_tls();
+        }
+        decoder.on_packet(*packet);
+        if (progress.is_due()) {
+            progress.draw(source_->bytes_read(), source_->total_bytes());
+        }
+    }
+    decoder.finish();
+
+    inputs_.clear();
+    names_.clear();
+    for (const auto& source : source_->sources()) {
+        view::InputReport input;
+        input.file = source->path();
+        input.packets = source->packets();
+        input.bytes = source->bytes_read();
+        input.first = source->first();
+        input.last = source->last();
+        input.problems = source->problems();
+        for (const auto& entry : decoder.ignored(static_cast<std::uint16_t>(inputs_.size()))) {
+            input.ignored[entry.name] += entry.count;
+        }
+        names_.insert(names_.end(), source->names().begin(), source->names().end());
+        inputs_.push_back(std::move(input));
+    }
+    return late_keys;
+}
+
+view::ReportCounts Reading::counts() const {
+    const auto& c = book_->counts();
+    view::ReportCounts counts;
+    for (const auto& input : inputs_) {
+        counts.packets += input.packets;
+    }
+    counts.sip_messages = c.sip_messages;
+    counts.calls = c.calls;
+    counts.tls_connections = c.tls_connections;
+    counts.tls_decrypted = c.tls_decrypted;
+    counts.rtp_streams = c.rtp_streams;
+    return counts;
+}
+
+} // namespace cw::cli

@@ -1,0 +1,57 @@
+// The work of `read` without its printing: captures and keys in, a finished Book out.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "capture/packet_source.hpp"
+#include "crypto/key_log.hpp"
+#include "flow/book.hpp"
+#include "view/report.hpp"
+
+namespace cw::cli {
+
+// What went wrong with which file: "WHAT: WHERE: WHY" is for the caller to print.
+struct ReadFailure {
+    std::string message;
+};
+
+class Reading {
+  public:
+    // All files are opened before any is read, so that a wrong name costs no time.
+    // Empty on success.
+    std::optional<ReadFailure> open(const std::vector<std::string>& files,
+                                    const std::vector<std::string>& keys);
+    // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
+    // all the same: the files are then read a second time, where that is possible.
+    void run();
+
+    [[nodiscard]] flow::Book& book() { return *book_; }
+    [[nodiscard]] const std::vector<view::InputReport>& inputs() const { return inputs_; }
+    [[nodiscard]] view::ReportCounts counts() const;
+    // Out of Name Resolution Blocks.
+    [[nodiscard]] const std::vector<std::pair<IpAddress, std::string>>& names() const {
+        return names_;
+    }
+    // What is wrong with key files, a line each.
+    [[nodiscard]] const std::vector<std::string>& key_problems() const { return keys_.problems(); }
+
+  private:
+    std::optional<ReadFailure> open_files();
+    bool read_once();
+    [[nodiscard]] bool can_read_again() const;
+
+    std::vector<std::string> files_;
+    std::unique_ptr<capture::MergedSource> source_;
+    crypto::KeyRing keys_;
+    std::unique_ptr<flow::Book> book_;
+    std::vector<view::InputReport> inputs_;
+    std::vector<std::pair<IpAddress, std::string>> names_;
+};
+
+} // namespace cw::cli

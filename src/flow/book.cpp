@@ -1,0 +1,223 @@
+#include "flow/book.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "base/hash.hpp"
+#include "flow/archive.hpp"
+
+namespace cw::flow {
+
+Book::Book()
+    : seed_(std::random_device{}()),
+      media_([this](std::uint32_t slot, const MediaStream& stream, const TextPool& texts) {
+          store_stream(slot, stream, texts);
+      }) {}
+
+Book::~Book() = default;
+
+// A leg is a Call-ID. Messages without one gather by the pair of addresses, so that they are shown.
+std::uint32_t Book::slot_of(const MessageEvent& event) {
+    const auto call_id = event.message.value(sip::HeaderId::CallId);
+    std::uint64_t id = 0;
+    if (!call_id.empty()) {
+        id = hash_bytes(call_id, seed_);
+    } else {
+        const auto a = hash_value(event.at.source);
+        const auto b = hash_value(event.at.destination);
+        id = mix_hash(std::min(a, b), std::max(a, b)) ^ seed_;
+    }
+    const auto next = static_cast<std::uint32_t>(slots_.size());
+    const auto [at, added] = slot_by_id_.try_emplace(id, next);
+    if (added) {
+        slots_.push_back({id, event.at.time, {}, none, none});
+    }
+    return at->second;
+}
+
+Book::OpenLeg& Book::open(std::uint32_t slot, Instant now) {
+    auto index = slots_[slot].open;
+    if (index == none) {
+        if (free_.empty()) {
+            free_.push_back(static_cast<std::uint32_t>(open_.size()));
+            open_.push_back(std::make_unique<OpenLeg>());
+        }
+        index = free_.back();
+        free_.pop_back();
+        slots_[slot].open = index;
+        auto& leg = *open_[index];
+        leg.stretch.slot = slot;
+        leg.started = false;
+        leg.newer = leg.older = none;
+        leg.last_activity = now;
+        leg.older = newest_;
+        (newest_ == none ? oldest_ : open_[newest_]->newer) = index;
+        newest_ = index;
+    } else {
+        touch(index, now);
+    }
+    return *open_[index];
+}
+
+void Book::touch(std::uint32_t index, Instant now) {
+    auto& leg = *open_[index];
+    leg.last_activity = std::max(leg.last_activity, now);
+    if (newest_ == index) {
+        return;
+    }
+    (leg.older == none ? oldest_ : open_[leg.older]->newer) = leg.newer;
+    open_[leg.newer]->older = leg.older;
+    leg.older = newest_;
+    leg.newer = none;
+    open_[newest_]->newer = index;
+    newest_ = index;
+}
+
+void Book::close(std::uint32_t index) {
+    auto& leg = *open_[index];
+    auto& slot = slots_[leg.stretch.slot];
+    pack(leg.stretch, slot.last, packed_);
+    slot.last = spool_.put(packed_);
+    slot.open = none;
+    correlator_.forget(leg.stretch.slot);
+    (leg.older == none ? oldest_ : open_[leg.older]->newer) = leg.newer;
+    (leg.newer == none ? newest_ : open_[leg.newer]->older) = leg.older;
+    leg.stretch.clear();
+    free_.push_back(index);
+}
+
+void Book::close_quiet_legs(Instant now) {
+    while (oldest_ != none && now - open_[oldest_]->last_activity > quiet) {
+        close(oldest_);
+    }
+}
+
+void Book::on_message(const MessageEvent& event) {
+    close_quiet_legs(event.at.time);
+    const auto slot = slot_of(event);
+    auto& leg = open(slot, event.at.time);
+    const auto* session = parse_session(event.message, session_) ? &session_ : nullptr;
+    const auto& message = append(leg.stretch, event, session);
+    ++counts_.sip_messages;
+    counts_.malformed += message.malformed;
+
+    if (message.retransmission_of != none || message.duplicate_of != none) {
+        return;
+    }
+    if (session != nullptr) {
+        media_.announce(slot, *session, event.at.time);
+    }
+    correlate(leg, event, session);
+    if (message.cseq_method == sip::Method::Bye && message.status >= 200) {
+        media_.release(slot, event.at.time);
+    }
+}
+
+void Book::correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session* session) {
+    const auto slot = leg.stretch.slot;
+    const auto& message = leg.stretch.messages.back();
+    found_.clear();
+    if (message.status == 0) {
+        for_each_reference(event.message,
+                           [&](const Reference& reference) { refer(slot, reference); });
+        // Whoever comes to name this leg does it by its Call-ID.
+        if (leg.stretch.messages.size() == 1) {
+            const auto call_id = event.message.value(sip::HeaderId::CallId);
+            correlator_.on_identity(slot, Reference::call_id, call_id, found_);
+        }
+        if (message.method == sip::Method::Invite && !leg.started && !message.to_tag) {
+            leg.started = true;
+            correlator_.on_start(start_of(slot, event, message, session), found_);
+        }
+    } else if (message.cseq_method == sip::Method::Invite && message.status >= 200) {
+        correlator_.on_final(slot, event.at.time);
+    }
+    for (const auto& found : found_) {
+        join(found);
+    }
+}
+
+// A Call-ID that is named may belong to a leg that was closed long ago, or is yet to come.
+void Book::refer(std::uint32_t slot, const Reference& reference) {
+    if (reference.what == Reference::call_id) {
+        const auto at = slot_by_id_.find(hash_bytes(reference.value, seed_));
+        if (at != slot_by_id_.end()) {
+            if (at->second != slot) {
+                found_.push_back(
+                    {at->second, slot, 100, fmt::format("{} names its Call-ID", reference.header)});
+            }
+            return;
+        }
+    }
+    correlator_.on_identity(slot, reference.what, reference.value, found_);
+}
+
+void Book::join(const JoinFound& found) {
+    const auto a = root_of(found.older);
+    const auto b = root_of(found.newer);
+    if (a == b) {
+        return;
+    }
+    const bool a_first = slots_[a].start <= slots_[b].start;
+    slots_[a_first ? b : a].parent = a_first ? a : b;
+    joins_.push_back({found.older, found.newer, found.score, spool_.put(found.evidence)});
+}
+
+std::uint32_t Book::root_of(std::uint32_t slot) {
+    while (slots_[slot].parent != none) {
+        const auto parent = slots_[slot].parent;
+        if (slots_[parent].parent != none) {
+            slots_[slot].parent = slots_[parent].parent; // halve the path
+        }
+        slot = parent;
+    }
+    return slot;
+}
+
+bool Book::on_media(const MediaEvent& event) {
+    return media_.on_packet(event);
+}
+
+void Book::on_dtls(const Sighting& at) {
+    media_.on_dtls(at);
+}
+
+void Book::store_stream(std::uint32_t slot, const MediaStream& stream, const TextPool& texts) {
+    pack(stream, texts.bytes(), packed_);
+    streams_.push_back({slot, spool_.put(packed_)});
+    ++counts_.rtp_streams;
+    counts_.stray_streams += slot == none;
+}
+
+void Book::on_connection(const Connection& connection) {
+    if (connection.is_tls()) {
+        ++counts_.tls_connections;
+        counts_.tls_decrypted += connection.decrypted;
+        if (!connection.decrypted) {
+            undecrypted_.push_back({connection.client, connection.server, connection.opened,
+                                    connection.closed, connection.id});
+        }
+    }
+    pack(connection, packed_);
+    connections_.push_back({connection.id, spool_.put(packed_)});
+}
+
+void Book::finish(Instant end) {
+    end_ = end;
+    while (oldest_ != none) {
+        close(oldest_);
+    }
+    media_.flush();
+    std::ranges::sort(connections_, {}, &StoredConnection::id);
+    std::ranges::stable_sort(streams_, {}, &StoredStream::slot);
+    std::ranges::stable_sort(joins_, {}, &JoinRecord::newer);
+    std::ranges::stable_sort(undecrypted_, {}, [](const Undecrypted& u) {
+        return std::pair{u.client.address, u.first};
+    });
+    order_calls();
+    counts_.calls = call_begins_.size() - 1;
+}
+
+} // namespace cw::flow

@@ -1,0 +1,157 @@
+// The Book: takes what was seen, in the order of time, and makes calls of it. A source of events
+// (capture decoder, HEP, the tap in host/) writes into it; views and rules read calls from it.
+//
+//   messages ──▶ stretches of legs ──quiet──▶ spool ─┐
+//   RTP, RTCP ─▶ media streams ─────idle───▶ spool ─┼─ finish() ─▶ for_each_call()
+//   connections ──────────────────closed───▶ spool ─┘
+//
+// Memory is bounded by what is open: a quiet leg, an idle stream and a closed connection leave some
+// tens of bytes behind. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "flow/call.hpp"
+#include "flow/correlate.hpp"
+#include "flow/event.hpp"
+#include "flow/leg.hpp"
+#include "flow/media.hpp"
+#include "flow/references.hpp"
+#include "flow/spool.hpp"
+#include "sdp/session.hpp"
+
+namespace cw::flow {
+
+struct Counts {
+    std::uint64_t sip_messages = 0;
+    std::uint64_t malformed = 0;
+    std::uint64_t calls = 0; // of every kind; known after finish()
+    std::uint64_t tls_connections = 0;
+    std::uint64_t tls_decrypted = 0;
+    std::uint64_t rtp_streams = 0;
+    std::uint64_t stray_streams = 0; // RTP that no session description announced
+};
+
+class Book {
+  public:
+    // A leg is closed when it was quiet for longer than anything is retransmitted: 64·T1 = 32 s
+    // [RFC 3261 §17.1.1.2], and a little.
+    static constexpr Duration quiet = seconds(35);
+
+    Book();
+    ~Book();
+    Book(const Book&) = delete;
+    Book& operator=(const Book&) = delete;
+
+    void on_message(const MessageEvent& event);
+    // True when the payload was taken for RTP or RTCP.
+    bool on_media(const MediaEvent& event);
+    // DTLS was seen between these two: what follows there as RTP is DTLS-SRTP.
+    void on_dtls(const Sighting& at);
+    // A connection that has ended, or is still open at the end of the capture.
+    void on_connection(const Connection& connection);
+    // Nothing more will come. `end` is the time of the last packet.
+    void finish(Instant end);
+
+    // After finish().
+    [[nodiscard]] const Counts& counts() const { return counts_; }
+    // In the order of their start, numbered from 1. The call is valid during `visit`, which returns
+    // false to stop.
+    void for_each_call(const std::function<bool(const Call&)>& visit);
+    // In the order of their ids.
+    void for_each_connection(const std::function<bool(const Connection&)>& visit);
+    // RTP streams that belong to no call; `texts` holds their texts.
+    void for_each_stray_stream(
+        const std::function<bool(const MediaStream&, const TextPool& texts)>& visit);
+
+  private:
+    struct Slot {             // what stays of a leg for good
+        std::uint64_t id = 0; // hash of the Call-ID
+        Instant start;
+        BlobRef last;                // its latest stretch
+        std::uint32_t parent = none; // towards the leg that stands for the call
+        std::uint32_t open = none;   // index in open_
+    };
+    struct OpenLeg {
+        Stretch stretch;
+        Instant last_activity;
+        std::uint32_t newer = none; // neighbours in the order of activity
+        std::uint32_t older = none;
+        bool started = false; // an INVITE has been shown to the correlator
+    };
+    struct JoinRecord {
+        std::uint32_t older = 0;
+        std::uint32_t newer = 0;
+        std::uint8_t score = 0;
+        BlobRef evidence;
+    };
+    struct StoredConnection {
+        std::uint32_t id = 0;
+        BlobRef blob;
+    };
+    struct StoredStream {
+        std::uint32_t slot = none; // the leg it belongs to, none for a stray
+        BlobRef blob;
+    };
+    struct Undecrypted { // for the grey boxes
+        Endpoint client;
+        Endpoint server;
+        Instant first;
+        Instant last;
+        std::uint32_t id = 0;
+    };
+
+    std::uint32_t slot_of(const MessageEvent& event);
+    OpenLeg& open(std::uint32_t slot, Instant now);
+    void touch(std::uint32_t index, Instant now);
+    void close(std::uint32_t index);
+    void close_quiet_legs(Instant now);
+    void correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session* session);
+    void refer(std::uint32_t slot, const Reference& reference);
+    void join(const JoinFound& found);
+    std::uint32_t root_of(std::uint32_t slot);
+    void store_stream(std::uint32_t slot, const MediaStream& stream, const TextPool& texts);
+
+    // Reading back, in book_read.cpp.
+    void order_calls();
+    void assemble(std::uint32_t number, Call& call);
+    void load_leg(std::uint32_t slot, Call& call);
+    void add_joins(std::span<const std::uint32_t> slots, Call& call);
+    void add_streams(std::span<const std::uint32_t> slots, Call& call);
+    void add_connections(Call& call);
+    void add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) const;
+    bool load_connection(std::uint32_t id, Connection& out);
+
+    std::uint64_t seed_;
+    Counts counts_;
+    Instant end_;
+    Spool spool_;
+    std::vector<Slot> slots_;
+    boost::unordered_flat_map<std::uint64_t, std::uint32_t> slot_by_id_;
+    std::vector<std::unique_ptr<OpenLeg>> open_;
+    std::vector<std::uint32_t> free_;
+    std::uint32_t newest_ = none;
+    std::uint32_t oldest_ = none;
+    Correlator correlator_;
+    MediaTable media_;
+    std::vector<JoinFound> found_;
+    std::vector<JoinRecord> joins_;
+    std::vector<StoredConnection> connections_;
+    std::vector<Undecrypted> undecrypted_;
+    std::vector<StoredStream> streams_;
+    std::vector<std::uint32_t> members_; // slots, call by call, in the order of start
+    std::vector<std::uint32_t>
+        call_begins_; // where in members_ each call begins; one more at the end
+    std::string packed_;
+    sdp::Session session_;
+};
+
+} // namespace cw::flow

@@ -1,0 +1,227 @@
+// The Book as it is read, after finish(): stretches come back from the spool and become calls.
+#include <algorithm>
+#include <numeric>
+
+#include "flow/archive.hpp"
+#include "flow/book.hpp"
+#include "flow/outcome.hpp"
+#include "flow/security.hpp"
+
+namespace cw::flow {
+namespace {
+
+constexpr std::size_t most_legs = 255; // Message::leg is one byte; more legs share the last number
+
+// Sorts messages by time, and lets the indices into them follow.
+void sort_messages(Call& call) {
+    auto& messages = call.messages;
+    if (std::ranges::is_sorted(messages, {}, &Message::time)) {
+        return;
+    }
+    std::vector<std::uint32_t> order(messages.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return messages[i].time; });
+    std::vector<std::uint32_t> place(messages.size());
+    std::vector<Message> sorted;
+    sorted.reserve(messages.size());
+    for (const auto i : order) {
+        place[i] = static_cast<std::uint32_t>(sorted.size());
+        sorted.push_back(messages[i]);
+    }
+    for (auto& m : sorted) {
+        for (auto* index : {&m.retransmission_of, &m.duplicate_of}) {
+            *index = *index == none ? none : place[*index];
+        }
+    }
+    messages = std::move(sorted);
+}
+
+std::vector<IpAddress> hosts_of(const Call& call) {
+    std::vector<IpAddress> hosts;
+    for (const auto& m : call.messages) {
+        for (const auto& a : {m.source.address, m.destination.address}) {
+            if (std::ranges::find(hosts, a) == hosts.end()) {
+                hosts.push_back(a);
+            }
+        }
+    }
+    return hosts;
+}
+
+} // namespace
+
+void Book::order_calls() {
+    members_.resize(slots_.size());
+    std::iota(members_.begin(), members_.end(), 0U);
+    // A call stands where its first leg stands, and that is its root.
+    const auto place = [this](std::uint32_t slot) {
+        const auto root = root_of(slot);
+        return std::tuple{slots_[root].start, root, slots_[slot].start, slot};
+    };
+    std::ranges::sort(members_, {}, place);
+    call_begins_.clear();
+    for (std::uint32_t i = 0; i < members_.size(); ++i) {
+        if (i == 0 || root_of(members_[i]) != root_of(members_[i - 1])) {
+            call_begins_.push_back(i);
+        }
+    }
+    call_begins_.push_back(static_cast<std::uint32_t>(members_.size()));
+}
+
+void Book::load_leg(std::uint32_t slot, Call& call) {
+    std::vector<BlobRef> chain; // newest first
+    for (auto ref = slots_[slot].last; !ref.empty();) {
+        chain.push_back(ref);
+        ref = previous_of(spool_.get(ref));
+    }
+    Stretch whole;
+    whole.pool = std::move(call.pool);
+    whole.messages = std::move(call.messages);
+    whole.media_lines = std::move(call.media_lines);
+    const auto first = whole.messages.size();
+    LegNames names;
+    for (auto ref = chain.rbegin(); ref != chain.rend(); ++ref) {
+        unpack(spool_.get(*ref), whole);
+        names = ref == chain.rbegin() ? whole.names : names;
+    }
+    const auto number = static_cast<std::uint8_t>(std::min(call.legs.size(), most_legs));
+    for (auto i = first; i < whole.messages.size(); ++i) {
+        whole.messages[i].leg = number;
+    }
+    if (whole.messages.size() > first) {
+        call.legs.push_back({names.call_id, names.from, names.to, names.from_name, names.to_name,
+                             whole.messages[first].time, whole.messages.back().time});
+    }
+    call.pool = std::move(whole.pool);
+    call.messages = std::move(whole.messages);
+    call.media_lines = std::move(whole.media_lines);
+}
+
+void Book::add_joins(std::span<const std::uint32_t> slots, Call& call) {
+    const auto leg_of = [&](std::uint32_t slot) {
+        const auto at = std::ranges::find(slots, slot);
+        return static_cast<std::uint8_t>(
+            std::min<std::size_t>(static_cast<std::size_t>(at - slots.begin()), most_legs));
+    };
+    for (const auto slot : slots) {
+        const auto [begin, end] = std::ranges::equal_range(joins_, slot, {}, &JoinRecord::newer);
+        for (auto at = begin; at != end; ++at) {
+            const auto text = call.pool.add(spool_.get(at->evidence));
+            call.joins.push_back({leg_of(at->older), leg_of(at->newer), at->score, text});
+        }
+    }
+}
+
+void Book::add_streams(std::span<const std::uint32_t> slots, Call& call) {
+    for (const auto slot : slots) {
+        const auto [begin, end] = std::ranges::equal_range(streams_, slot, {}, &StoredStream::slot);
+        for (auto at = begin; at != end; ++at) {
+            call.streams.push_back(unpack_stream(spool_.get(at->blob), call.pool));
+        }
+    }
+    std::ranges::stable_sort(call.streams, {}, &MediaStream::first);
+}
+
+bool Book::load_connection(std::uint32_t id, Connection& out) {
+    const auto at = std::ranges::lower_bound(connections_, id, {}, &StoredConnection::id);
+    if (at == connections_.end() || at->id != id) {
+        return false;
+    }
+    return unpack(spool_.get(at->blob), out);
+}
+
+// Connections that could not be decrypted, between hosts of the call, while it lasted.
+void Book::add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) const {
+    // Enough for any ladder; a host with a thousand such connections must not slow each call down.
+    constexpr int most_looked_at = 256;
+    const auto hosts = undecrypted_.empty() ? std::vector<IpAddress>{} : hosts_of(call);
+    const auto first = call.start - seconds(3600);
+    const auto last = call.end + seconds(2);
+    for (const auto& host : hosts) {
+        auto at = std::ranges::lower_bound(
+            undecrypted_, std::pair{host, first}, {},
+            [](const Undecrypted& u) { return std::pair{u.client.address, u.first}; });
+        for (int n = 0; n < most_looked_at && at != undecrypted_.end(); ++n, ++at) {
+            if (at->client.address != host || at->first > last) {
+                break;
+            }
+            if (at->last >= call.start - seconds(2) &&
+                std::ranges::find(hosts, at->server.address) != hosts.end() &&
+                std::ranges::find(ids, at->id) == ids.end()) {
+                ids.push_back(at->id);
+            }
+        }
+    }
+}
+
+void Book::add_connections(Call& call) {
+    std::vector<std::uint32_t> ids;
+    for (const auto& m : call.messages) {
+        if (m.connection != 0 && std::ranges::find(ids, m.connection) == ids.end()) {
+            ids.push_back(m.connection);
+        }
+    }
+    add_undecrypted(call, ids);
+    std::ranges::sort(ids);
+    for (const auto id : ids) {
+        Connection connection;
+        if (load_connection(id, connection)) {
+            call.connections.push_back(std::move(connection));
+        }
+    }
+}
+
+void Book::assemble(std::uint32_t number, Call& call) {
+    const std::span<const std::uint32_t> slots{members_.data() + call_begins_[number],
+                                               members_.data() + call_begins_[number + 1]};
+    call.id = number + 1;
+    for (const auto slot : slots) {
+        load_leg(slot, call);
+    }
+    sort_messages(call);
+    add_joins(slots, call);
+    add_streams(slots, call);
+    if (!call.legs.empty()) {
+        const auto& first = call.legs.front();
+        call.from = first.from;
+        call.to = first.to;
+        call.from_name = first.from_name;
+        call.to_name = first.to_name;
+    }
+    conclude(call, end_);
+    add_connections(call);
+    call.security = judge_security(call);
+}
+
+void Book::for_each_call(const std::function<bool(const Call&)>& visit) {
+    for (std::uint32_t i = 0; i + 1 < call_begins_.size(); ++i) {
+        Call call;
+        assemble(i, call);
+        if (!visit(call)) {
+            return;
+        }
+    }
+}
+
+void Book::for_each_connection(const std::function<bool(const Connection&)>& visit) {
+    for (const auto& stored : connections_) {
+        Connection connection;
+        if (unpack(spool_.get(stored.blob), connection) && !visit(connection)) {
+            return;
+        }
+    }
+}
+
+void Book::for_each_stray_stream(
+    const std::function<bool(const MediaStream&, const TextPool& texts)>& visit) {
+    const auto [begin, end] = std::ranges::equal_range(streams_, none, {}, &StoredStream::slot);
+    for (auto at = begin; at != end; ++at) {
+        TextPool texts;
+        const auto stream = unpack_stream(spool_.get(at->blob), texts);
+        if (!visit(stream, texts)) {
+            return;
+        }
+    }
+}
+
+} // namespace cw::flow

@@ -1,0 +1,349 @@
+#include "flow/media.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "flow/media_line.hpp"
+#include "rtp/payload_types.hpp"
+#include "rtp/quality.hpp"
+#include "rtp/rtcp.hpp"
+
+namespace cw::flow {
+namespace {
+
+// A flow that has not shown itself to be RTP after so many datagrams is none.
+constexpr std::uint32_t patience = 64;
+// More SSRCs than this on one flow are noise or an attack.
+constexpr std::size_t most_streams = 32;
+constexpr std::size_t most_digits = 4096;
+
+bool is_event(std::string_view codec) {
+    return istarts_with(codec, "telephone-event");
+}
+
+} // namespace
+
+bool MediaTable::Announcement::has(std::uint32_t slot) const {
+    return std::ranges::find(slots, slot) != slots.end();
+}
+
+void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, Instant now) {
+    ++announced_;
+    auto& addresses = by_slot_[slot];
+    for (const auto& media : session.media) {
+        const auto at = sdp::rtp_endpoint(media);
+        if (!at || at->port == 0 || at->address.is_unspecified()) {
+            continue;
+        }
+        auto& entry = announcements_[*at];
+        if (!entry.has(slot)) {
+            std::ranges::rotate(entry.slots, entry.slots.end() - 1);
+            entry.slots[0] = slot;
+        }
+        entry.time = now;
+        entry.released = {};
+        entry.srtp = srtp_of(session, media);
+        entry.formats.clear();
+        for (const auto& map : session.rtpmaps_of(media)) {
+            entry.formats.push_back({map.payload_type, is_event(map.encoding), map.clock_rate,
+                                     fmt::format("{}/{}", map.encoding, map.clock_rate)});
+        }
+        if (std::ranges::find(addresses, *at) == addresses.end()) {
+            std::ranges::rotate(addresses, addresses.end() - 1);
+            addresses[0] = *at;
+        }
+    }
+    sweep(now);
+}
+
+void MediaTable::release(std::uint32_t slot, Instant now) {
+    const auto at = by_slot_.find(slot);
+    if (at == by_slot_.end()) {
+        return;
+    }
+    for (const auto& address : at->second) {
+        const auto entry = announcements_.find(address);
+        if (entry != announcements_.end() && entry->second.slots[0] == slot) {
+            entry->second.released = now;
+        }
+    }
+    by_slot_.erase(at);
+}
+
+const MediaTable::Announcement* MediaTable::find(const Endpoint& at) const {
+    const auto entry = announcements_.find(at);
+    return entry == announcements_.end() ? nullptr : &entry->second;
+}
+
+bool MediaTable::on_packet(const MediaEvent& event) {
+    const FlowKey key{event.at.source, event.at.destination};
+    switch (rtp::demultiplex(event.payload)) {
+    case rtp::Kind::Rtp:
+        return on_rtp(event, key);
+    case rtp::Kind::Rtcp:
+        return on_rtcp(event, key);
+    case rtp::Kind::Stun:
+    case rtp::Kind::Zrtp:
+    case rtp::Kind::Dtls:
+    case rtp::Kind::TurnChannel:
+    case rtp::Kind::Unknown:
+        return false;
+    }
+    return false;
+}
+
+bool MediaTable::on_rtp(const MediaEvent& event, const FlowKey& key) {
+    const auto packet = rtp::parse(event.payload, event.missing > 0);
+    if (!packet || rtp::conflicts_with_rtcp(packet->payload_type)) {
+        return false;
+    }
+    auto& slot = flows_[key];
+    if (slot == nullptr) {
+        slot = std::make_unique<Flow>();
+        slot->recogniser = std::make_unique<rtp::Recogniser>();
+    }
+    auto& flow = *slot;
+    flow.last = event.at.time;
+    if (!flow.announced && flow.checked != announced_) {
+        flow.checked = announced_;
+        flow.announced = find(key.destination) != nullptr || find(key.source) != nullptr;
+        if (flow.announced) {
+            flow.recogniser.reset();
+        }
+    }
+    if (!flow.announced) {
+        return recognise(flow, key, event, *packet);
+    }
+    auto* stream = stream_of(flow, key, packet->ssrc);
+    if (stream != nullptr) {
+        count(*stream, event, *packet);
+    }
+    return stream != nullptr;
+}
+
+bool MediaTable::recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
+                           const rtp::Packet& packet) {
+    if (flow.recogniser == nullptr) {
+        return false;
+    }
+    if (!flow.recogniser->add(event.payload, event.at.time, event.missing > 0)) {
+        if (flow.streams.empty() && ++flow.tried > patience) {
+            flow.recogniser.reset();
+        }
+        return false;
+    }
+    auto* stream = stream_of(flow, key, packet.ssrc);
+    if (stream == nullptr) {
+        return false;
+    }
+    if (stream->stats.packets() == 0) {
+        for (const auto& arrival : flow.recogniser->held()) {
+            stream->stats.add(arrival);
+        }
+    }
+    count(*stream, event, packet);
+    return true;
+}
+
+MediaTable::Stream* MediaTable::stream_of(Flow& flow, const FlowKey& key, std::uint32_t ssrc) {
+    for (auto& stream : flow.streams) {
+        if (stream.ssrc == ssrc) {
+            return &stream;
+        }
+    }
+    if (flow.streams.size() >= most_streams) {
+        return nullptr;
+    }
+    auto& stream = flow.streams.emplace_back();
+    stream.ssrc = ssrc;
+    attach(stream, key);
+    by_ssrc_[ssrc] = key;
+    return &stream;
+}
+
+// Finds the leg that a stream belongs to: one that announced both ends if there is any, else the
+// latest that announced one of them.
+void MediaTable::attach(Stream& stream, const FlowKey& key) const {
+    const auto* to = find(key.destination);
+    const auto* from = find(key.source);
+    if (to == nullptr && from == nullptr) {
+        return;
+    }
+    stream.announced = true;
+    stream.slot = to != nullptr ? to->slots[0] : from->slots[0];
+    if (to != nullptr && from != nullptr) {
+        for (const auto slot : to->slots) {
+            if (slot != none && from->has(slot)) {
+                stream.slot = slot;
+                break;
+            }
+        }
+    }
+    // The receiver chose the payload types, and the later description of the two is the answer,
+    // which says what was agreed [RFC 3264 §6.1].
+    const auto* formats = to != nullptr ? to : from;
+    stream.formats = formats->formats;
+    const auto* agreed = to != nullptr && from != nullptr && from->time > to->time ? from : formats;
+    stream.srtp = agreed->srtp;
+}
+
+const MediaTable::Format& MediaTable::format_of(Stream& stream, std::uint8_t payload_type) {
+    for (const auto& format : stream.formats) {
+        if (format.payload_type == payload_type) {
+            return format;
+        }
+    }
+    Format format{payload_type, false, 0, fmt::format("RTPType-{}", payload_type)};
+    if (const auto* known = rtp::static_payload_type(payload_type)) {
+        format.clock = known->clock;
+        format.name = fmt::format("{}/{}", known->name, known->clock);
+    }
+    return stream.formats.emplace_back(std::move(format));
+}
+
+void MediaTable::count(Stream& stream, const MediaEvent& event, const rtp::Packet& packet) {
+    const auto& format = format_of(stream, packet.payload_type);
+    stream.stats.add({.time = event.at.time,
+                      .timestamp = packet.timestamp,
+                      .clock = format.clock,
+                      .sequence = packet.sequence,
+                      .payload_type = packet.payload_type,
+                      .event = format.event});
+    if (format.event && stream.srtp.empty() && stream.digits.size() < most_digits) {
+        const auto digit = stream.dtmf.add({.time = event.at.time,
+                                            .timestamp = packet.timestamp,
+                                            .clock = format.clock,
+                                            .marker = packet.marker,
+                                            .payload = packet.payload});
+        if (digit) {
+            stream.digits.push_back({digit->time, digit->digit, digit->duration_ms});
+        }
+    }
+}
+
+bool MediaTable::on_rtcp(const MediaEvent& event, const FlowKey&) {
+    rtp::CompoundReader reader{event.payload};
+    bool any = false;
+    while (const auto packet = reader.next()) {
+        any = true;
+        for (const auto& block : rtp::report_blocks(*packet)) {
+            const auto known = by_ssrc_.find(block.ssrc);
+            if (known == by_ssrc_.end()) {
+                continue;
+            }
+            for (auto& stream : flows_[known->second]->streams) {
+                if (stream.ssrc == block.ssrc) {
+                    ++stream.rtcp_reports;
+                    stream.rtcp_loss = block.fraction_lost;
+                }
+            }
+        }
+    }
+    return any;
+}
+
+void MediaTable::on_dtls(const Sighting& at) {
+    dtls_[{at.source, at.destination}] = at.time;
+}
+
+void MediaTable::hand_over(const FlowKey& key, Flow& flow) {
+    const bool dtls = dtls_.contains(key) || dtls_.contains({key.destination, key.source});
+    for (auto& stream : flow.streams) {
+        hand_over(key, stream, dtls);
+        by_ssrc_.erase(stream.ssrc);
+    }
+}
+
+void MediaTable::hand_over(const FlowKey& key, Stream& stream, bool dtls) {
+    if (stream.slot == none) {
+        attach(stream, key); // a description may have come after the media
+    }
+    if (const auto last = stream.dtmf.finish()) {
+        stream.digits.push_back({last->time, last->digit, last->duration_ms});
+    }
+    if (stream.srtp.empty() && dtls) {
+        stream.srtp = "DTLS-SRTP";
+    }
+    const auto& stats = stream.stats;
+    const auto& format = format_of(stream, stats.payload_type());
+    TextPool texts;
+    MediaStream out;
+    out.first = stats.first_time();
+    out.last = stats.last_time();
+    out.source = key.source;
+    out.destination = key.destination;
+    out.ssrc = stream.ssrc;
+    out.payload_type = stats.payload_type();
+    out.announced = stream.announced;
+    out.codec = texts.add(format.name);
+    out.srtp = texts.add(stream.srtp);
+    out.packets = stats.packets();
+    out.expected = stats.expected();
+    out.duplicates = stats.duplicates();
+    out.out_of_order = stats.out_of_order();
+    out.missing = stats.missing();
+    out.lost = stats.lost();
+    out.jitter_ms = stats.max_jitter_ms();
+    out.mean_jitter_ms = stats.mean_jitter_ms();
+    out.max_gap_ms = stats.longest_gap().milliseconds();
+    const auto expected = std::max<std::uint64_t>(stats.expected(), 1);
+    out.mos =
+        rtp::mos(std::string_view{format.name}.substr(0, format.name.find('/')),
+                 {.loss = static_cast<double>(stats.missing()) / static_cast<double>(expected),
+                  .jitter_ms = stats.mean_jitter_ms()});
+    out.rtcp_reports = stream.rtcp_reports;
+    out.rtcp_loss = stream.rtcp_loss;
+    out.dtmf = std::move(stream.digits);
+    ended_(stream.slot, out, texts);
+}
+
+// Lets go of what has ended. Costs a look at every entry, so it waits until the tables have
+// doubled.
+void MediaTable::sweep(Instant now) {
+    if (flows_.size() + announcements_.size() < sweep_at_) {
+        return;
+    }
+    for (auto at = flows_.begin(); at != flows_.end();) {
+        if (now - at->second->last > idle) {
+            hand_over(at->first, *at->second);
+            flows_.erase(at++);
+        } else {
+            ++at;
+        }
+    }
+    boost::unordered::erase_if(announcements_, [&](const auto& entry) {
+        const auto& a = entry.second;
+        return (a.released.known() && now - a.released > released_for) ||
+               now - a.time > announced_for;
+    });
+    boost::unordered::erase_if(
+        dtls_, [&](const auto& entry) { return now - entry.second > announced_for; });
+    boost::unordered::erase_if(by_slot_, [&](const auto& entry) {
+        return std::ranges::none_of(entry.second,
+                                    [&](const Endpoint& e) { return announcements_.contains(e); });
+    });
+    sweep_at_ = std::max<std::size_t>(1024, 2 * (flows_.size() + announcements_.size()));
+}
+
+void MediaTable::flush() {
+    // In the order of their beginning, so that the same capture always gives the same output.
+    std::vector<std::pair<const FlowKey*, Flow*>> rest;
+    rest.reserve(flows_.size());
+    for (auto& [key, flow] : flows_) {
+        rest.emplace_back(&key, flow.get());
+    }
+    const auto begin = [](const auto& entry) {
+        const auto& streams = entry.second->streams;
+        return std::pair{streams.empty() ? Instant{} : streams.front().stats.first_time(),
+                         std::pair{entry.first->source, entry.first->destination}};
+    };
+    std::ranges::sort(rest, {}, begin);
+    for (auto& [key, flow] : rest) {
+        hand_over(*key, *flow);
+    }
+    flows_.clear();
+}
+
+} // namespace cw::flow

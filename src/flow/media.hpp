@@ -1,0 +1,117 @@
+// RTP streams: found by the session descriptions that announce them, or, without any, by their own
+// regularity; counted packet by packet; handed over when they have ended. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "flow/call.hpp"
+#include "flow/event.hpp"
+#include "rtp/dtmf.hpp"
+#include "rtp/heuristic.hpp"
+#include "rtp/packet.hpp"
+#include "rtp/stream.hpp"
+#include "sdp/session.hpp"
+
+namespace cw::flow {
+
+class MediaTable {
+  public:
+    // A stream that was silent for so long has ended.
+    static constexpr Duration idle = seconds(60);
+    // An address that was announced, but whose call is over or was never seen to end.
+    static constexpr Duration released_for = seconds(60);
+    static constexpr Duration announced_for = seconds(6 * 3600);
+    // Streams that end go here: the leg or none, the stream, and the pool that its texts are in.
+    using Ended =
+        std::function<void(std::uint32_t slot, const MediaStream& stream, const TextPool& texts)>;
+
+    explicit MediaTable(Ended ended) : ended_(std::move(ended)) {}
+
+    // `session` was sent on leg `slot`.
+    void announce(std::uint32_t slot, const sdp::Session& session, Instant now);
+    // The call of this leg is over: its addresses may soon serve another one.
+    void release(std::uint32_t slot, Instant now);
+    // True when the payload was taken for RTP or RTCP.
+    bool on_packet(const MediaEvent& event);
+    void on_dtls(const Sighting& at);
+    // Hands over all that is left.
+    void flush();
+
+  private:
+    struct Format { // what a payload type means
+        std::uint8_t payload_type = 0;
+        bool event = false; // telephone-event
+        std::uint32_t clock = 0;
+        std::string name; // "PCMU/8000"
+    };
+    // What session descriptions said about one address.
+    struct Announcement {
+        std::array<std::uint32_t, 4> slots{none, none, none, none}; // legs, the latest first
+        Instant time;
+        Instant released;
+        std::vector<Format> formats; // of the latest
+        std::string srtp;            // crypto suite, "DTLS-SRTP" or empty
+
+        [[nodiscard]] bool has(std::uint32_t slot) const;
+    };
+    struct Stream {
+        rtp::StreamStats stats;
+        rtp::DtmfCollector dtmf;
+        std::vector<Dtmf> digits;
+        std::vector<Format> formats;
+        std::uint32_t slot = none;
+        std::uint32_t ssrc = 0;
+        bool announced = false;
+        std::string srtp;
+        std::uint32_t rtcp_reports = 0;
+        double rtcp_loss = -1;
+    };
+    struct FlowKey {
+        Endpoint source;
+        Endpoint destination;
+        bool operator==(const FlowKey&) const = default;
+        friend std::size_t hash_value(const FlowKey& k) {
+            return mix_hash(hash_value(k.source), hash_value(k.destination));
+        }
+    };
+    struct Flow {
+        std::vector<Stream> streams;                 // one an SSRC, few
+        std::unique_ptr<rtp::Recogniser> recogniser; // while nothing announced the flow
+        std::uint32_t tried = 0;                     // datagrams that the recogniser has seen
+        std::uint64_t checked = 0; // announcements that there were when this was last looked up
+        Instant last;
+        bool announced = false;
+    };
+
+    bool on_rtp(const MediaEvent& event, const FlowKey& key);
+    bool on_rtcp(const MediaEvent& event, const FlowKey& key);
+    bool recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
+                   const rtp::Packet& packet);
+    void count(Stream& stream, const MediaEvent& event, const rtp::Packet& packet);
+    Stream* stream_of(Flow& flow, const FlowKey& key, std::uint32_t ssrc);
+    void attach(Stream& stream, const FlowKey& key) const;
+    [[nodiscard]] const Announcement* find(const Endpoint& at) const;
+    static const Format& format_of(Stream& stream, std::uint8_t payload_type);
+    void hand_over(const FlowKey& key, Flow& flow);
+    void hand_over(const FlowKey& key, Stream& stream, bool dtls);
+    void sweep(Instant now);
+
+    Ended ended_;
+    boost::unordered_flat_map<Endpoint, Announcement> announcements_;
+    boost::unordered_flat_map<FlowKey, std::unique_ptr<Flow>> flows_;
+    boost::unordered_flat_map<std::uint32_t, FlowKey> by_ssrc_; // for RTCP
+    boost::unordered_flat_map<FlowKey, Instant> dtls_;
+    boost::unordered_flat_map<std::uint32_t, std::array<Endpoint, 8>> by_slot_;
+    std::uint64_t announced_ = 0; // how many announce() there were
+    std::size_t sweep_at_ = 1024; // entries
+};
+
+} // namespace cw::flow
