@@ -75,11 +75,17 @@ void Connection::finish(Sink& sink) {
     by.time = last_time_;
     by.frame = last_frame_;
     by.input = last_input_;
-    if (summary_.hello_seen && summary_.opened == 0 && !summary_.handshake_done &&
-        summary_.reason < Reason::Unsupported) {
-        trouble(Side::Client, summary_.unopened == 0 ? Reason::Incomplete : summary_.reason,
-                {by, sink});
+    if (summary_.opened != 0) {
+        return;
     }
+    auto reason = summary_.reason;
+    if (summary_.hello_seen && summary_.unopened == 0 && !summary_.handshake_done &&
+        reason < Reason::Unsupported) {
+        reason = Reason::Incomplete;
+    } else if (reason == Reason::None && summary_.unopened != 0) {
+        reason = Reason::HandshakeNotCaptured;
+    }
+    trouble(Side::Client, reason, {by, sink});
 }
 
 // --- waiting for the other direction
@@ -97,7 +103,8 @@ bool Connection::must_wait(Side from, const Record& record) {
     }
     if (!summary_.server_hello_seen) {
         return record.type != content::handshake &&
-               !(record.type == content::alert && record.body.size() == 2);
+               !(record.type == content::alert && record.body.size() == 2) &&
+               !(record.type == content::change_cipher_spec && modern());
     }
     return modern() && record.type == content::application_data && handshake_->early_offered &&
            !handshake_->retry && !handshake_->extensions_seen && !half(other(from)).dead &&
@@ -195,11 +202,9 @@ void Connection::on_clear_record(Side from, const Record& record, const Now& now
         }
         break;
     case content::application_data:
-        if (!summary_.hello_seen) {
-            if (auto opened = open_without_start(from, record)) {
-                on_content(from, opened->type, opened->plaintext, true, now);
-                return;
-            }
+        if (auto opened = open_without_start(from, record)) {
+            on_content(from, opened->type, opened->plaintext, true, now);
+            return;
         }
         break;
     default:
@@ -214,12 +219,19 @@ void Connection::on_clear_record(Side from, const Record& record, const Now& now
     }
     ++summary_.unopened;
     note_undecrypted(from, record, now);
-    trouble(from, summary_.hello_seen ? Reason::LostBytes : Reason::HandshakeNotCaptured, now);
+    if (summary_.server_hello_seen && summary_.hello_seen) {
+        trouble(from, Reason::LostBytes, now);
+    } else if (!may_find_keys(from)) {
+        trouble(from, Reason::HandshakeNotCaptured, now);
+    }
 }
 
 void Connection::on_protected_record(Side from, const Record& record, const Now& now) {
     auto& h = half(from);
-    const auto opened = h.dead ? std::nullopt : open(from, record);
+    auto opened = h.dead ? std::nullopt : open(from, record);
+    if (!opened && record.type == content::application_data) {
+        opened = open_without_start(from, record);
+    }
     if (!opened) {
         on_unopened(from, record, now);
         return;
@@ -324,6 +336,9 @@ void Connection::on_unopened(Side from, const Record& record, const Now& now) {
         role_of(from) == Side::Client && entry_ != crypto::KeyRing::none) {
         return; // early data without its key, or that the server skips
     }
+    if (may_find_keys(from)) {
+        return;
+    }
     if (!h.keys) {
         const auto* suite = find_suite(summary_.suite);
         auto reason = Reason::NoKey;
@@ -333,7 +348,7 @@ void Connection::on_unopened(Side from, const Record& record, const Now& now) {
                 summary_.version == 0 ? Reason::HandshakeNotCaptured : Reason::UnsupportedVersion;
         } else if (suite == nullptr || !shared_.ciphers().supports(*suite)) {
             reason = Reason::Unsupported;
-        } else if (!handshake_) {
+        } else if (!handshake_ && !summary_.hello_seen) {
             reason = Reason::HandshakeNotCaptured;
         } else if (!modern()) {
             reason = why_no_master();
@@ -425,6 +440,10 @@ std::string Connection::reason_text() const {
     case Reason::None:
         return {};
     case Reason::HandshakeNotCaptured:
+        if (summary_.hello_seen || summary_.server_hello_seen) {
+            return fmt::format("handshake not captured: the {} is missing",
+                               summary_.hello_seen ? "ServerHello" : "ClientHello");
+        }
         if (ring_.entries() == 0) {
             return "handshake not captured";
         }

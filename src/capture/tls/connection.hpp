@@ -71,7 +71,7 @@ struct Summary {
     std::array<std::uint8_t, 4> random{}; // the client's, its first bytes
     std::string offered;
     std::string sni;
-    std::string alpn; // the one chosen, else those offered
+    std::string alpn; // the one chosen; until that is known those offered
     Chain server_chain;
     Chain client_chain;
     std::vector<flow::Alert> alerts; // at most 16
@@ -197,6 +197,7 @@ class Connection {
     std::optional<Opened> open_searching(DirectionKeys& keys, std::uint64_t& sequence,
                                          const Record& record);
     std::optional<Opened> open_without_start(Side from, const Record& record);
+    [[nodiscard]] bool may_find_keys(Side from); // without the start
     std::optional<Opened> try_entry(Side from, std::uint32_t entry, const Record& record);
     bool on_candidate(Side from, const Record& record, const Now& now);
 

@@ -108,9 +108,7 @@ void Connection::on_handshake_message(Side from, Bytes whole, bool was_protected
             handshake_->extensions_seen = true;
             handshake_->early_accepted = fields->early_data;
             summary_.early_data = fields->early_data;
-            if (!fields->alpn.empty()) {
-                summary_.alpn = fields->alpn;
-            }
+            summary_.alpn = fields->alpn;
             if (handshake_->early_offered) {
                 now.sink.on_event(EarlyData{.accepted = fields->early_data}, now.by);
             }
@@ -172,6 +170,7 @@ void Connection::begin(Side from, Bytes random, Bytes session_id) {
     entry_ = crypto::KeyRing::none;
     for (auto& h : halves_) {
         h.looked = 0xffff'ffff;
+        h.finished = false;
     }
     find_entry();
 }
@@ -247,6 +246,8 @@ void Connection::on_server_hello(Side from, Bytes body, const Now& now) {
             handshake_->retry = true;
         }
         summary_.hello_retry = true;
+        summary_.version = hello.version;
+        summary_.suite = hello.suite;
         now.sink.on_event(HelloRetry{.from = from, .suite = hello.suite, .group = hello.group},
                           now.by);
         return;
@@ -261,8 +262,8 @@ void Connection::on_server_hello(Side from, Bytes body, const Now& now) {
     summary_.suite = hello.suite;
     summary_.group = hello.group;
     summary_.resumed = modern() ? hello.psk : known_id;
-    if (!hello.alpn.empty() || !modern()) {
-        summary_.alpn = hello.alpn.empty() ? summary_.alpn : hello.alpn;
+    if (!modern()) {
+        summary_.alpn = hello.alpn;
     }
     for (auto& h : halves_) {
         h.stream.expect_version(hello.version == version::tls13 ? version::tls12
@@ -317,8 +318,7 @@ void Connection::on_finished(Side from, const Now& now) {
     summary_.handshake_done |= o.finished;
     summary_.established = now.by.time;
     now.sink.on_event(Finished{.from = from}, now.by);
-    const bool keyed = h.keys && o.keys;
-    if (keyed && (modern() ? o.epoch == Epoch::Application : h.protects && o.protects)) {
+    if (h.finished && o.finished && h.keys && o.keys) { // the rest are keys alone
         handshake_.reset();
     }
 }

@@ -182,12 +182,23 @@ bool Connection::on_candidate(Side from, const Record& record, const Now& now) {
 
 // --- no start
 
+bool Connection::may_find_keys(Side from) {
+    if (half(from).trials >= most_trials || ring_.entries() == 0) {
+        return false;
+    }
+    return summary_.hello_seen
+               ? summary_.version == 0 && entry_ != crypto::KeyRing::none // no ServerHello
+               : entry_ == crypto::KeyRing::none && (modern() || summary_.version == 0);
+}
+
 std::optional<Opened> Connection::open_without_start(Side from, const Record& record) {
-    auto& h = half(from);
-    if (h.trials >= most_trials || summary_.hello_seen) {
+    if (!may_find_keys(from)) {
         return std::nullopt;
     }
-    ++h.trials;
+    ++half(from).trials;
+    if (entry_ != crypto::KeyRing::none) {
+        return try_entry(from, entry_, record);
+    }
     for (std::uint32_t entry = 0; entry < ring_.entries(); ++entry) {
         if (shared_.is_used(entry)) {
             continue;
@@ -207,45 +218,43 @@ std::optional<Opened> Connection::try_entry(Side from, std::uint32_t entry, cons
     constexpr std::uint16_t aes_128 = 0x1301;
     constexpr std::uint16_t aes_256 = 0x1302;
     constexpr std::uint16_t chacha = 0x1303;
-    const auto secret_of = [&](Side role) {
-        return ring_.secret(entry, role == Side::Client ? crypto::Secret::ClientTraffic
-                                                        : crypto::Secret::ServerTraffic);
+    using crypto::Secret;
+    constexpr std::array secrets{
+        std::array{Secret::ClientTraffic, Secret::ClientHandshake},
+        std::array{Secret::ServerTraffic, Secret::ServerHandshake},
     };
     for (const auto role : {role_of(from), other(role_of(from))}) {
-        const auto secret = secret_of(role);
-        for (const auto number : {aes_128, aes_256, chacha}) {
-            const auto* suite = find_suite(number);
-            if (number == chacha && ring_.entries() > most_slow_entries) {
-                continue;
+        for (const auto kind : secrets[index_of(role)]) {
+            for (const auto number : {aes_128, aes_256, chacha}) {
+                if (number == chacha && entry_ != entry && ring_.entries() > most_slow_entries) {
+                    continue;
+                }
+                auto keys = keys_from_secret(*find_suite(number), version::tls13,
+                                             ring_.secret(entry, kind));
+                std::uint64_t sequence = 0;
+                auto opened = keys ? open_searching(*keys, sequence, record) : std::nullopt;
+                if (!opened) {
+                    continue;
+                }
+                swapped_ = role != from; // what a hello said stays true: then `role` is tried first
+                summary_.version = version::tls13;
+                summary_.suite = number;
+                summary_.by_trial = true;
+                entry_ = entry;
+                shared_.mark_used(entry);
+                for (auto& each : halves_) {
+                    each.search = true; // the other side's place is found with its next record
+                    each.looked = 0xffff'ffff;
+                    each.stream.expect_version(version::tls12);
+                }
+                auto& h = half(from);
+                h.keys = std::move(keys);
+                h.sequence = sequence + 1;
+                h.search = false;
+                h.epoch =
+                    kind == secrets[index_of(role)][0] ? Epoch::Application : Epoch::Handshake;
+                return opened;
             }
-            auto keys = keys_from_secret(*suite, version::tls13, secret);
-            if (!keys) {
-                continue;
-            }
-            std::uint64_t sequence = 0;
-            auto opened = open_searching(*keys, sequence, record);
-            if (!opened) {
-                continue;
-            }
-            swapped_ = role != from;
-            summary_.version = version::tls13;
-            summary_.suite = number;
-            summary_.by_trial = true;
-            entry_ = entry;
-            shared_.mark_used(entry);
-            auto& h = half(from);
-            h.keys = std::move(keys);
-            h.sequence = sequence + 1;
-            auto& o = half(other(from));
-            o.keys = keys_from_secret(*suite, version::tls13, secret_of(other(role)));
-            o.sequence = 0;
-            o.search = true;
-            h.search = false;
-            h.epoch = o.epoch = Epoch::Application;
-            for (auto& each : halves_) {
-                each.stream.expect_version(version::tls12);
-            }
-            return opened;
         }
     }
     return std::nullopt;
