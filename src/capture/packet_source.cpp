@@ -17,7 +17,7 @@ struct Mistaken {
     std::string_view start;
     const char* what;
 };
-constexpr std::array<Mistaken, 12> mistaken{{
+constexpr std::array<Mistaken, 13> mistaken{{
     {"CLIENT_RANDOM ", "is a TLS key log, not a capture: give it with --keys"},
     {"CLIENT_HANDSHAKE_", "is a TLS key log, not a capture: give it with --keys"},
     {"CLIENT_TRAFFIC_", "is a TLS key log, not a capture: give it with --keys"},
@@ -25,6 +25,7 @@ constexpr std::array<Mistaken, 12> mistaken{{
     {"SERVER_TRAFFIC_", "is a TLS key log, not a capture: give it with --keys"},
     {"EXPORTER_SECRET ", "is a TLS key log, not a capture: give it with --keys"},
     {"# SSL/TLS secrets", "is a TLS key log, not a capture: give it with --keys"},
+    {"# TLS secrets", "is a TLS key log, not a capture: give it with --keys"},
     {"-----BEGIN ", "is a PEM file, not a capture: give a private key with --keys"},
     {"snoop", "is a snoop capture: convert it with 'editcap FILE out.pcapng'"},
     {"RTSS", "is a Network Monitor 1 capture: convert it with 'editcap FILE out.pcapng'"},
