@@ -15,6 +15,7 @@ struct StreamFact {
     std::int64_t lost = 0;
     double max_jitter_ms = 0;
     std::string source;
+    std::string destination;
 };
 
 struct Facts {
@@ -23,9 +24,9 @@ struct Facts {
     std::uint64_t sip_messages = 0; // the override where there is one: tshark erred there
     bool overridden = false;
     std::uint64_t call_ids = 0;
-    std::map<std::string, std::uint64_t> requests; // method, count
-    std::map<std::string, std::uint64_t> statuses; // status, count
-    bool streams_by_sdp = false;
+    std::map<std::string, std::uint64_t> requests;      // method, count
+    std::map<std::string, std::uint64_t> statuses;      // status, count
+    std::map<std::string, std::uint64_t> server_hellos; // "TLSv1.3 TLS_AES_256_GCM_SHA384", count
     std::vector<StreamFact> streams;
     std::string keys; // path of the key file below the captures folder; empty if none
 };

@@ -14,17 +14,89 @@
 namespace cw::test {
 namespace {
 
-// What a capture really holds where tshark's table says otherwise.
+// Where the table and the truth part, what is true, and why.
 struct Difference {
-    std::string_view file;
-    std::int64_t sip_messages; // −1: as in the table
-    std::int64_t call_ids;
+    std::string_view file; // a whole path, or its beginning with a '*' at the end
+    std::int64_t sip_messages = same;
+    std::int64_t call_ids = same;
+    bool streams = true; // the figures of streams are compared
+    bool server_hellos = true;
     std::string_view why;
+
+    static constexpr std::int64_t same = -1; // as in the table
 };
 
-constexpr std::int64_t same = -1;
+constexpr std::string_view second_port =
+    "the proxy's own connection to the other phone runs on port 15071, where tshark was not told "
+    "to look: six messages more, the same 29 as in the captures of this scenario over UDP";
+constexpr std::string_view start_tls = "TLS begins after a STARTTLS of a protocol that is not SIP";
+constexpr std::string_view event_jitter =
+    "tshark measures jitter with telephone-events too, whose timestamps stand still [RFC 4733 "
+    "§2.2.1]";
+constexpr std::string_view fax = "after the change to T.38 tshark takes what goes to that address "
+                                 "for T.38, though audio goes on";
 
-const Difference* difference_of(const std::string& file);
+constexpr std::array differences{
+    Difference{.file = "hep-wireshark/hep.pcap",
+               .sip_messages = 6,
+               .call_ids = 1,
+               .why = "tshark 4.0 was not told that port 9060 carries HEP"},
+    Difference{.file = "lab-derived/py_tls13_split_midstream.pcap",
+               .sip_messages = 23,
+               .call_ids = 6,
+               .why = "the keys are found by trial, so all but the first message can be read"},
+    Difference{.file = "lab-derived/py_tls13_split_segmentlost.pcap",
+               .sip_messages = 24,
+               .call_ids = 6,
+               .why = "the sequence number is found again after the gap; one message is cut"},
+    Difference{.file = "lab-derived/tls12-ecdhe-rsa-aes128gcm_sdes_midstream.pcap",
+               .sip_messages = 6,
+               .call_ids = 1,
+               .why = "one connection begins after the start of the capture: the proxy's own, on "
+                      "port 15071"},
+    Difference{.file = "lab-derived/tls12-ecdhe-rsa-aes128gcm_sdes_segmentlost.pcap",
+               .sip_messages = 28,
+               .why =
+                   "the sequence number is found again after the gap: of 29 messages one is lost"},
+    Difference{.file = "lab-derived/tls12-ecdhe-rsa-aes128gcm_sdes_dsb.pcapng",
+               .sip_messages = 29,
+               .why = second_port},
+    Difference{.file = "lab-derived/tls12-ecdhe-rsa-aes128gcm_sdes_tcpdup.pcap",
+               .sip_messages = 29,
+               .why = second_port},
+    Difference{.file = "lab-derived/tls12-ecdhe-rsa-aes128gcm_sdes_tcpooo.pcap",
+               .sip_messages = 29,
+               .why = second_port},
+    Difference{.file = "lab-derived/tls13-aes256gcm_sdes_dsb.pcapng",
+               .sip_messages = 29,
+               .why = second_port},
+    Difference{.file = "lab/tls12-*", .sip_messages = 29, .why = second_port},
+    Difference{.file = "lab/tls13-*", .sip_messages = 29, .why = second_port},
+    Difference{.file = "nDPI/FAX-Call-t38-CA-TDM-SIP-FB-1.pcap", .streams = false, .why = fax},
+    Difference{
+        .file = "wireshark-wiki/FAX-Call-t38-CA-TDM-SIP-FB-1.pcap", .streams = false, .why = fax},
+    Difference{.file = "nDPI/whatsapp_login_call.pcap",
+               .streams = false,
+               .why = "four packets without an SDP are too few to be sure of RTP"},
+    Difference{
+        .file = "sipnab/tests/pcap-samples/SIP_DTMF2.cap", .streams = false, .why = event_jitter},
+    Difference{.file = "wireshark-wiki/SIP_DTMF2.cap", .streams = false, .why = event_jitter},
+    Difference{.file = "wireshark-wiki/imap-*", .server_hellos = false, .why = start_tls},
+    Difference{.file = "wireshark-wiki/ldap-*", .server_hellos = false, .why = start_tls},
+    Difference{.file = "wireshark-wiki/pop-*", .server_hellos = false, .why = start_tls},
+    Difference{.file = "wireshark-wiki/smtp*", .server_hellos = false, .why = start_tls},
+    Difference{.file = "wireshark-wiki/xmpp-*", .server_hellos = false, .why = start_tls},
+};
+
+Difference difference_of(std::string_view file) {
+    for (const auto& d : differences) {
+        const auto star = d.file.find('*');
+        if (file.substr(0, star) == d.file.substr(0, star)) {
+            return d;
+        }
+    }
+    return {};
+}
 
 class EachCapture : public testing::TestWithParam<Facts> {};
 
@@ -39,13 +111,14 @@ struct Seen {
     std::set<std::string> call_ids;
     std::map<std::string, std::uint64_t> requests;
     std::map<std::string, std::uint64_t> statuses;
-    std::map<std::pair<std::string, std::uint32_t>, flow::MediaStream> streams;
+    std::map<std::tuple<std::string, std::string, std::uint32_t>, flow::MediaStream> streams;
 };
 
 Seen look(Reading& reading) {
     Seen seen;
     const auto add_stream = [&](const flow::MediaStream& stream) {
-        seen.streams[{to_string(stream.source), stream.ssrc}] = stream;
+        seen.streams[{to_string(stream.source), to_string(stream.destination), stream.ssrc}] =
+            stream;
     };
     for (const auto& call : reading.calls()) {
         for (const auto& m : call.messages) {
@@ -69,36 +142,21 @@ Seen look(Reading& reading) {
     return seen;
 }
 
-TEST_P(EachCapture, HoldsWhatIsKnownOfIt) {
-    const auto& facts = GetParam();
-    const auto folder = captures_folder() + "/";
-    const auto reading =
-        read_capture(folder + facts.file, facts.keys.empty() ? "" : folder + facts.keys);
-    ASSERT_NE(reading, nullptr) << facts.file;
-    EXPECT_EQ(reading->packets, facts.packets);
-
-    auto seen = look(*reading);
-    EXPECT_EQ(seen.messages, reading->book.counts().sip_messages) << "no message may be lost";
-    const auto* difference = difference_of(facts.file);
-    if (difference == nullptr) {
-        EXPECT_EQ(seen.messages, facts.sip_messages);
-        if (!facts.overridden) {
-            EXPECT_EQ(seen.call_ids.size(), facts.call_ids);
-            EXPECT_EQ(seen.requests, facts.requests);
-            EXPECT_EQ(seen.statuses, facts.statuses);
-        }
-    } else {
-        const auto expected = difference->sip_messages == same
-                                  ? facts.sip_messages
-                                  : static_cast<std::uint64_t>(difference->sip_messages);
-        EXPECT_EQ(seen.messages, expected) << difference->why;
-        if (difference->call_ids != same) {
-            EXPECT_EQ(seen.call_ids.size(), static_cast<std::uint64_t>(difference->call_ids))
-                << difference->why;
+void compare_server_hellos(const Facts& facts, const std::vector<flow::Connection>& connections) {
+    std::map<std::string, std::uint64_t> seen;
+    for (const auto& connection : connections) {
+        if (!connection.version.empty() && !connection.cipher.empty()) {
+            ++seen[connection.version + " " + connection.cipher];
         }
     }
+    for (const auto& [suite, count] : facts.server_hellos) {
+        EXPECT_EQ(seen[suite], count) << suite;
+    }
+}
+
+void compare_streams(const Facts& facts, const Seen& seen) {
     for (const auto& fact : facts.streams) {
-        const auto at = seen.streams.find({fact.source, fact.ssrc});
+        const auto at = seen.streams.find({fact.source, fact.destination, fact.ssrc});
         if (at == seen.streams.end()) {
             ADD_FAILURE() << "no stream " << fact.source << " " << fact.ssrc;
             continue;
@@ -111,12 +169,34 @@ TEST_P(EachCapture, HoldsWhatIsKnownOfIt) {
     }
 }
 
-const Difference* difference_of(const std::string& file) {
-    static constexpr std::array<Difference, 1> table{{
-        {"", same, same, ""},
-    }};
-    const auto at = std::ranges::find(table, file, &Difference::file);
-    return at == table.end() ? nullptr : at;
+TEST_P(EachCapture, HoldsWhatIsKnownOfIt) {
+    const auto& facts = GetParam();
+    const auto folder = captures_folder() + "/";
+    const auto reading =
+        read_capture(folder + facts.file, facts.keys.empty() ? "" : folder + facts.keys);
+    ASSERT_NE(reading, nullptr) << facts.file;
+    EXPECT_EQ(reading->packets, facts.packets);
+
+    auto seen = look(*reading);
+    EXPECT_EQ(seen.messages, reading->book.counts().sip_messages) << "no message may be lost";
+    const auto difference = difference_of(facts.file);
+    const auto expected = [](std::int64_t truth, std::uint64_t table) {
+        return truth == Difference::same ? table : static_cast<std::uint64_t>(truth);
+    };
+    EXPECT_EQ(seen.messages, expected(difference.sip_messages, facts.sip_messages));
+    if (!facts.overridden) {
+        EXPECT_EQ(seen.call_ids.size(), expected(difference.call_ids, facts.call_ids));
+    }
+    if (!facts.overridden && difference.sip_messages == Difference::same) {
+        EXPECT_EQ(seen.requests, facts.requests);
+        EXPECT_EQ(seen.statuses, facts.statuses);
+    }
+    if (difference.server_hellos) {
+        compare_server_hellos(facts, reading->connections());
+    }
+    if (difference.streams) {
+        compare_streams(facts, seen);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Material, EachCapture, testing::ValuesIn(read_facts()), name_of);
