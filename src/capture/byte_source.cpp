@@ -146,8 +146,8 @@ class GzipDecoder final : public Decoder {
     [[nodiscard]] std::uint64_t consumed() const override { return input_.consumed(); }
 
   private:
-    // RFC 1952 §2.2: "A gzip file consists of a series of "members" […] [that] simply appear one
-    // after another". Anything else after a member is padding.
+    // [RFC 1952 §2.2] "The members simply appear one after another in the file". Anything else
+    // after a member is padding.
     bool next_member(Bytes in) { return in[0] == 0x1f && inflateReset(&stream_) == Z_OK; }
 
     Compressed input_;

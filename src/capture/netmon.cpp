@@ -16,14 +16,11 @@ constexpr std::uint32_t link_other = 0xffff'ffff;
 
 // The format's own numbers of media to LINKTYPE_ values.
 std::uint32_t link_type_of(std::uint16_t network) {
-    switch (network) {
-    case 1:
-        return 1; // Ethernet
-    case 0xe068:  // RAW IP of later versions
-        return 101;
-    default:
-        return link_other;
+    constexpr std::uint16_t linktype_base = 0xe000; // later versions: this and a LINKTYPE_ value
+    if ((network & 0xf000) == linktype_base) {
+        return network & 0x0fffU;
     }
+    return network == 1 ? 1 : link_other; // 1: Ethernet, in both
 }
 
 Instant instant_of(Reader& r) { // SYSTEMTIME: eight numbers of 16 bits

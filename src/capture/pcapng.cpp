@@ -173,7 +173,7 @@ PcapngReader::Outcome PcapngReader::block(std::uint32_t kind, Bytes body, Packet
     case type::obsolete_packet:
         return obsolete(body, packet);
     case type::section_header:
-        interfaces_.clear(); // "Interface numbers are […] valid within one section only"
+        interfaces_.clear(); // their numbers hold within one section
         return Outcome::Nothing;
     case type::interface_description:
         if (body.size() < 8 || interfaces_.size() >= most_interfaces) {
