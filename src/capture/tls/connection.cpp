@@ -203,7 +203,7 @@ void Connection::on_clear_record(Side from, const Record& record, const Now& now
         break;
     case content::application_data:
         if (auto opened = open_without_start(from, record)) {
-            on_content(from, opened->type, opened->plaintext, true, now);
+            on_content(from, *opened, now);
             return;
         }
         break;
@@ -236,19 +236,21 @@ void Connection::on_protected_record(Side from, const Record& record, const Now&
         on_unopened(from, record, now);
         return;
     }
-    on_content(from, opened->type, opened->plaintext, true, now);
+    on_content(from, *opened, now);
 }
 
-void Connection::on_content(Side from, std::uint8_t type, Bytes data, bool was_protected,
-                            const Now& now) {
+void Connection::on_content(Side from, const Opened& opened, const Now& now) {
     auto& h = half(from);
-    if (was_protected) {
-        h.failures = 0;
-        ++h.opened;
-        ++summary_.opened;
-        summary_.decrypted = true;
+    const auto data = opened.plaintext;
+    h.failures = 0;
+    ++h.opened;
+    ++summary_.opened;
+    summary_.decrypted = true;
+    if (opened.headless) {
+        now.sink.on_plaintext_gap(from, 0, now.by);
+        return;
     }
-    switch (type) {
+    switch (opened.type) {
     case content::application_data:
         h.sent_data = true;
         if (h.epoch == Epoch::Early && handshake_ &&
@@ -263,7 +265,7 @@ void Connection::on_content(Side from, std::uint8_t type, Bytes data, bool was_p
         }
         return;
     case content::handshake:
-        on_handshake_bytes(from, data, was_protected, now);
+        on_handshake_bytes(from, data, true, now);
         return;
     case content::alert:
         on_alert(from, data, false, now);
@@ -377,10 +379,10 @@ void Connection::on_unopened(Side from, const Record& record, const Now& now) {
         h.dead = true;
     }
     const auto block = bulk_of(*h.keys->suite).block_size;
-    if (h.search && summary_.version == version::tls10 && block != 0 && !h.keys->encrypt_then_mac &&
-        record.body.size() >= block) {
+    if (summary_.version == version::tls10 && block != 0 && record.body.size() >= block) {
         // The next record begins with this one's last block, even if this one cannot be opened.
         std::ranges::copy(record.body.last(block), h.keys->iv.begin());
+        h.keys->iv_lost = h.keys->encrypt_then_mac;
     }
     if (h.opened != 0 || h.holes) {
         h.search = true; // its number may have been used or not

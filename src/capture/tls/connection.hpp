@@ -157,7 +157,7 @@ class Connection {
     void on_record(Side from, const Record& record, const Now& now);
     void on_clear_record(Side from, const Record& record, const Now& now);
     void on_protected_record(Side from, const Record& record, const Now& now);
-    void on_content(Side from, std::uint8_t type, Bytes data, bool was_protected, const Now& now);
+    void on_content(Side from, const Opened& opened, const Now& now);
     void on_alert(Side from, Bytes data, bool encrypted, const Now& now);
     void on_change_cipher_spec(Side from);
     void on_unopened(Side from, const Record& record, const Now& now);

@@ -53,7 +53,7 @@ std::optional<Opened> without_padding(Bytes inner) {
     if (size == 0) {
         return std::nullopt;
     }
-    return Opened{.type = inner[size - 1], .plaintext = inner.first(size - 1)};
+    return Opened{inner[size - 1], inner.first(size - 1)};
 }
 
 } // namespace
@@ -234,8 +234,7 @@ std::optional<Opened> CipherPool::open_aead(DirectionKeys& keys, std::uint64_t s
         keys.nonce_offset = load_be64(record.body.data()) - sequence;
     }
     const auto plaintext = Bytes{scratch_}.first(size);
-    return modern ? without_padding(plaintext)
-                  : std::optional{Opened{.type = record.type, .plaintext = plaintext}};
+    return modern ? without_padding(plaintext) : std::optional{Opened{record.type, plaintext}};
 }
 
 bool CipherPool::mac_fits(const DirectionKeys& keys, std::uint64_t sequence, const Record& record,
@@ -275,6 +274,12 @@ std::optional<Opened> CipherPool::open_cbc(DirectionKeys& keys, std::uint64_t se
     if (sealed.empty() || sealed.size() % block != 0) {
         return std::nullopt;
     }
+    if (!explicit_iv && keys.iv_lost && keys.encrypt_then_mac) {
+        // Note: here the MAC does not cover the IV, so a wrong one would go unnoticed.
+        std::ranges::copy(sealed.last(block), keys.iv.begin());
+        keys.iv_lost = false;
+        return Opened{.type = record.type, .plaintext = {}, .headless = true};
+    }
     auto* context = context_for(keys);
     int length = 0;
     if (context == nullptr ||
@@ -303,8 +308,9 @@ std::optional<Opened> CipherPool::open_cbc(DirectionKeys& keys, std::uint64_t se
     }
     if (!explicit_iv) { // "the last ciphertext block from the previous record" [RFC 2246 §6.2.3.2]
         std::ranges::copy(sealed.last(block), keys.iv.begin());
+        keys.iv_lost = false;
     }
-    return Opened{.type = record.type, .plaintext = plaintext};
+    return Opened{record.type, plaintext};
 }
 
 std::optional<Opened> CipherPool::open_stream(DirectionKeys& keys, std::uint64_t sequence,
@@ -334,7 +340,7 @@ std::optional<Opened> CipherPool::open_stream(DirectionKeys& keys, std::uint64_t
     if (!mac_fits(keys, sequence, record, plaintext, {}, mac)) {
         return std::nullopt;
     }
-    return Opened{.type = record.type, .plaintext = plaintext};
+    return Opened{record.type, plaintext};
 }
 
 // --- which record is this?

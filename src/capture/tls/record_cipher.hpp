@@ -57,6 +57,7 @@ struct DirectionKeys {
     const Suite* suite = nullptr;
     std::uint16_t version = 0;
     bool encrypt_then_mac = false;
+    bool iv_lost = false; // TLS 1.0 CBC: the record before was lost, and the next one's IV with it
     std::array<std::uint8_t, 32> key{};
     std::array<std::uint8_t, 16> iv{};     // of TLS 1.0 CBC: the last block of the last record
     std::array<std::uint8_t, 48> secret{}; // the MAC key; in TLS 1.3 the traffic secret
@@ -70,6 +71,7 @@ struct DirectionKeys {
 struct Opened {
     std::uint8_t type = 0; // in TLS 1.3 the inner type
     Bytes plaintext;       // valid until the next call of the pool
+    bool headless = false; // authentic, but without its IV: no plaintext is given
 };
 
 class CipherPool {

@@ -139,6 +139,9 @@ void Connection::on_gap(Side from, std::uint64_t missing, const Datagram& by, Si
     }
     h.holes |= !h.finished;
     h.search |= !hole.exact || h.epoch != Epoch::Application;
+    if (h.keys) {
+        h.keys->iv_lost = true;
+    }
     if (h.keys && bulk_of(*h.keys->suite).mode == Mode::Stream) {
         h.dead = true; // nobody knows how far its key stream has moved
     }
@@ -158,7 +161,7 @@ bool Connection::on_candidate(Side from, const Record& record, const Now& now) {
         return sound;
     }
     const auto before = h.stream.before_candidate();
-    if (h.keys && !h.dead && !modern() && summary_.version == version::tls10) {
+    if (h.keys && !h.dead && summary_.version == version::tls10 && !h.keys->encrypt_then_mac) {
         const auto block = bulk_of(*h.keys->suite).block_size;
         if (block != 0 && before.size() >= block) {
             std::ranges::copy(before.last(block), h.keys->iv.begin());
@@ -168,7 +171,7 @@ bool Connection::on_candidate(Side from, const Record& record, const Now& now) {
         if (const auto opened = open(from, record)) {
             h.stream.accept();
             ++summary_.records;
-            on_content(from, opened->type, opened->plaintext, true, now);
+            on_content(from, *opened, now);
             return false; // it is read
         }
     }
