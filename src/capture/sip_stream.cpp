@@ -137,8 +137,12 @@ bool SipStream::between(Cursor& cursor) {
         return false;
     }
     const auto rest = cursor.rest();
-    const auto limit = can_begin_sip_start_line(rest) ? max_header : max_junk_line;
-    const auto end = find_line_end(rest, searched_, limit);
+    auto limit = max_junk_line;
+    auto end = find_line_end(rest, searched_, limit);
+    if (end == std::string_view::npos && rest.size() >= limit && can_begin_sip_start_line(rest)) {
+        limit = max_header;
+        end = find_line_end(rest, searched_, limit);
+    }
     if (end == std::string_view::npos) {
         if (rest.size() >= limit) {
             skip_junk(cursor, limit);
