@@ -25,6 +25,15 @@ flow::Sighting sighting_of(const Datagram& d) {
             .destination = d.destination};
 }
 
+// What carried a message that HEP or an exported PDU quotes, by its IP protocol number.
+flow::Transport transport_of(std::uint8_t protocol) {
+    constexpr std::uint8_t tcp = 6;
+    constexpr std::uint8_t sctp = 132;
+    return protocol == tcp    ? flow::Transport::Tcp
+           : protocol == sctp ? flow::Transport::Sctp
+                              : flow::Transport::Udp;
+}
+
 } // namespace
 
 struct Decoder::FromSctp final : SctpStream::Sink {
@@ -72,8 +81,8 @@ void Decoder::on_datagram(const Datagram& datagram) {
         return;
     case Protocol::Hep:
     case Protocol::Sip:
-        on_message(as_text(datagram.payload), sighting_of(datagram), flow::Transport::Udp, 0,
-                   datagram.truncated);
+        on_message(as_text(datagram.payload), sighting_of(datagram),
+                   transport_of(datagram.carried_over), 0, datagram.truncated);
         return;
     }
 }
@@ -173,7 +182,7 @@ void Decoder::on_hep(Bytes packet, const Datagram& by) {
     at.ip_id = 0;
     at.source = hep->source;
     at.destination = hep->destination;
-    on_message(as_text(hep->payload), at, flow::Transport::Udp, 0, false);
+    on_message(as_text(hep->payload), at, transport_of(hep->transport), 0, false);
 }
 
 void Decoder::on_message(std::string_view bytes, const flow::Sighting& at,

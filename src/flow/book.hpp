@@ -128,7 +128,7 @@ class Book {
     void add_streams(std::span<const std::uint32_t> slots, Call& call);
     void add_connections(Call& call);
     void add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) const;
-    bool load_connection(std::uint32_t id, Connection& out);
+    const Connection* connection(std::uint32_t id);
 
     std::uint64_t seed_;
     Counts counts_;
@@ -146,6 +146,7 @@ class Book {
     std::vector<JoinRecord> joins_;
     std::vector<StoredConnection> connections_;
     std::vector<Undecrypted> undecrypted_;
+    boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
     std::vector<StoredStream> streams_;
     std::vector<std::uint32_t> members_; // slots, call by call, in the order of start
     std::vector<std::uint32_t>

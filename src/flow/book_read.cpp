@@ -122,12 +122,21 @@ void Book::add_streams(std::span<const std::uint32_t> slots, Call& call) {
     std::ranges::stable_sort(call.streams, {}, &MediaStream::first);
 }
 
-bool Book::load_connection(std::uint32_t id, Connection& out) {
-    const auto at = std::ranges::lower_bound(connections_, id, {}, &StoredConnection::id);
-    if (at == connections_.end() || at->id != id) {
-        return false;
+// One connection may carry a hundred thousand calls, so what was read back is kept for a while.
+const Connection* Book::connection(std::uint32_t id) {
+    constexpr std::size_t most_loaded = 512;
+    if (const auto known = loaded_.find(id); known != loaded_.end()) {
+        return &known->second;
     }
-    return unpack(spool_.get(at->blob), out);
+    const auto at = std::ranges::lower_bound(connections_, id, {}, &StoredConnection::id);
+    Connection read;
+    if (at == connections_.end() || at->id != id || !unpack(spool_.get(at->blob), read)) {
+        return nullptr;
+    }
+    if (loaded_.size() >= most_loaded) {
+        loaded_.clear();
+    }
+    return &loaded_.emplace(id, std::move(read)).first->second;
 }
 
 // Connections that could not be decrypted, between hosts of the call, while it lasted.
@@ -164,9 +173,8 @@ void Book::add_connections(Call& call) {
     add_undecrypted(call, ids);
     std::ranges::sort(ids);
     for (const auto id : ids) {
-        Connection connection;
-        if (load_connection(id, connection)) {
-            call.connections.push_back(std::move(connection));
+        if (const auto* known = connection(id)) {
+            call.connections.push_back(*known);
         }
     }
 }

@@ -26,13 +26,21 @@ constexpr Duration copy_distance = milliseconds(100);
 constexpr std::size_t look_back = 64;
 
 Text aor_of(TextPool& pool, const Identity& id) {
-    std::array<char, 512> buffer{};
+    constexpr std::size_t longest = 512; // hostile ones are cut
+    std::array<char, longest> buffer{};
+    std::size_t size = 0;
+    const auto add = [&](std::string_view part) {
+        size += part.copy(buffer.data() + size, buffer.size() - size);
+    };
     if (id.scheme.empty()) {
         return {};
     }
-    const auto end = fmt::format_to_n(buffer.data(), buffer.size(), "{}:{}{}{}", id.scheme, id.user,
-                                      id.user.empty() || id.host.empty() ? "" : "@", id.host);
-    return pool.add({buffer.data(), std::min(end.size, buffer.size())});
+    add(id.scheme);
+    add(":");
+    add(id.user);
+    add(id.user.empty() || id.host.empty() ? "" : "@");
+    add(id.host);
+    return pool.add({buffer.data(), size});
 }
 
 void name_leg(Stretch& stretch, const MessageView& message) {

@@ -48,7 +48,7 @@ void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, Insta
         entry.formats.clear();
         for (const auto& map : session.rtpmaps_of(media)) {
             entry.formats.push_back({map.payload_type, is_event(map.encoding), map.clock_rate,
-                                     fmt::format("{}/{}", map.encoding, map.clock_rate)});
+                                     std::string{map.encoding}});
         }
         if (std::ranges::find(addresses, *at) == addresses.end()) {
             std::ranges::rotate(addresses, addresses.end() - 1);
@@ -195,10 +195,10 @@ const MediaTable::Format& MediaTable::format_of(Stream& stream, std::uint8_t pay
             return format;
         }
     }
-    Format format{payload_type, false, 0, fmt::format("RTPType-{}", payload_type)};
+    Format format{payload_type, false, 0, {}};
     if (const auto* known = rtp::static_payload_type(payload_type)) {
         format.clock = known->clock;
-        format.name = fmt::format("{}/{}", known->name, known->clock);
+        format.encoding = known->name;
     }
     return stream.formats.emplace_back(std::move(format));
 }
@@ -277,7 +277,9 @@ void MediaTable::hand_over(const FlowKey& key, Stream& stream, bool dtls) {
     out.ssrc = stream.ssrc;
     out.payload_type = stats.payload_type();
     out.announced = stream.announced;
-    out.codec = texts.add(format.name);
+    out.codec =
+        texts.add(format.encoding.empty() ? fmt::format("RTPType-{}", format.payload_type)
+                                          : fmt::format("{}/{}", format.encoding, format.clock));
     out.srtp = texts.add(stream.srtp);
     out.packets = stats.packets();
     out.expected = stats.expected();

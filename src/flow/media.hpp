@@ -50,7 +50,7 @@ class MediaTable {
         std::uint8_t payload_type = 0;
         bool event = false; // telephone-event
         std::uint32_t clock = 0;
-        std::string name; // "PCMU/8000"
+        std::string encoding; // "PCMU"; short enough to need no memory of its own
     };
     // What session descriptions said about one address.
     struct Announcement {
