@@ -91,6 +91,15 @@ bool is_broken_request_line(std::string_view line) {
            sip::method_of(line.substr(0, token_size(line))) != sip::Method::Other;
 }
 
+// A whole request line whose method is longer than a stream would be searched for.
+bool has_long_method(std::string_view line) {
+    line = without_blanks_after(line);
+    const auto method = std::ranges::find_if_not(line, is_token) - line.begin();
+    const auto uri = without_blanks_before(line.substr(static_cast<std::size_t>(method)));
+    return static_cast<std::size_t>(method) > max_method && begins_like_sip_uri(uri) &&
+           line.size() >= 8 && is_sip_version(line.substr(line.size() - 7));
+}
+
 bool is_record_header(const std::uint8_t* header) {
     constexpr std::uint16_t max_record = (1 << 14) + 2048; // [RFC 5246 §6.2.3]
     const auto length = load_be16(header + 3);
@@ -162,7 +171,7 @@ bool looks_like_sip(std::string_view first_bytes) {
     const auto end = first_bytes.find('\n');
     if (end != std::string_view::npos) {
         const auto line = first_bytes.substr(0, end);
-        return is_sip_start_line(line) || is_broken_request_line(line);
+        return is_sip_start_line(line) || is_broken_request_line(line) || has_long_method(line);
     }
     return is_status_line(first_bytes) || begins_like_sip_uri(after_method(first_bytes));
 }

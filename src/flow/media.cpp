@@ -291,10 +291,9 @@ void MediaTable::hand_over(const FlowKey& key, Stream& stream, bool dtls) {
     out.mean_jitter_ms = stats.mean_jitter_ms();
     out.max_gap_ms = stats.longest_gap().milliseconds();
     const auto expected = std::max<std::uint64_t>(stats.expected(), 1);
-    out.mos =
-        rtp::mos(std::string_view{format.name}.substr(0, format.name.find('/')),
-                 {.loss = static_cast<double>(stats.missing()) / static_cast<double>(expected),
-                  .jitter_ms = stats.mean_jitter_ms()});
+    out.mos = rtp::mos(format.encoding, {.loss = static_cast<double>(stats.missing()) /
+                                                 static_cast<double>(expected),
+                                         .jitter_ms = stats.mean_jitter_ms()});
     out.rtcp_reports = stream.rtcp_reports;
     out.rtcp_loss = stream.rtcp_loss;
     out.dtmf = std::move(stream.digits);
