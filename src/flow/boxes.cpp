@@ -222,7 +222,9 @@ Boxes::Boxes(const Call& call, KnownNames names) {
         place(request ? m.destination : m.source);
         // The port that it listens on says more than the one a connection happened to get.
         if (request && m.sent_by.port != 0 && m.sent_by.address == m.source.address) {
-            boxes_[by_endpoint_.at(m.source)].at = m.sent_by;
+            const auto number = by_endpoint_.at(m.source);
+            boxes_[number].at = m.sent_by;
+            by_endpoint_.try_emplace(m.sent_by, number);
         }
     }
     for (const auto& c : call.connections) {

@@ -82,14 +82,16 @@ ListText::Widths ListText::widths_for(std::size_t width) {
              .from = 0,
              .to = 0,
              .state = wide ? 14U : 12U,
-             .duration = 7,
-             .messages = 4,
+             .duration = width >= 80 ? 7U : 0U,
+             .messages = width >= 80 ? 4U : 0U,
              .security = width >= 112 ? 16U : 14U,
              .legs = width >= 80 ? 4U : 0U};
-    const auto columns = std::size_t{9} + (w.legs > 0 ? 1U : 0U);
-    const auto fixed = w.number + w.time + w.kind + w.state + w.duration + w.messages + w.security +
-                       w.legs + columns - 1;
-    const auto left = width > fixed + 12 ? width - fixed : 12;
+    std::size_t fixed = 1; // between from and to
+    for (const auto cells :
+         {w.number, w.time, w.kind, w.state, w.duration, w.messages, w.security, w.legs}) {
+        fixed += cells > 0 ? cells + 1 : 0;
+    }
+    const auto left = width > fixed + 8 ? width - fixed : 8;
     w.from = (left + 1) / 2;
     w.to = left / 2;
     return w;

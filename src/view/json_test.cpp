@@ -1,0 +1,121 @@
+#include "view/json.hpp"
+
+#include <boost/json/src.hpp> // the library itself: Debian has it as headers
+#include <gtest/gtest.h>
+
+#include "view/test_calls.hpp"
+
+namespace cw::view {
+namespace {
+
+namespace json = boost::json;
+
+json::value parsed(const std::string& text) {
+    boost::system::error_code error;
+    auto value = json::parse(text, error); // strict: also refuses broken UTF-8
+    EXPECT_FALSE(error) << error.message() << '\n' << text;
+    return value;
+}
+
+std::string report_of(const flow::Call& call) {
+    std::string out;
+    JsonReport report{[&](std::string_view piece) { out += piece; }, "0.1.0"};
+    for (const auto& c : call.connections) {
+        report.tls(c);
+    }
+    report.call(call);
+    report.finish({}, {.packets = 1});
+    return out;
+}
+
+TEST(JsonWriter, AnyBytesMakeAValidString) {
+    for (int a = 0; a < 256; ++a) {
+        for (int b = 0; b < 256; ++b) {
+            std::string out;
+            append_json_string(out, std::string{static_cast<char>(a), static_cast<char>(b)});
+            boost::system::error_code error;
+            const auto value = json::parse(out, error);
+            ASSERT_FALSE(error) << a << ' ' << b << ' ' << out;
+            ASSERT_TRUE(value.is_string());
+        }
+    }
+    std::string out;
+    append_json_string(out, "\"\\\n\x01\xff\xc3\xa9");
+    EXPECT_EQ(out, "\"\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\"");
+}
+
+TEST(JsonReport, ARunWithoutAnythingIsStillTheContract) {
+    std::string out;
+    JsonReport report{[&](std::string_view piece) { out += piece; }, "0.1.0"};
+    report.finish({}, {});
+    const auto value = parsed(out);
+    for (const auto* name : {"inputs", "tls", "calls", "findings"}) {
+        EXPECT_TRUE(value.at(name).as_array().empty()) << name;
+    }
+    EXPECT_EQ(value.at("callwright").as_string(), "0.1.0");
+    EXPECT_EQ(value.at("counts").at("packets").as_int64(), 0);
+}
+
+TEST(JsonReport, NamesAndNullsAreThoseOfTheContract) {
+    const auto value = parsed(report_of(made::dropped_call()));
+    const auto& call = value.at("calls").at(0);
+    for (const auto* name : {"id", "kind", "call_ids", "from", "to", "state", "start", "duration_s",
+                             "messages", "media", "security", "findings", "legs", "joined_by"}) {
+        EXPECT_TRUE(call.as_object().contains(name)) << name;
+    }
+    const auto& request = call.at("messages").at(0);
+    EXPECT_EQ(request.at("method").as_string(), "INVITE");
+    EXPECT_TRUE(request.at("status").is_null());
+    EXPECT_TRUE(request.at("reason").is_null());
+    EXPECT_EQ(request.at("cseq").as_string(), "1 INVITE");
+    EXPECT_EQ(request.at("src").as_string(), "192.0.2.10:40112");
+    EXPECT_EQ(request.at("transport").as_string(), "tls");
+    const auto& response = call.at("messages").at(3);
+    EXPECT_TRUE(response.at("method").is_null());
+    EXPECT_EQ(response.at("status").as_int64(), 180);
+    EXPECT_EQ(response.at("reason").as_string(), "Ringing");
+    EXPECT_EQ(call.at("messages").at(9).at("retransmission_of").as_int64(), 6);
+    EXPECT_TRUE(request.at("retransmission_of").is_null());
+    EXPECT_EQ(call.at("security").at("signalling").as_string(), "mixed");
+    EXPECT_EQ(call.at("security").at("media").as_string(), "srtp");
+    EXPECT_EQ(call.at("media").at(0).at("ssrc").as_string(), "0x1a2b3c4d");
+    EXPECT_EQ(call.at("findings").at(0).at("messages").at(0).as_int64(), 6);
+
+    const auto& tls = value.at("tls").at(0);
+    EXPECT_TRUE(tls.at("reason").is_null());
+    EXPECT_EQ(tls.at("version").as_string(), "TLSv1.3");
+}
+
+TEST(JsonReport, AConnectionThatWasNotDecryptedSaysWhy) {
+    const auto value = parsed(report_of(made::unreadable_call()));
+    EXPECT_EQ(value.at("tls").as_array().size(), 2U); // the third is plain TCP
+    EXPECT_FALSE(value.at("tls").at(0).at("decrypted").as_bool());
+    EXPECT_EQ(value.at("tls").at(0).at("reason").as_string(), "no key for client random 3f9a61c2…");
+}
+
+TEST(JsonReport, HostileTextsStayValid) {
+    const auto value = parsed(report_of(made::hostile_call()));
+    const auto& broken = value.at("calls").at(0).at("messages").at(1);
+    EXPECT_TRUE(broken.at("malformed").as_bool());
+    EXPECT_NE(broken.at("problem").as_string().find('\r'), std::string::npos);
+}
+
+TEST(JsonReport, ManyCallsGoOutInPieces) {
+    std::string out;
+    std::size_t largest = 0;
+    JsonReport report{[&](std::string_view piece) {
+                          largest = std::max(largest, piece.size());
+                          out += piece;
+                      },
+                      "0.1.0"};
+    const auto call = made::good_call();
+    for (int i = 0; i < 500; ++i) {
+        report.call(call);
+    }
+    report.finish({}, {});
+    EXPECT_LT(largest, 64U * 1024);
+    EXPECT_EQ(parsed(out).at("calls").as_array().size(), 500U);
+}
+
+} // namespace
+} // namespace cw::view

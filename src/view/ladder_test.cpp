@@ -1,0 +1,150 @@
+#include "view/ladder.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "view/test_calls.hpp"
+
+namespace cw::view {
+namespace {
+
+std::vector<Row> rows_of(const Ladder& ladder, RowKind kind) {
+    std::vector<Row> found;
+    std::ranges::copy_if(ladder.rows, std::back_inserter(found),
+                         [&](const Row& row) { return row.kind == kind; });
+    return found;
+}
+
+std::vector<std::string> names_of(const Ladder& ladder) {
+    std::vector<std::string> names;
+    for (const auto& column : ladder.columns) {
+        names.push_back(column.name);
+    }
+    return names;
+}
+
+TEST(Layout, ColumnsAreBoxesWithTheNamesThatTheCallKnows) {
+    EXPECT_EQ(
+        names_of(layout(made::dropped_call())),
+        (std::vector<std::string>{"Alice", "edge.atlanta.example", "sbc.biloxi.example", "Bob"}));
+}
+
+TEST(Layout, RetransmissionsFoldIntoOneRow) {
+    const auto ladder = layout(made::dropped_call());
+    const auto folds = rows_of(ladder, RowKind::Retransmissions);
+    ASSERT_EQ(folds.size(), 1U);
+    EXPECT_EQ(folds[0].count, 10U);
+    EXPECT_EQ(folds[0].delta, milliseconds(31'502)); // from the first 200 OK to the last
+    EXPECT_EQ(folds[0].label, "200 OK");
+    EXPECT_EQ(folds[0].badge, "D01");
+    // The messages behind it keep their numbers.
+    EXPECT_EQ(rows_of(ladder, RowKind::Message).back().number, 21U);
+}
+
+TEST(Layout, RetransmissionsAreMessagesWhenNotFolded) {
+    const auto ladder = layout(made::dropped_call(), {.fold_retransmissions = false});
+    EXPECT_TRUE(rows_of(ladder, RowKind::Retransmissions).empty());
+    EXPECT_EQ(rows_of(ladder, RowKind::Message).size(), 21U);
+}
+
+TEST(Layout, MediaThatWasPromisedAndNeverCameIsNamed) {
+    const auto ladder = layout(made::dropped_call());
+    const auto absent = rows_of(ladder, RowKind::NoMedia);
+    ASSERT_EQ(absent.size(), 1U);
+    EXPECT_EQ(absent[0].label, "no SRTP");
+    EXPECT_TRUE(absent[0].toward_left);
+    EXPECT_TRUE(rows_of(layout(made::good_call()), RowKind::NoMedia).empty());
+}
+
+TEST(Layout, WithoutAnyMediaNothingIsSaidToBeAbsent) {
+    auto call = made::dropped_call();
+    call.streams.clear(); // the capture may have held signalling only
+    const auto ladder = layout(call);
+    EXPECT_TRUE(rows_of(ladder, RowKind::NoMedia).empty());
+    EXPECT_NE(ladder.summary.find("no media in the capture"), std::string::npos);
+}
+
+TEST(Layout, ACopyFromAnotherCapturePointIsAMarkOnItsOriginal) {
+    const auto ladder = layout(made::slow_registration());
+    const auto messages = rows_of(ladder, RowKind::Message);
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0].detail, "seen 2×");
+    EXPECT_EQ(messages[1].number, 3U);
+}
+
+TEST(Layout, LongSilenceIsAGap) {
+    const auto gaps = rows_of(layout(made::slow_registration()), RowKind::Gap);
+    ASSERT_EQ(gaps.size(), 1U);
+    EXPECT_EQ(gaps[0].label, "14.0 s");
+    // While retransmissions go on it is not silent.
+    EXPECT_TRUE(rows_of(layout(made::dropped_call()), RowKind::Gap).empty());
+}
+
+TEST(Layout, AConnectionFromLongBeforeIsShownButNotMeasuredFrom) {
+    const auto ladder = layout(made::good_call());
+    ASSERT_EQ(ladder.rows[0].kind, RowKind::Handshake);
+    EXPECT_EQ(ladder.rows[0].label, "TLS 1.3 resumed");
+    EXPECT_FALSE(ladder.rows[1].has_delta);
+    EXPECT_TRUE(ladder.rows[2].has_delta);
+}
+
+TEST(Layout, WhatCouldNotBeReadIsABoxWithTheReason) {
+    const auto ladder = layout(made::unreadable_call());
+    const auto grey = rows_of(ladder, RowKind::Undecrypted);
+    ASSERT_EQ(grey.size(), 1U);
+    EXPECT_EQ(grey[0].label, "TLS 1.3, 41 records, 12 kB");
+    EXPECT_EQ(grey[0].detail, "no key for client random 3f9a61c2…");
+    EXPECT_NE(ladder.summary.find("1 connection not readable"), std::string::npos);
+
+    const auto alerts = rows_of(ladder, RowKind::Alert);
+    ASSERT_EQ(alerts.size(), 1U);
+    EXPECT_EQ(alerts[0].label, "TLS alert unknown_ca");
+    EXPECT_LT(alerts[0].from, alerts[0].to); // the client sent it
+
+    const auto closings = rows_of(ladder, RowKind::Connection);
+    ASSERT_EQ(closings.size(), 1U);
+    EXPECT_EQ(closings[0].label, "TCP refused");
+}
+
+TEST(Layout, ClosingWithoutCloseNotifyIsSaid) {
+    auto call = made::good_call();
+    auto& c = call.connections[0];
+    c.close_notify_client = false;
+    c.closed = call.end;
+    const auto closings = rows_of(layout(call), RowKind::Connection);
+    ASSERT_EQ(closings.size(), 1U);
+    EXPECT_EQ(closings[0].label, "closed without close_notify");
+}
+
+TEST(Layout, DigitsPressedTogetherShareARow) {
+    const auto digits = rows_of(layout(made::good_call()), RowKind::Dtmf);
+    ASSERT_EQ(digits.size(), 2U);
+    EXPECT_EQ(digits[0].label, "DTMF 1 2");
+    EXPECT_EQ(digits[1].label, "DTMF #");
+}
+
+TEST(Layout, AnAnswerToAnEarlierRequestNamesIt) {
+    const auto messages = rows_of(layout(made::good_call()), RowKind::Message);
+    EXPECT_EQ(messages[7].label, "200 OK"); // of the PRACK just before
+    EXPECT_EQ(messages[8].label, "200 OK SRTP (INVITE)");
+    EXPECT_EQ(messages[11].label, "200 OK"); // of the BYE
+}
+
+TEST(Layout, AnEmptyCallIsAnEmptyLadder) {
+    const auto ladder = layout(flow::Call{});
+    EXPECT_TRUE(ladder.rows.empty());
+    EXPECT_TRUE(ladder.columns.empty());
+}
+
+TEST(Layout, IndicesThatPointNowhereAreIgnored) {
+    auto call = made::good_call();
+    call.messages[3].retransmission_of = 999;
+    call.messages[4].duplicate_of = 4;
+    call.messages[5].leg = 200;
+    call.findings = {{"D01", "error", "x", {12345}, "", ""}};
+    EXPECT_EQ(rows_of(layout(call), RowKind::Message).size(), call.messages.size());
+}
+
+} // namespace
+} // namespace cw::view

@@ -1,0 +1,97 @@
+#include "view/list_text.hpp"
+
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "view/cells.hpp"
+#include "view/test_calls.hpp"
+
+namespace cw::view {
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in{text};
+    for (std::string line; std::getline(in, line);) {
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+TEST(ListText, LinesFitTheTerminal) {
+    for (const std::size_t width : {60, 72, 80, 96, 100, 108, 112, 128, 200}) {
+        std::string out;
+        ListText list{[&](std::string_view piece) { out += piece; }, {.width = width}};
+        for (auto call : {made::dropped_call(), made::good_call(), made::hostile_call(),
+                          made::unreadable_call(), made::slow_registration()}) {
+            list.call(call);
+        }
+        list.finish({}, {.calls = 5});
+        for (const auto& line : lines_of(out)) {
+            EXPECT_LE(cell_width(line), width) << line;
+        }
+    }
+}
+
+TEST(ListText, UndecryptedConnectionsAreCountedByReason) {
+    std::string out;
+    ListText list{[&](std::string_view piece) { out += piece; }};
+    for (int i = 0; i < 1000; ++i) {
+        flow::Connection c;
+        c.version = "TLSv1.3";
+        c.client = made::at("192.0.2.1:" + std::to_string(1000 + i));
+        c.server = made::at("192.0.2.9:5061");
+        c.reason = i % 2 == 0 ? "no key for client random " + std::to_string(100'000 + i) + "…"
+                              : "handshake not captured";
+        list.connection(c);
+    }
+    list.finish({}, {.tls_connections = 1000});
+    EXPECT_NE(out.find("not decrypted: 500 TLS connections: handshake not captured (the first: "
+                       "192.0.2.1:1001 → 192.0.2.9:5061)"),
+              std::string::npos)
+        << out;
+    EXPECT_NE(out.find("500 TLS connections: no key for client random 100000…"), std::string::npos);
+    EXPECT_EQ(lines_of(out).size(), 3U);
+}
+
+TEST(ListText, ReasonsWithoutEndAreBounded) {
+    std::string out;
+    ListText list{[&](std::string_view piece) { out += piece; }};
+    for (int i = 0; i < 1000; ++i) {
+        flow::Connection c;
+        c.version = "TLSv1.2";
+        c.reason = std::string(static_cast<std::size_t>(i) + 1, 'x');
+        list.connection(c);
+    }
+    list.finish({}, {});
+    EXPECT_LT(lines_of(out).size(), 40U);
+    EXPECT_NE(out.find("968 more, for other reasons"), std::string::npos);
+}
+
+TEST(ListText, NoEscapeFromTheWireReachesTheTerminal) {
+    std::string out;
+    ListText list{[&](std::string_view piece) { out += piece; }};
+    list.call(made::hostile_call());
+    const InputReport input{.file = "\x1b[31mx.pcap",
+                            .packets = 0,
+                            .bytes = 0,
+                            .first = {},
+                            .last = {},
+                            .ignored = {{"\x1b]", 1}},
+                            .problems = {"\x07"}};
+    list.finish({&input, 1}, {.calls = 1});
+    EXPECT_EQ(out.find('\x1b'), std::string::npos);
+    EXPECT_EQ(out.find('\x07'), std::string::npos);
+}
+
+TEST(ListText, AFilterSaysHowManyItLetThrough) {
+    std::string out;
+    ListText list{[&](std::string_view piece) { out += piece; }};
+    list.call(made::good_call());
+    list.finish({}, {.calls = 3});
+    EXPECT_NE(out.find("3 calls · 1 shown"), std::string::npos);
+}
+
+} // namespace
+} // namespace cw::view
