@@ -58,7 +58,7 @@ void Connection::on_bytes(Side from, Bytes bytes, const Datagram& by, Sink& sink
         if (h.stream.scanning() && !on_candidate(from, *record, now)) {
             continue;
         }
-        if (h.waiting || must_wait(from, *record)) {
+        if (record->type != sslv2_hello && (h.waiting || must_wait(from, *record))) {
             wait(from, *record, now);
         } else {
             on_record(from, *record, now);

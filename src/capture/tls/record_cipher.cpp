@@ -1,6 +1,8 @@
 #include "capture/tls/record_cipher.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -15,10 +17,10 @@ constexpr std::size_t nonce_size = 12;
 constexpr std::size_t explicit_nonce_size = 8; // GCM and CCM of TLS 1.2 [RFC 5288 §3]
 
 void store_be64(std::uint8_t* out, std::uint64_t value) {
-    for (int i = 7; i >= 0; --i) {
-        out[i] = static_cast<std::uint8_t>(value);
-        value >>= 8;
+    if constexpr (std::endian::native == std::endian::little) {
+        value = __builtin_bswap64(value);
     }
+    std::memcpy(out, &value, sizeof value);
 }
 
 // seq_num || type || version || length [RFC 5246 §6.2.3.3]
@@ -36,10 +38,9 @@ std::array<std::uint8_t, 13> pseudo_header(std::uint64_t sequence, const Record&
 
 std::array<std::uint8_t, nonce_size> xor_nonce(const DirectionKeys& keys, std::uint64_t sequence) {
     std::array<std::uint8_t, nonce_size> nonce{};
-    store_be64(nonce.data() + 4, sequence); // [RFC 8446 §5.3, RFC 7905 §2]
-    for (std::size_t i = 0; i < nonce.size(); ++i) {
-        nonce[i] ^= keys.iv[i];
-    }
+    std::copy_n(keys.iv.begin(), 4, nonce.begin());
+    // [RFC 8446 §5.3, RFC 7905 §2]
+    store_be64(nonce.data() + 4, load_be64(keys.iv.data() + 4) ^ sequence);
     return nonce;
 }
 
@@ -201,9 +202,12 @@ std::optional<Opened> CipherPool::open_aead(DirectionKeys& keys, std::uint64_t s
     } else {
         nonce = xor_nonce(keys, sequence);
     }
-    const auto pseudo = pseudo_header(sequence, record, size);
-    auto additional = modern ? record.header : Bytes{pseudo};
-    if (modern && !authenticates_header(keys.version)) {
+    std::array<std::uint8_t, 13> pseudo;
+    auto additional = record.header;
+    if (!modern) {
+        pseudo = pseudo_header(sequence, record, size);
+        additional = pseudo;
+    } else if (!authenticates_header(keys.version)) {
         additional = {};
     }
 

@@ -20,18 +20,28 @@ Record record_at(const std::uint8_t* at) {
 } // namespace
 
 void RecordStream::feed(Bytes chunk) {
-    if (!started_ && !scanning_ && chunk.size() >= 5 && (chunk[0] & 0x80) != 0 && chunk[2] == 1 &&
-        chunk[3] == 3) {
-        // Its length is in the first two bytes; only one that is whole in the first chunk is read.
-        const auto size = static_cast<std::size_t>((chunk[0] & 0x7f) << 8 | chunk[1]);
-        if (size + 2 <= chunk.size()) {
-            candidate_ = size;
-        }
-    }
     started_ |= !chunk.empty();
     const auto skipped = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, chunk.size()));
     skip_ -= skipped;
     chunk_ = chunk.subspan(skipped);
+}
+
+// The size of what begins here, with its header: a record, or at the very start the hello of
+// SSL 2.0. 0 when it is neither.
+std::size_t RecordStream::size_at(const std::uint8_t* at) const {
+    if (first_ && (at[0] & 0x80) != 0 && at[2] == 1 && at[3] == 3) {
+        return std::size_t{2} + static_cast<std::size_t>((at[0] & 0x7f) << 8 | at[1]);
+    }
+    return plausible(at) ? size_of_record(at) : 0;
+}
+
+Record RecordStream::take(const std::uint8_t* at, std::size_t size) {
+    if (first_ && (at[0] & 0x80) != 0) {
+        first_ = false;
+        return {.type = sslv2_hello, .version = 2, .header = {at, 2}, .body = {at + 2, size - 2}};
+    }
+    first_ = false;
+    return record_at(at);
 }
 
 bool RecordStream::plausible(const std::uint8_t* header) const {
@@ -44,17 +54,11 @@ bool RecordStream::plausible(const std::uint8_t* header) const {
 void RecordStream::lose_sync() {
     scanning_ = true;
     lost_ = true;
+    first_ = false;
     candidate_ = 0;
 }
 
 std::optional<Record> RecordStream::next() {
-    if (candidate_ != 0 && !scanning_) { // the hello of SSL 2.0
-        const auto message = chunk_.subspan(2, candidate_);
-        const auto header = chunk_.first(2);
-        chunk_ = chunk_.subspan(candidate_ + 2);
-        candidate_ = 0;
-        return Record{.type = sslv2_hello, .version = 2, .header = header, .body = message};
-    }
     if (!scanning_) {
         auto record = at_ == held_.size() ? cut() : glue();
         if (record || !scanning_) {
@@ -70,13 +74,13 @@ std::optional<Record> RecordStream::cut() {
         at_ = 0;
     }
     if (chunk_.size() >= record_header_size) {
-        if (!plausible(chunk_.data())) {
+        const auto size = size_at(chunk_.data());
+        if (size == 0) {
             lose_sync();
             return std::nullopt;
         }
-        const auto size = size_of_record(chunk_.data());
         if (size <= chunk_.size()) {
-            const auto record = record_at(chunk_.data());
+            const auto record = take(chunk_.data(), size);
             chunk_ = chunk_.subspan(size);
             return record;
         }
@@ -99,16 +103,16 @@ std::optional<Record> RecordStream::glue() {
     if (held() < record_header_size) {
         return std::nullopt;
     }
-    if (!plausible(held_.data() + at_)) {
+    const auto size = size_at(held_.data() + at_);
+    if (size == 0) {
         lose_sync();
         return std::nullopt;
     }
-    const auto size = size_of_record(held_.data() + at_);
     top_up(size);
     if (held() < size) {
         return std::nullopt;
     }
-    const auto record = record_at(held_.data() + at_);
+    const auto record = take(held_.data() + at_, size);
     at_ += size;
     return record;
 }
@@ -157,6 +161,8 @@ void RecordStream::reject() {
 RecordStream::Hole RecordStream::gap(std::uint64_t missing) {
     Hole hole;
     started_ = true;
+    const auto size = held() >= record_header_size ? size_at(held_.data() + at_) : 0;
+    first_ = false;
     if (scanning_ || (held() == 0 && skip_ == 0)) {
         // Between two records, or already lost. A hole at a record's end may end in the middle of
         // the next one.
@@ -165,10 +171,10 @@ RecordStream::Hole RecordStream::gap(std::uint64_t missing) {
         hole.exact = missing != 0 && missing <= skip_;
         hole.bytes = missing;
         skip_ -= hole.exact ? missing : skip_;
-    } else if (held() < record_header_size) {
+    } else if (size <= held()) { // its header is not complete
         hole.bytes = held() + missing;
     } else {
-        const auto rest = size_of_record(held_.data() + at_) - held();
+        const auto rest = size - held();
         hole.hit_record = true;
         hole.type = held_[at_];
         hole.exact = missing != 0 && missing <= rest;

@@ -53,6 +53,8 @@ class RecordStream {
     std::optional<Record> cut();  // a record whole in chunk_
     std::optional<Record> glue(); // a record that began in an earlier chunk
     std::optional<Record> scan();
+    [[nodiscard]] std::size_t size_at(const std::uint8_t* at) const;
+    Record take(const std::uint8_t* at, std::size_t size);
     [[nodiscard]] bool plausible(const std::uint8_t* header) const;
     void top_up(std::size_t size);
     void lose_sync();
@@ -64,6 +66,7 @@ class RecordStream {
     std::uint64_t skip_ = 0;    // the rest of a record that was hit by a hole
     std::uint16_t version_ = 0;
     bool started_ = false;
+    bool first_ = true; // nothing was handed out yet
     bool scanning_ = false;
     bool lost_ = false;
 };
