@@ -23,9 +23,11 @@ int run(int argc, char** argv) {
     CLI::App app{about, "callwright"};
     app.set_version_flag("--version", "callwright " CALLWRIGHT_VERSION);
     app.require_subcommand(1);
-    app.failure_message([](const CLI::App* failed, const CLI::Error& error) {
-        return fmt::format("callwright: {}\nSee 'callwright{} --help'.\n", error.what(),
-                           failed->get_parent() != nullptr ? " " + failed->get_name() : "");
+    app.failure_message([](const CLI::App* top, const CLI::Error& error) {
+        const auto chosen = top->get_subcommands();
+        const auto name = chosen.empty() ? std::string{} : " " + chosen.front()->get_name();
+        return fmt::format("callwright:{} {}\nSee 'callwright{} --help'.\n",
+                           name.empty() ? name : name + ":", error.what(), name);
     });
     std::vector<std::pair<CLI::App*, Command>> commands;
     const auto add = [&](Command (*make)(CLI::App&)) {

@@ -195,6 +195,7 @@ class Reader {
             return;
         case Format::Ladder:
             for_each_wanted([&](const flow::Call& call) { show_ladder(call); });
+            show_unread();
             return;
         case Format::Json:
             show_json();
@@ -222,6 +223,27 @@ class Reader {
         if (shown_ == 1 && format_ == Format::Default) {
             sink_("\n");
             show_ladder(only);
+        } else if (format_ == Format::Default) {
+            show_unread();
+        }
+    }
+
+    // Connections that no call is known of, because none could be read: never shown as nothing.
+    void show_unread() {
+        if (reading_.book().counts().calls > 0) {
+            return;
+        }
+        constexpr std::size_t most = 40;
+        flow::Call unread;
+        for_each_tls([&](const flow::Connection& connection) {
+            if (!connection.decrypted && unread.connections.size() < most) {
+                unread.connections.push_back(connection);
+            }
+        });
+        if (!unread.connections.empty()) {
+            unread.start = unread.connections.front().opened;
+            sink_("\n");
+            show_ladder(unread);
         }
     }
 

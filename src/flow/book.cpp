@@ -123,8 +123,8 @@ void Book::correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session
         for_each_reference(event.message,
                            [&](const Reference& reference) { refer(slot, reference); });
         // Whoever comes to name this leg does it by its Call-ID.
-        if (leg.stretch.messages.size() == 1) {
-            const auto call_id = event.message.value(sip::HeaderId::CallId);
+        const auto call_id = event.message.value(sip::HeaderId::CallId);
+        if (leg.stretch.messages.size() == 1 && !call_id.empty()) {
             correlator_.on_identity(slot, Reference::call_id, call_id, found_);
         }
         if (message.method == sip::Method::Invite && !leg.started && !message.to_tag) {

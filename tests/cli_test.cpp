@@ -1,0 +1,191 @@
+// What only the command line can show: exit statuses, and what is said when something is wrong.
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+namespace {
+
+const std::string example = CALLWRIGHT_SOURCE_DIR "/examples/secure-call.pcapng";
+
+struct Outcome {
+    int status = -1;
+    std::string text; // standard output and standard error
+};
+
+// Runs the program with these arguments, as a shell would.
+Outcome run(const std::string& arguments) {
+    Outcome outcome;
+    const auto command = fmt::format("LC_ALL=C.UTF-8 '{}' {} 2>&1", CALLWRIGHT_PROGRAM, arguments);
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    if (pipe == nullptr) {
+        return outcome;
+    }
+    std::array<char, 4096> buffer{};
+    while (const auto n = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
+        outcome.text.append(buffer.data(), n);
+    }
+    const int status = ::pclose(pipe);
+    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return outcome;
+}
+
+class Read : public testing::Test {
+  protected:
+    void SetUp() override {
+        folder_ = std::filesystem::temp_directory_path() /
+                  fmt::format("callwright-cli-{}-{}", ::getpid(),
+                              testing::UnitTest::GetInstance()->current_test_info()->name());
+        std::filesystem::create_directories(folder_);
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+
+    std::string file(const std::string& name, std::string_view content) const {
+        const auto path = (folder_ / name).string();
+        std::ofstream{path, std::ios::binary} << content;
+        return path;
+    }
+    static std::string content_of(const std::string& path) {
+        std::ifstream in{path, std::ios::binary};
+        return {std::istreambuf_iterator<char>{in}, {}};
+    }
+
+    std::filesystem::path folder_;
+};
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+TEST_F(Read, ShowsTheExampleDecryptedByTheSecretsInside) {
+    const auto all = run("read " + example);
+    EXPECT_EQ(all.status, 0);
+    EXPECT_TRUE(contains(all.text, "3 calls")) << all.text;
+    EXPECT_TRUE(contains(all.text, "3 TLS connections, 3 decrypted")) << all.text;
+
+    const auto call = run("read " + example + " --call 3 --format ladder");
+    EXPECT_EQ(call.status, 0);
+    EXPECT_TRUE(contains(call.text, "INVITE SRTP")) << call.text;
+    EXPECT_TRUE(contains(call.text, "TLS 1.3")) << call.text;
+}
+
+TEST_F(Read, ShowsTheLadderTooWhenOneCallIsLeft) {
+    const auto outcome = run("read " + example + " --filter 'kind == call'");
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_TRUE(contains(outcome.text, "200 Answering")) << outcome.text;
+}
+
+TEST_F(Read, RefusesWhatIsNoCaptureWithStatusThree) {
+    struct Case {
+        std::string path;
+        std::string_view says;
+    };
+    for (const auto& [path, says] : {
+             Case{file("empty.pcap", ""), "is empty"},
+             Case{file("letter.txt", "Dear all,\nthis is not a capture.\n"), "not a capture"},
+             Case{folder_.string(), "is a directory"},
+             Case{(folder_ / "nothing-here.pcap").string(), "no such file"},
+         }) {
+        const auto outcome = run("read '" + path + "'");
+        EXPECT_EQ(outcome.status, 3) << outcome.text;
+        EXPECT_TRUE(contains(outcome.text, says)) << outcome.text;
+        EXPECT_TRUE(contains(outcome.text, path)) << outcome.text;
+        EXPECT_TRUE(outcome.text.starts_with("callwright: ")) << outcome.text;
+    }
+}
+
+TEST_F(Read, GivesWhatACutFileHoldsAndSaysSo) {
+    const auto whole = content_of(example);
+    const auto one_less = run("read " + file("cut.pcapng", whole.substr(0, whole.size() - 1)));
+    EXPECT_EQ(one_less.status, 0);
+    EXPECT_TRUE(contains(one_less.text, "3 calls")) << one_less.text;
+    EXPECT_TRUE(contains(one_less.text, "cut in the middle of packet 790")) << one_less.text;
+
+    const auto half = run("read " + file("half.pcapng", whole.substr(0, whole.size() / 2)));
+    EXPECT_EQ(half.status, 0);
+    EXPECT_TRUE(contains(half.text, "cut in the middle")) << half.text;
+}
+
+TEST_F(Read, CountsBrokenLinesOfAKeyLogAndGoesOn) {
+    const std::string good(64, 'a');
+    const std::string secret(96, 'b');
+    const auto keys = file("tls.keys", "# comment\nCLIENT_RANDOM " + good + " " + secret +
+                                           "\nCLIENT_RANDOM xyz 12\n");
+    const auto outcome = run("read " + example + " --keys " + keys);
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_TRUE(contains(outcome.text, "one line not understood")) << outcome.text;
+    EXPECT_TRUE(contains(outcome.text, "line 3")) << outcome.text;
+    EXPECT_FALSE(contains(outcome.text, secret)) << "a secret was printed";
+}
+
+TEST_F(Read, RefusesKeyFilesThatHoldNoKeys) {
+    EXPECT_EQ(
+        run("read " + example + " --keys " + file("photo.jpg", "\xff\xd8\xff\xe0 JFIF")).status, 3);
+    const auto missing = run("read " + example + " --keys /does/not/exist.keys");
+    EXPECT_EQ(missing.status, 3);
+    EXPECT_TRUE(contains(missing.text, "/does/not/exist.keys: no such file")) << missing.text;
+}
+
+TEST_F(Read, PointsAtTheMistakeInAFilter) {
+    const auto outcome = run("read " + example + " --filter 'status >= 4xx'");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_TRUE(contains(outcome.text, "column 11")) << outcome.text;
+    EXPECT_TRUE(contains(outcome.text, "\n  status >= 4xx\n            ^\n")) << outcome.text;
+    EXPECT_TRUE(contains(outcome.text, "expected a number")) << outcome.text;
+}
+
+TEST_F(Read, RefusesAWrongCommandLineWithStatusTwo) {
+    for (const auto* arguments : {"", "read", "reed x.pcap", "read --no-such-option x.pcap",
+                                  "read x.pcap --format pdf", "read x.pcap --width 3"}) {
+        const auto outcome = run(arguments);
+        EXPECT_EQ(outcome.status, 2) << arguments << ": " << outcome.text;
+    }
+}
+
+TEST_F(Read, HelpsAndTellsItsVersion) {
+    const auto help = run("read --help");
+    EXPECT_EQ(help.status, 0);
+    EXPECT_TRUE(contains(help.text, "Examples:")) << help.text;
+    EXPECT_EQ(run("--version").status, 0);
+}
+
+TEST_F(Read, LeavesNoHalfWrittenFile) {
+    const auto out = (folder_ / "calls.json").string();
+    EXPECT_EQ(run("read " + example + " --format json -o " + out).status, 0);
+    EXPECT_TRUE(content_of(out).ends_with("}\n"));
+    EXPECT_EQ(run("read " + example + " -o /does/not/exist/x").status, 3);
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator{folder_}) {
+        ++files;
+    }
+    EXPECT_EQ(files, 1U) << "the temporary file was left behind";
+}
+
+TEST_F(Read, ReadsStandardInputAndSeveralFiles) {
+    const auto piped = run("read - < " + example);
+    EXPECT_EQ(piped.status, 0);
+    EXPECT_TRUE(contains(piped.text, "3 calls")) << piped.text;
+    const auto twice = run("read " + example + " " + example);
+    EXPECT_EQ(twice.status, 0);
+    EXPECT_TRUE(contains(twice.text, "1,580 packets")) << twice.text;
+}
+
+TEST_F(Read, ShowsWhyNothingCouldBeDecrypted) {
+    // The same capture without its secrets: the block after the first two is taken out.
+    auto capture = content_of(example);
+    const std::string_view label{"KSLT", 4}; // 0x544c534b in little endian
+    const auto at = capture.find(label);
+    ASSERT_NE(at, std::string::npos);
+    capture[at] = '?'; // another kind of secret, which nobody knows
+    const auto outcome = run("read " + file("nokeys.pcapng", capture));
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_TRUE(contains(outcome.text, "3 TLS connections, 0 decrypted")) << outcome.text;
+    EXPECT_TRUE(contains(outcome.text, "no key for client random")) << outcome.text;
+}
+
+} // namespace
