@@ -1,4 +1,5 @@
-// The INVITE that every parser bench reads: 1,178 bytes, what a phone behind a proxy sends over TLS.
+// The INVITE that every parser bench reads: 1,178 bytes, what a phone behind a proxy sends over
+// TLS.
 #pragma once
 
 #include <string_view>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -65,6 +66,21 @@ constexpr bool all(std::string_view text, int classes) {
         }
     }
     return true;
+}
+
+// Is `text` this word, in any case? `word` is lower-case letters alone: setting the case bit then
+// makes two characters equal only when they are the same letter.
+template <std::size_t n>
+constexpr bool is_word(std::string_view text, const char (&word)[n]) {
+    if (text.size() != n - 1) {
+        return false;
+    }
+    unsigned different = 0;
+    for (std::size_t i = 0; i < n - 1; ++i) {
+        different |= (static_cast<std::uint8_t>(text.data()[i]) | 0x20U) ^
+                     static_cast<std::uint8_t>(word[i]);
+    }
+    return different == 0;
 }
 
 constexpr bool is_token(std::string_view text) {

@@ -1,6 +1,5 @@
 #include "sip/cseq.hpp"
 
-#include "base/text.hpp"
 #include "sip/cursor.hpp"
 
 namespace cw::sip {
@@ -8,7 +7,7 @@ namespace cw::sip {
 Result<CSeq> parse_cseq(std::string_view value) {
     Cursor cursor{value};
     cursor.skip_white();
-    const auto number = parse_number<std::uint32_t>(cursor.take(chars::Digit));
+    const auto number = cursor.number(0xffff'ffff);
     if (!number) {
         return fail(Code::Malformed, 0, "CSeq has no number, or one beyond 32 bits");
     }

@@ -2,6 +2,7 @@
 // text; the views that it hands out live as long as the text.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -38,14 +39,38 @@ class Cursor {
     }
     // A separator with white space on both sides: SEMI, COMMA, SLASH, EQUAL of RFC 3261 §25.1.
     bool eat_separator(char c) {
-        const auto* from = at_;
-        skip_white();
-        if (!eat(c)) {
-            at_ = from;
+        if (at_ == end_) {
             return false;
         }
+        if (*at_ != c) {
+            const auto* from = at_;
+            skip_white();
+            if (from == at_ || peek() != c || done()) {
+                at_ = from;
+                return false;
+            }
+        }
+        ++at_;
         skip_white();
         return true;
+    }
+    // The digits that begin here as a number. Nothing, and no move, when there are none or it is
+    // beyond `max`, which is 2^32 − 1 at most.
+    std::optional<std::uint32_t> number(std::uint32_t max) {
+        std::uint64_t value = 0;
+        const auto* p = at_;
+        while (p != end_ && chars::is(*p, chars::Digit)) {
+            value = value * 10 + static_cast<std::uint64_t>(*p - '0');
+            if (value > max) {
+                return std::nullopt;
+            }
+            ++p;
+        }
+        if (p == at_) {
+            return std::nullopt;
+        }
+        at_ = p;
+        return static_cast<std::uint32_t>(value);
     }
     std::string_view take(int classes) {
         const auto* from = at_;

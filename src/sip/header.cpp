@@ -80,22 +80,31 @@ constexpr auto longest_name = [] {
     return longest;
 }();
 
-// Equal bytes, by two overlapping words where a word fits: names are short, a call of memcmp costs
-// more than the comparison.
+template <class Word>
+Word load(const char* p) {
+    Word word{};
+    std::memcpy(&word, p, sizeof word);
+    return word;
+}
+
+// Equal bytes, word by word, the last word overlapping the one before it: names are short, a call
+// of memcmp costs more than the comparison. `n` is 2 or more.
 bool same_bytes(const char* a, const char* b, std::size_t n) {
-    const auto word = [](const char* p, auto type) {
-        std::memcpy(&type, p, sizeof type);
-        return type;
+    const auto same = [a, b]<class Word>(Word, std::size_t at) {
+        return load<Word>(a + at) == load<Word>(b + at);
     };
-    if (n >= 8 && n <= 16) {
-        constexpr auto w = std::uint64_t{};
-        return word(a, w) == word(b, w) && word(a + n - 8, w) == word(b + n - 8, w);
+    if (n < 4) {
+        return same(std::uint16_t{}, 0) && same(std::uint16_t{}, n - 2);
     }
-    if (n >= 4 && n < 8) {
-        constexpr auto w = std::uint32_t{};
-        return word(a, w) == word(b, w) && word(a + n - 4, w) == word(b + n - 4, w);
+    if (n < 8) {
+        return same(std::uint32_t{}, 0) && same(std::uint32_t{}, n - 4);
     }
-    return std::memcmp(a, b, n) == 0;
+    for (std::size_t at = 0; at + 8 < n; at += 8) {
+        if (!same(std::uint64_t{}, at)) {
+            return false;
+        }
+    }
+    return same(std::uint64_t{}, n - 8);
 }
 
 } // namespace

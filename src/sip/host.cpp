@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "base/text.hpp"
-
 namespace cw::sip {
 namespace {
 
@@ -36,11 +34,9 @@ Result<HostPort> parse_host_port(Cursor& cursor, bool allow_white) {
     if (allow_white ? !cursor.eat_separator(':') : !cursor.eat(':')) {
         return out;
     }
-    const auto digits = cursor.take(chars::Digit);
-    const auto port = parse_number<std::uint16_t>(digits);
-    if (port) {
-        out.port = *port;
-    } else if (!digits.empty()) {
+    if (const auto port = cursor.number(65'535)) {
+        out.port = static_cast<std::uint16_t>(*port);
+    } else if (chars::is(cursor.peek(), chars::Digit)) {
         return fail(Code::Malformed, 0, "a port beyond 65535");
     } else if (!cursor.done() && !chars::is(cursor.peek(), chars::White) && cursor.peek() != ';' &&
                cursor.peek() != '?' && cursor.peek() != ',') {

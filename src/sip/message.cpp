@@ -86,6 +86,7 @@ class Indexer {
     bool request_line(std::string_view text);
     void headers();
     void header_line();
+    void no_header_line();
     void body();
     void note(Problem problem, const char* where);
 
@@ -135,11 +136,12 @@ std::string_view Indexer::unusual_line(const char* p) {
     return between(from, p);
 }
 
+bool is_sip(std::string_view text) {
+    return text.size() >= 4 && text[3] == '/' && chars::is_word(text.substr(0, 3), "sip");
+}
+
 bool is_version(std::string_view text) {
-    if (!istarts_with(text, "SIP/")) {
-        return false;
-    }
-    text.remove_prefix(4);
+    text.remove_prefix(4); // "SIP/", see is_sip()
     const auto dot = text.find('.');
     return dot != std::string_view::npos && dot != 0 && dot + 1 < text.size() &&
            chars::all(text.substr(0, dot), chars::Digit) &&
@@ -183,8 +185,7 @@ bool Indexer::request_line(std::string_view text) {
     while (version != method_end && !is_blank(version[-1])) {
         --version;
     }
-    if (version == method_end || method_end == start ||
-        !istarts_with(between(version, last), "SIP/")) {
+    if (version == method_end || method_end == start || !is_sip(between(version, last))) {
         return false;
     }
     view_.version_ = between(version, last);
@@ -209,7 +210,7 @@ bool Indexer::request_line(std::string_view text) {
 Result<void> Indexer::start_line(std::string_view text) {
     const auto where = offset(text.data());
     const bool cut = view_.has(Problem::NoBlankLine); // the line has no end
-    if (istarts_with(text, "SIP/")) {
+    if (is_sip(text)) {
         if (cut && text.size() < 11) {
             return fail(Code::Truncated, where, "the bytes end within the start line");
         }
@@ -227,17 +228,22 @@ Result<void> Indexer::start_line(std::string_view text) {
     return {};
 }
 
+// A line at at_ that does not begin like a header: without a colon, or a fold with nothing before
+// it.
+void Indexer::no_header_line() {
+    note(Problem::NotAHeader, at_);
+    line();
+}
+
 // One header field at at_, which is not an empty line.
-void Indexer::header_line() {
+inline void Indexer::header_line() {
     const auto* from = at_;
-    const auto* colon = find_first<':', '\r', '\n'>(at_, end_);
+    const auto* colon = find_first<':', '\r', '\n'>(from, end_);
     while (colon != end_ && *colon == '\r' && colon + 1 != end_ && colon[1] != '\n') {
         colon = find_first<':', '\r', '\n'>(colon + 1, end_); // a CR that ends no line
     }
     if (colon == end_ || *colon != ':') {
-        // Note: a fold without a header before it also ends here.
-        note(Problem::NotAHeader, from);
-        line();
+        no_header_line();
         return;
     }
     const auto* name_end = colon;
@@ -246,22 +252,21 @@ void Indexer::header_line() {
     }
     const auto name = between(from, name_end);
     const auto id = header_id(name);
-    at_ = colon + 1;
-    while (at_ != end_ && is_blank(*at_)) {
-        ++at_;
+    const auto* value = colon + 1;
+    while (value != end_ && is_blank(*value)) {
+        ++value;
     }
-    const auto* value_start = at_;
+    at_ = value;
     auto text = line();
     // A line that begins with a blank continues the one before it [RFC 3261 §7.3.1].
     while (at_ != end_ && is_blank(*at_)) {
         const auto more = line();
-        text = between(value_start, more.data() + more.size());
+        text = between(value, more.data() + more.size());
     }
+    text = trim(text);
     if (id == HeaderId::Other && !chars::is_token(name)) {
         note(Problem::NotAHeader, from);
-        return;
-    }
-    if (!index_.add(id, name, trim(text))) {
+    } else if (!index_.add(id, name, text)) {
         note(Problem::TooManyHeaders, from);
     }
 }

@@ -82,7 +82,7 @@ const char* read_name_addr(std::string_view text, NameAddr& out) {
     const auto tail = cursor.rest();
     ParamCursor params{tail};
     for (Param param; params.next(param);) {
-        if (param.name.size() == 3 && iequals(param.name, "tag") && out.tag.empty()) {
+        if (chars::is_word(param.name, "tag") && out.tag.empty()) {
             out.tag = param.value;
         }
     }

@@ -30,21 +30,26 @@ void ParamCursor::skip_stray(Param& param) {
     }
 }
 
+// No name where one should begin: to the next parameter, if one follows.
+bool ParamCursor::skip_empty(Param& param) {
+    note("an empty parameter");
+    while (cursor_.eat_separator(';')) {
+    }
+    if (cursor_.done() || cursor_.peek() == ',') {
+        return false;
+    }
+    param.name = cursor_.take(chars::Token);
+    return true;
+}
+
 bool ParamCursor::next(Param& param) {
     if (!cursor_.eat_separator(';')) {
         return false;
     }
-    while (cursor_.eat_separator(';')) {
-        note("an empty parameter");
-    }
-    if (cursor_.done() || cursor_.peek() == ',') {
-        note("an empty parameter");
-        return false;
-    }
     param = {};
     param.name = cursor_.take(chars::Token);
-    if (param.name.empty()) {
-        note("a parameter without a name");
+    if (param.name.empty() && !skip_empty(param)) {
+        return false;
     }
     if (cursor_.eat_separator('=')) {
         param.has_value = true;

@@ -34,6 +34,7 @@ class ParamCursor {
   private:
     void read_value(Param& param);
     void skip_stray(Param& param);
+    bool skip_empty(Param& param);
     void note(const char* quirk) { quirk_ = quirk_ != nullptr ? quirk_ : quirk; }
 
     Cursor cursor_;

@@ -38,13 +38,13 @@ void note(Uri& uri, const char* quirk) {
 }
 
 Scheme scheme_of(std::string_view text) {
-    if (iequals(text, "sip")) {
+    if (chars::is_word(text, "sip")) {
         return Scheme::Sip;
     }
-    if (iequals(text, "sips")) {
+    if (chars::is_word(text, "sips")) {
         return Scheme::Sips;
     }
-    return iequals(text, "tel") ? Scheme::Tel : Scheme::Other;
+    return chars::is_word(text, "tel") ? Scheme::Tel : Scheme::Other;
 }
 
 void split_user(Uri& uri, std::string_view userinfo) {
@@ -88,8 +88,14 @@ Result<void> parse_sip(Uri& uri) {
         note(uri, host->quirk);
     }
     if (cursor.peek() == ';') {
-        uri.params = cursor.take_until<'?'>();
-        if (!is_escaped(uri.params, chars::UriParam)) {
+        const auto* from = cursor.at();
+        cursor.take(chars::UriParam);
+        const bool odd = !cursor.done() && cursor.peek() != '?';
+        if (odd) {
+            cursor.take_until<'?'>();
+        }
+        uri.params = cursor.since(from);
+        if (odd && !is_escaped(uri.params, chars::UriParam)) {
             note(uri, "a character in the URI parameters that should be escaped");
         }
     }

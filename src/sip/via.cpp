@@ -8,28 +8,15 @@ namespace cw::sip {
 namespace {
 
 void keep_param(Via& via, const Param& param) {
-    // The length tells the five apart before a comparison does.
-    switch (param.name.size()) {
-    case 5:
-        if (iequals(param.name, "rport")) {
-            via.has_rport = true;
-            via.rport = parse_number<std::uint16_t>(param.value).value_or(0);
-        } else if (iequals(param.name, "maddr")) {
-            via.maddr = param.value;
-        }
-        break;
-    case 6:
-        if (iequals(param.name, "branch")) {
-            via.branch = param.value;
-        }
-        break;
-    case 8:
-        if (iequals(param.name, "received")) {
-            via.received = param.value;
-        }
-        break;
-    default:
-        break;
+    if (chars::is_word(param.name, "branch")) {
+        via.branch = param.value;
+    } else if (chars::is_word(param.name, "rport")) {
+        via.has_rport = true;
+        via.rport = static_cast<std::uint16_t>(Cursor{param.value}.number(65'535).value_or(0));
+    } else if (chars::is_word(param.name, "received")) {
+        via.received = param.value;
+    } else if (chars::is_word(param.name, "maddr")) {
+        via.maddr = param.value;
     }
 }
 

@@ -1,0 +1,65 @@
+// The SDP parser, with a session that was used before.
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "fuzz.hpp"
+#include "sdp/session.hpp"
+
+namespace {
+
+using namespace cw;
+
+bool within(std::string_view part, std::string_view whole) {
+    return part.empty() || (part.data() >= whole.data() &&
+                            part.data() + part.size() <= whole.data() + whole.size());
+}
+
+void check_media(const sdp::Session& s, const sdp::Media& m, std::string_view text) {
+    for (const auto part : {m.type, m.protocol, m.format_list, m.connection.address, m.mid, m.setup,
+                            m.fingerprint.value, m.ice_ufrag}) {
+        require(within(part, text));
+    }
+    for (const auto& a : s.attributes_of(m)) {
+        require(within(a.name, text) && within(a.value, text));
+    }
+    for (const auto& map : s.rtpmaps_of(m)) {
+        require(map.payload_type < 128 && within(map.encoding, text));
+        require(s.rtpmap(m, map.payload_type) != nullptr);
+    }
+    for (const auto& c : s.cryptos_of(m)) {
+        require(!c.suite.empty() && within(c.key_parameters, text));
+    }
+    for (const auto& f : s.fmtps_of(m)) {
+        require(within(f.parameters, text));
+    }
+    for (const auto format : s.formats_of(m)) {
+        require(!format.empty() && within(format, m.format_list));
+    }
+    for (const auto candidate : s.candidates_of(m)) {
+        require(within(candidate, text));
+    }
+    static_cast<void>(s.in_bundle(m));
+    const auto rtp = sdp::rtp_endpoint(m);
+    require(!rtp || rtp->port == m.port);
+    static_cast<void>(sdp::rtcp_endpoint(m));
+}
+
+} // namespace
+
+void fuzz(std::span<const std::uint8_t> input) {
+    static sdp::Session reused;
+    const auto text = as_text(input);
+    const auto fresh = sdp::parse(text);
+    const auto again = sdp::parse(text, reused);
+    require(fresh.has_value() == again.has_value());
+    if (!fresh) {
+        return;
+    }
+    require(reused.media.size() == fresh->media.size());
+    require(reused.problem().has_value() == fresh->problem().has_value());
+    require(reused.session_attributes().size() == fresh->session_attributes().size());
+    require(fresh->media.size() <= sdp::Session::max_media);
+    for (const auto& m : fresh->media) {
+        check_media(*fresh, m, text);
+    }
+}
