@@ -1,0 +1,317 @@
+#include "flow/book.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace cw::flow {
+namespace {
+
+constexpr std::string_view phone = "10.0.0.1:5060";
+constexpr std::string_view pbx = "10.0.0.9:5060";
+constexpr std::string_view carrier = "10.0.0.5:5060";
+
+struct Said {
+    std::string start{}; // "INVITE sip:bob@example.com SIP/2.0" or "SIP/2.0 200 OK"
+    std::string cseq = "1 INVITE";
+    std::string call_id = "a@example.com";
+    std::string more{}; // further headers, each with its line end
+    std::string body{};
+    std::string from_user = "alice";
+    std::string to_user = "bob";
+    bool answered = false; // a tag in To
+};
+
+std::string text_of(const Said& s) {
+    return fmt::format("{}\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}{}\r\n"
+                       "From: \"Alice\" <sip:{}@example.com>;tag=1\r\n"
+                       "To: <sip:{}@example.com>{}\r\nCall-ID: {}\r\nCSeq: {}\r\n{}"
+                       "Content-Length: {}\r\n\r\n{}",
+                       s.start, phone, s.call_id, s.cseq.substr(0, 1), s.from_user, s.to_user,
+                       s.answered ? ";tag=2" : "", s.call_id, s.cseq, s.more, s.body.size(),
+                       s.body);
+}
+
+class BookTest : public testing::Test {
+  protected:
+    void see(std::int64_t ms, std::string_view from, std::string_view to, const Said& said,
+             std::uint16_t ip_id = 0) {
+        const auto text = text_of(said);
+        const auto message = sip::index(text, index_);
+        ASSERT_TRUE(message);
+        last_ = at(ms);
+        book_.on_message({.at = {.time = last_,
+                                 .frame = ++frame_,
+                                 .input = 0,
+                                 .ip_id = ip_id,
+                                 .source = *parse_endpoint(from, 5060),
+                                 .destination = *parse_endpoint(to, 5060)},
+                          .transport = Transport::Udp,
+                          .connection = 0,
+                          .truncated = false,
+                          .message = *message});
+    }
+    // A whole call between phone and PBX that begins at `ms`: INVITE, 180, 200, ACK, BYE, 200.
+    void see_call(std::int64_t ms, const std::string& id) {
+        see(ms, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = id});
+        see(ms + 80, pbx, phone, {.start = "SIP/2.0 180 Ringing", .call_id = id, .answered = true});
+        see(ms + 900, pbx, phone, {.start = "SIP/2.0 200 OK", .call_id = id, .answered = true});
+        see(ms + 910, phone, pbx,
+            {.start = "ACK sip:bob@10.0.0.9 SIP/2.0",
+             .cseq = "1 ACK",
+             .call_id = id,
+             .answered = true});
+        see(ms + 5900, phone, pbx,
+            {.start = "BYE sip:bob@10.0.0.9 SIP/2.0",
+             .cseq = "2 BYE",
+             .call_id = id,
+             .answered = true});
+        see(ms + 5905, pbx, phone,
+            {.start = "SIP/2.0 200 OK", .cseq = "2 BYE", .call_id = id, .answered = true});
+    }
+    std::vector<Call> finish() {
+        book_.finish(last_);
+        std::vector<Call> calls;
+        book_.for_each_call([&](const Call& call) {
+            calls.push_back(call);
+            return true;
+        });
+        return calls;
+    }
+    static Instant at(std::int64_t ms) {
+        return Instant{seconds(1'700'000'000).ns + milliseconds(ms).ns};
+    }
+
+    Book book_;
+    sip::HeaderIndex index_;
+    std::uint32_t frame_ = 0;
+    Instant last_;
+};
+
+TEST_F(BookTest, MakesACallOfItsMessages) {
+    see_call(0, "one");
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    const auto& call = calls[0];
+    EXPECT_EQ(call.kind, Kind::Call);
+    EXPECT_EQ(call.state, State::Completed);
+    EXPECT_DOUBLE_EQ(call.duration_s, 5.0);
+    EXPECT_EQ(call.messages.size(), 6U);
+    EXPECT_EQ(call.text(call.from), "sip:alice@example.com");
+    EXPECT_EQ(call.text(call.from_name), "Alice");
+    EXPECT_EQ(call.text(call.legs[0].call_id), "one");
+    EXPECT_EQ(call.text(call.messages[1].reason), "Ringing");
+    EXPECT_EQ(call.messages[0].sent_by, *parse_endpoint(phone, 0));
+}
+
+TEST_F(BookTest, TellsRetransmissionsFromCopiesOfAPacket) {
+    const Said invite{.start = "INVITE sip:bob@example.com SIP/2.0"};
+    see(0, phone, pbx, invite, 100);
+    see(0, phone, pbx, invite, 100);   // the same packet at another interface
+    see(500, phone, pbx, invite, 101); // T1
+    see(1500, phone, pbx, invite, 102);
+    see(1501, "203.0.113.1:1024", pbx, invite, 102); // the same bytes behind a NAT
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    const auto& m = calls[0].messages;
+    ASSERT_EQ(m.size(), 5U);
+    EXPECT_EQ(m[0].retransmission_of, none);
+    EXPECT_EQ(m[1].duplicate_of, 0U);
+    EXPECT_EQ(m[2].retransmission_of, 0U);
+    EXPECT_EQ(m[3].retransmission_of, 0U);
+    EXPECT_EQ(m[4].duplicate_of, 0U);
+}
+
+TEST_F(BookTest, NamesHowACallEnded) {
+    struct Case {
+        const char* answer;
+        State state;
+    };
+    std::int64_t ms = 0;
+    const std::vector<Case> cases{{"486 Busy Here", State::Busy},
+                                  {"600 Busy Everywhere", State::Busy},
+                                  {"404 Not Found", State::Rejected},
+                                  {"603 Decline", State::Rejected},
+                                  {"302 Moved Temporarily", State::Redirected},
+                                  {"408 Request Timeout", State::Timeout},
+                                  {"503 Service Unavailable", State::Failed},
+                                  {"487 Request Terminated", State::Cancelled},
+                                  {"180 Ringing", State::Ringing},
+                                  {"100 Trying", State::Trying}};
+    for (const auto& c : cases) {
+        const auto id = fmt::format("case-{}", ms);
+        see(ms, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = id});
+        see(ms + 100, pbx, phone, {.start = fmt::format("SIP/2.0 {}", c.answer), .call_id = id});
+        ms += 1000;
+    }
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), cases.size());
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+        EXPECT_EQ(calls[i].state, cases[i].state) << cases[i].answer;
+    }
+}
+
+TEST_F(BookTest, TakesAChallengeForNoRejectionWhenItWasAnswered) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0"});
+    see(10, pbx, phone, {.start = "SIP/2.0 407 Proxy Authentication Required"});
+    see(20, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .cseq = "2 INVITE"});
+    see(30, pbx, phone, {.start = "SIP/2.0 180 Ringing", .cseq = "2 INVITE"});
+    EXPECT_EQ(finish()[0].state, State::Ringing);
+}
+
+TEST_F(BookTest, CallsAnInviteWithoutAnyAnswerTimedOutAfter32Seconds) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0"});
+    see(33'000, phone, pbx,
+        {.start = "OPTIONS sip:x SIP/2.0", .cseq = "1 OPTIONS", .call_id = "o"});
+    const auto calls = finish();
+    EXPECT_EQ(calls[0].state, State::Timeout);
+    EXPECT_EQ(calls[1].kind, Kind::Options);
+    EXPECT_EQ(calls[1].state, State::Trying);
+}
+
+TEST_F(BookTest, JoinsTheLegsOfAB2buaAndSaysWhy) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = "in"});
+    see(20, pbx, carrier, {.start = "INVITE sip:bob@10.0.0.5 SIP/2.0", .call_id = "out"});
+    see(60, carrier, pbx, {.start = "SIP/2.0 180 Ringing", .call_id = "out"});
+    see(61, pbx, phone, {.start = "SIP/2.0 180 Ringing", .call_id = "in"});
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    ASSERT_EQ(calls[0].legs.size(), 2U);
+    ASSERT_EQ(calls[0].joins.size(), 1U);
+    EXPECT_EQ(calls[0].joins[0].leg_a, 0);
+    EXPECT_EQ(calls[0].joins[0].leg_b, 1);
+    EXPECT_NE(calls[0].text(calls[0].joins[0].evidence).find("same caller and callee"),
+              std::string_view::npos);
+    EXPECT_EQ(calls[0].messages[1].leg, 1);
+    EXPECT_EQ(calls[0].messages[3].leg, 0);
+}
+
+TEST_F(BookTest, JoinsALegThatNamesTheCallIdOfAnother) {
+    see_call(0, "first");
+    // Two hours later, long after the first was put away.
+    see(7'200'000, carrier, pbx,
+        {.start = "INVITE sip:carol@example.com SIP/2.0",
+         .call_id = "second",
+         .more = "Replaces: first;to-tag=2;from-tag=1\r\n",
+         .from_user = "dave",
+         .to_user = "carol"});
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    EXPECT_EQ(calls[0].joins[0].score, 100);
+    EXPECT_EQ(calls[0].text(calls[0].joins[0].evidence), "Replaces names its Call-ID");
+}
+
+TEST_F(BookTest, JoinsBySessionIdInEitherOrder) {
+    const std::string id = "Session-ID: ab30317f1a784dc48ff824d0d3715d86;remote="
+                           "47755a9de7794ba387653f2099600ef2\r\n";
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = "x", .more = id});
+    see(10, carrier, "10.0.0.6:5060",
+        {.start = "INVITE sip:eve@example.com SIP/2.0",
+         .call_id = "y",
+         .more = "Session-ID: 47755a9de7794ba387653f2099600ef2;remote="
+                 "00000000000000000000000000000000\r\n",
+         .from_user = "frank",
+         .to_user = "eve"});
+    EXPECT_EQ(finish().size(), 1U);
+}
+
+TEST_F(BookTest, KeepsCallsOfALoadGeneratorApart) {
+    for (int i = 0; i < 200; ++i) {
+        see(i * 3, phone, pbx,
+            {.start = "INVITE sip:service@example.com SIP/2.0",
+             .call_id = fmt::format("{}@sipp", i),
+             .more = "Content-Type: application/sdp\r\n",
+             .body = "v=0\r\no=user1 53655765 2353687637 IN IP4 10.0.0.1\r\ns=-\r\n"
+                     "c=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n",
+             .from_user = "sipp",
+             .to_user = "service"});
+    }
+    EXPECT_EQ(finish().size(), 200U);
+}
+
+TEST_F(BookTest, FindsALegAgainAfterItWasPutAway) {
+    // A registration that is refreshed every minute: each time the leg was closed meanwhile.
+    for (int i = 0; i < 50; ++i) {
+        const auto cseq = fmt::format("{} REGISTER", i + 1);
+        see(i * 60'000, phone, pbx,
+            {.start = "REGISTER sip:example.com SIP/2.0", .cseq = cseq, .call_id = "reg"});
+        see(i * 60'000 + 5, pbx, phone,
+            {.start = "SIP/2.0 200 OK", .cseq = cseq, .call_id = "reg", .answered = true});
+    }
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    EXPECT_EQ(calls[0].kind, Kind::Registration);
+    EXPECT_EQ(calls[0].state, State::Completed);
+    ASSERT_EQ(calls[0].messages.size(), 100U);
+    EXPECT_EQ(calls[0].legs.size(), 1U);
+    for (std::size_t i = 0; i < 100; ++i) {
+        EXPECT_EQ(calls[0].messages[i].cseq, i / 2 + 1);
+        EXPECT_EQ(calls[0].text(calls[0].messages[i].method_text), "REGISTER");
+    }
+}
+
+TEST_F(BookTest, ShowsManyCallsInTheOrderOfTheirStart) {
+    for (int i = 0; i < 3000; ++i) {
+        see_call(i * 7000, fmt::format("call-{}", i));
+    }
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 3000U);
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        ASSERT_EQ(calls[i].id, i + 1);
+        ASSERT_EQ(calls[i].text(calls[i].legs[0].call_id), fmt::format("call-{}", i));
+        ASSERT_EQ(calls[i].messages.size(), 6U);
+    }
+}
+
+TEST_F(BookTest, KeepsAMalformedMessageAndSaysWhatIsWrong) {
+    const std::string text = "INVITE sip:bob@example.com SIP/2.0\r\nFrom: <sip:a@b>;tag=1\r\n\r\n";
+    const auto message = sip::index(text, index_);
+    ASSERT_TRUE(message);
+    book_.on_message({.at = {.time = at(0),
+                             .frame = 1,
+                             .source = *parse_endpoint(phone, 0),
+                             .destination = *parse_endpoint(pbx, 0)},
+                      .transport = Transport::Udp,
+                      .message = *message});
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    EXPECT_TRUE(calls[0].messages[0].malformed);
+    EXPECT_EQ(calls[0].text(calls[0].messages[0].problem), "no Call-ID");
+    EXPECT_EQ(book_.counts().malformed, 1U);
+}
+
+TEST_F(BookTest, CountsAnnouncedRtpAndNamesItsCodec) {
+    see(0, phone, pbx,
+        {.start = "INVITE sip:bob@example.com SIP/2.0",
+         .more = "Content-Type: application/sdp\r\n",
+         .body = "v=0\r\no=a 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
+                 "m=audio 4000 RTP/AVP 96 101\r\na=rtpmap:96 opus/48000/2\r\n"
+                 "a=rtpmap:101 telephone-event/8000\r\n"});
+    std::vector<std::uint8_t> packet(12 + 20);
+    packet[0] = 0x80;
+    packet[1] = 96;
+    packet[11] = 7;
+    for (std::uint8_t i = 0; i < 50; ++i) {
+        packet[3] = i; // sequence number
+        packet[6] = static_cast<std::uint8_t>(i * 960 >> 8);
+        packet[7] = static_cast<std::uint8_t>(i * 960);
+        if (i == 20 || i == 21) {
+            continue; // lost
+        }
+        EXPECT_TRUE(book_.on_media({.at = {.time = at(100 + i * 20),
+                                           .source = *parse_endpoint("10.0.0.9:6000", 0),
+                                           .destination = *parse_endpoint("10.0.0.1:4000", 0)},
+                                    .payload = packet}));
+    }
+    const auto calls = finish();
+    ASSERT_EQ(calls[0].streams.size(), 1U);
+    const auto& stream = calls[0].streams[0];
+    EXPECT_EQ(calls[0].text(stream.codec), "opus/48000");
+    EXPECT_EQ(stream.packets, 48U);
+    EXPECT_EQ(stream.lost, 2);
+    EXPECT_EQ(stream.missing, 2U);
+    EXPECT_TRUE(stream.announced);
+    EXPECT_EQ(book_.counts().stray_streams, 0U);
+}
+
+} // namespace
+} // namespace cw::flow
