@@ -11,6 +11,7 @@
 #include "sip/cseq.hpp"
 #include "sip/host.hpp"
 #include "sip/name_addr.hpp"
+#include "sip/params.hpp"
 #include "sip/via.hpp"
 
 namespace cw::flow {
@@ -59,19 +60,35 @@ void name_leg(Stretch& stretch, const MessageView& message) {
     }
 }
 
+// The transaction, and of a request its sender, as the top Via names them.
 void read_via(Message& m, const MessageView& message) {
-    const auto via = sip::parse_via(message.value(HeaderId::Via));
+    const auto value = message.value(HeaderId::Via);
+    const auto params = value.find(';');
+    if (params != std::string_view::npos) {
+        const auto branch = sip::find_param(value.substr(params), "branch");
+        m.branch = branch ? hash_bytes(*branch) : 0;
+    }
+    if (!message.is_request()) {
+        return;
+    }
+    const auto via = sip::parse_via(value);
     if (!via) {
         return;
     }
-    m.branch = via->branch.empty() ? 0 : hash_bytes(via->branch);
-    if (message.is_request()) {
-        if (const auto address = sip::host_to_address(via->host)) {
-            const auto secure = iequals(via->transport, "TLS");
-            const auto default_port = static_cast<std::uint16_t>(secure ? 5061 : 5060);
-            m.sent_by = {*address, via->port != 0 ? via->port : default_port};
-        }
+    if (const auto address = sip::host_to_address(via->host)) {
+        const auto secure = iequals(via->transport, "TLS");
+        const auto default_port = static_cast<std::uint16_t>(secure ? 5061 : 5060);
+        m.sent_by = {*address, via->port != 0 ? via->port : default_port};
     }
+}
+
+// Only whether there is a tag: the rest of the header is not looked at for that.
+bool has_tag(std::string_view name_addr) {
+    const auto bracket = name_addr.rfind('>');
+    const auto params = name_addr.substr(bracket == std::string_view::npos ? 0 : bracket + 1);
+    const auto semicolon = params.find(';');
+    return semicolon != std::string_view::npos &&
+           sip::find_param(params.substr(semicolon), "tag").has_value();
 }
 
 // What else a reader of the ladder wants to see at the arrow.
@@ -220,10 +237,7 @@ Message& append(Stretch& stretch, const MessageEvent& event, const sdp::Session*
     name_leg(stretch, message);
     read_method(m, message, pool);
     read_via(m, message);
-    if (const auto* to = message.find(HeaderId::To)) {
-        const auto parsed = sip::parse_name_addr(to->value);
-        m.to_tag = parsed && !parsed->tag.empty();
-    }
+    m.to_tag = has_tag(message.value(HeaderId::To));
     if (const auto* contact = message.find(HeaderId::Contact)) {
         const auto parsed = sip::parse_name_addr(contact->value);
         m.contact = parsed ? pool.add(parsed->uri_text) : Text{};
