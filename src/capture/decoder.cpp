@@ -40,8 +40,8 @@ struct Decoder::FromSctp final : SctpStream::Sink {
     FromSctp(Decoder& to, std::uint32_t connection) : decoder(to), id(connection) {}
     void on_message(std::uint16_t, Bytes message, bool truncated, const Datagram& by) override {
         if (looks_like_sip(as_text(message))) {
-            decoder.on_message(as_text(message), sighting_of(by), flow::Transport::Sctp, id,
-                               truncated);
+            decoder.listener_.on_sip(
+                {sighting_of(by), flow::Transport::Sctp, id, truncated, as_text(message)});
         } else {
             decoder.ignore(by, "sctp data");
         }
@@ -51,8 +51,8 @@ struct Decoder::FromSctp final : SctpStream::Sink {
     std::uint32_t id;
 };
 
-Decoder::Decoder(flow::Book& book, const crypto::KeyRing& keys)
-    : book_(book), shared_{keys, sessions_, *this} {}
+Decoder::Decoder(flow::Listener& listener, const crypto::KeyRing& keys)
+    : listener_(listener), shared_{keys, sessions_, *this} {}
 
 Decoder::~Decoder() = default;
 
@@ -81,8 +81,8 @@ void Decoder::on_datagram(const Datagram& datagram) {
         return;
     case Protocol::Hep:
     case Protocol::Sip:
-        on_message(as_text(datagram.payload), sighting_of(datagram),
-                   transport_of(datagram.carried_over), 0, datagram.truncated);
+        listener_.on_sip({sighting_of(datagram), transport_of(datagram.carried_over), 0,
+                          datagram.truncated, as_text(datagram.payload)});
         return;
     }
 }
@@ -96,14 +96,12 @@ void Decoder::on_udp(const Datagram& datagram) {
     }
     const auto first = payload[0];
     if (first >= 0x80 && first < 0xc0) {
-        if (!book_.on_media({sighting_of(datagram), payload, datagram.missing})) {
-            ignore(datagram, "udp, not sip or rtp");
-        }
+        listener_.on_media({sighting_of(datagram), payload, datagram.missing});
         return;
     }
     if (looks_like_sip(as_text(payload))) {
-        on_message(as_text(payload), sighting_of(datagram), flow::Transport::Udp, 0,
-                   datagram.truncated);
+        listener_.on_sip(
+            {sighting_of(datagram), flow::Transport::Udp, 0, datagram.truncated, as_text(payload)});
         return;
     }
     switch (rtp::demultiplex(payload)) {
@@ -112,7 +110,7 @@ void Decoder::on_udp(const Datagram& datagram) {
         return;
     case rtp::Kind::Dtls:
         ignore(datagram, "dtls");
-        book_.on_dtls(sighting_of(datagram));
+        listener_.on_dtls(sighting_of(datagram));
         return;
     case rtp::Kind::TurnChannel:
         ignore(datagram, "turn channel data");
@@ -168,7 +166,7 @@ void Decoder::on_sip(Conversation& on, Side from, std::string_view message, bool
     at.source = on.endpoint(from);
     at.destination = on.endpoint(other(from));
     on.count_message();
-    on_message(message, at, on.transport(), on.id(), truncated);
+    listener_.on_sip({at, on.transport(), on.id(), truncated, message});
 }
 
 void Decoder::on_hep(Bytes packet, const Datagram& by) {
@@ -182,23 +180,13 @@ void Decoder::on_hep(Bytes packet, const Datagram& by) {
     at.ip_id = 0;
     at.source = hep->source;
     at.destination = hep->destination;
-    on_message(as_text(hep->payload), at, transport_of(hep->transport), 0, false);
-}
-
-void Decoder::on_message(std::string_view bytes, const flow::Sighting& at,
-                         flow::Transport transport, std::uint32_t connection, bool truncated) {
-    const auto message = sip::index(bytes, index_);
-    if (!message) {
-        input(at.input).ignored.add("sip, unreadable");
-        return;
-    }
-    book_.on_message({at, transport, connection, truncated, *message});
+    listener_.on_sip({at, transport_of(hep->transport), 0, false, as_text(hep->payload)});
 }
 
 void Decoder::close(Conversation& conversation) {
     conversation.finish();
     if (conversation.is_worth_keeping()) {
-        book_.on_connection(conversation.record());
+        listener_.on_connection(conversation.record());
     } else {
         input(conversation.input()).ignored.add("tcp connection, not sip or tls");
     }
@@ -243,7 +231,7 @@ void Decoder::finish() {
         close(*conversation);
     }
     conversations_.clear();
-    book_.finish(last_);
+    listener_.finish(last_);
 }
 
 std::vector<Ignored::Entry> Decoder::ignored(std::uint16_t number) const {

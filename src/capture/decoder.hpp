@@ -1,6 +1,6 @@
 // Captured packets in, flow events out. This is the wiring of the whole folder, and the life of a
 // packet: headers off (Decapsulator), streams in order (TcpStream), records opened (tls), messages
-// found (SipStream, WebSocket), and then to the Book.
+// found (SipStream, WebSocket), and then to whoever listens: the Book.
 // Not thread-safe. Memory is bounded by the connections and streams that are open.
 #pragma once
 
@@ -15,21 +15,20 @@
 #include "capture/packet.hpp"
 #include "capture/sctp.hpp"
 #include "crypto/key_log.hpp"
-#include "flow/book.hpp"
-#include "sip/message.hpp"
+#include "flow/event.hpp"
 
 namespace cw::capture {
 
 class Decoder final : DatagramSink, Conversation::Sink {
   public:
     // Both must outlive the decoder. Keys may be added while it runs.
-    Decoder(flow::Book& book, const crypto::KeyRing& keys);
+    Decoder(flow::Listener& listener, const crypto::KeyRing& keys);
     ~Decoder();
     Decoder(const Decoder&) = delete;
     Decoder& operator=(const Decoder&) = delete;
 
     void on_packet(const Packet& packet);
-    // The end of all captures: closes what is open, and finishes the book.
+    // The end of all captures: closes what is open, and tells the listener that it is over.
     void finish();
 
     // What was not understood of an input: the lower layers' and this one's.
@@ -69,18 +68,15 @@ class Decoder final : DatagramSink, Conversation::Sink {
     void on_udp(const Datagram& datagram);
     void on_tcp(const Datagram& datagram);
     void on_sctp(const Datagram& datagram);
-    void on_message(std::string_view bytes, const flow::Sighting& at, flow::Transport transport,
-                    std::uint32_t connection, bool truncated);
     void close(Conversation& conversation);
     void sweep(Instant now);
 
-    flow::Book& book_;
+    flow::Listener& listener_;
     std::vector<std::unique_ptr<Input>> inputs_;
     tls::SessionCache sessions_;
     Conversation::Shared shared_;
     boost::unordered_flat_map<Ends, std::unique_ptr<Conversation>> conversations_;
     boost::unordered_flat_map<Ends, std::unique_ptr<Association>> associations_;
-    sip::HeaderIndex index_;
     std::uint32_t next_id_ = 1;
     std::size_t sweep_at_ = 256; // conversations
     Instant last_;

@@ -2,17 +2,28 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "capture/decoder.hpp"
 #include "cli/terminal.hpp"
+#include "flow/relay.hpp"
 
 namespace cw::cli {
 namespace {
 
 const char* words_of(const Error& error) {
     return *error.what != '\0' ? error.what : "cannot be read";
+}
+
+void add_unused(const flow::Book::Unused& unused, view::InputReport& input) {
+    if (unused.sip > 0) {
+        input.ignored["sip, unreadable"] += unused.sip;
+    }
+    if (unused.media > 0) {
+        input.ignored["udp, not sip or rtp"] += unused.media;
+    }
 }
 
 } // namespace
@@ -68,7 +79,12 @@ void Reading::run() {
 // True when keys came after the first TLS packet.
 bool Reading::read_once() {
     book_ = std::make_unique<flow::Book>();
-    capture::Decoder decoder{*book_, keys_};
+    // A second core keeps the book, where there is one.
+    std::unique_ptr<flow::Relay> relay;
+    if (std::thread::hardware_concurrency() > 1) {
+        relay = std::make_unique<flow::Relay>(*book_);
+    }
+    capture::Decoder decoder{relay ? static_cast<flow::Listener&>(*relay) : *book_, keys_};
     Progress progress{"reading"};
     bool late_keys = false;
     while (const auto* packet = source_->next()) {
@@ -93,9 +109,11 @@ bool Reading::read_once() {
         input.first = source->first();
         input.last = source->last();
         input.problems = source->problems();
-        for (const auto& entry : decoder.ignored(static_cast<std::uint16_t>(inputs_.size()))) {
+        const auto number = static_cast<std::uint16_t>(inputs_.size());
+        for (const auto& entry : decoder.ignored(number)) {
             input.ignored[entry.name] += entry.count;
         }
+        add_unused(book_->unused(number), input);
         names_.insert(names_.end(), source->names().begin(), source->names().end());
         inputs_.push_back(std::move(input));
     }

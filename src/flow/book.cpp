@@ -94,6 +94,22 @@ void Book::close_quiet_legs(Instant now) {
     }
 }
 
+Book::Unused& Book::unused_of(std::uint16_t input) {
+    if (input >= unused_.size()) {
+        unused_.resize(input + std::size_t{1});
+    }
+    return unused_[input];
+}
+
+void Book::on_sip(const SipEvent& event) {
+    const auto message = sip::index(event.bytes, index_);
+    if (!message) {
+        ++unused_of(event.at.input).sip;
+        return;
+    }
+    on_message({event.at, event.transport, event.connection, event.truncated, *message});
+}
+
 void Book::on_message(const MessageEvent& event) {
     close_quiet_legs(event.at.time);
     const auto slot = slot_of(event);
@@ -176,8 +192,10 @@ std::uint32_t Book::root_of(std::uint32_t slot) {
     return slot;
 }
 
-bool Book::on_media(const MediaEvent& event) {
-    return media_.on_packet(event);
+void Book::on_media(const MediaEvent& event) {
+    if (!media_.on_packet(event)) {
+        ++unused_of(event.at.input).media;
+    }
 }
 
 void Book::on_dtls(const Sighting& at) {

@@ -40,29 +40,34 @@ struct Counts {
     std::uint64_t stray_streams = 0; // RTP that no session description announced
 };
 
-class Book {
+class Book final : public Listener {
   public:
     // A leg is closed when it was quiet for longer than anything is retransmitted: 64·T1 = 32 s
     // [RFC 3261 §17.1.1.2], and a little.
     static constexpr Duration quiet = seconds(35);
 
     Book();
-    ~Book();
+    ~Book() override;
     Book(const Book&) = delete;
     Book& operator=(const Book&) = delete;
 
+    void on_sip(const SipEvent& event) override;
     void on_message(const MessageEvent& event);
-    // True when the payload was taken for RTP or RTCP.
-    bool on_media(const MediaEvent& event);
-    // DTLS was seen between these two: what follows there as RTP is DTLS-SRTP.
-    void on_dtls(const Sighting& at);
-    // A connection that has ended, or is still open at the end of the capture.
-    void on_connection(const Connection& connection);
-    // Nothing more will come. `end` is the time of the last packet.
-    void finish(Instant end);
+    void on_media(const MediaEvent& event) override;
+    void on_dtls(const Sighting& at) override;
+    void on_connection(const Connection& connection) override;
+    void finish(Instant end) override;
 
     // After finish().
     [[nodiscard]] const Counts& counts() const { return counts_; }
+    // What came from an input and could not be used.
+    struct Unused {
+        std::uint64_t sip = 0;   // looked like a message, and is none
+        std::uint64_t media = 0; // looked like RTP, and is none
+    };
+    [[nodiscard]] Unused unused(std::uint16_t input) const {
+        return input < unused_.size() ? unused_[input] : Unused{};
+    }
     // In the order of their start, numbered from 1. The call is valid during `visit`, which returns
     // false to stop.
     void for_each_call(const std::function<bool(const Call&)>& visit);
@@ -109,6 +114,7 @@ class Book {
         std::uint32_t id = 0;
     };
 
+    Unused& unused_of(std::uint16_t input);
     std::uint32_t slot_of(const MessageEvent& event);
     OpenLeg& open(std::uint32_t slot, Instant now);
     void touch(std::uint32_t index, Instant now);
@@ -132,6 +138,8 @@ class Book {
 
     std::uint64_t seed_;
     Counts counts_;
+    std::vector<Unused> unused_; // by input
+    sip::HeaderIndex index_;
     Instant end_;
     Spool spool_;
     std::vector<Slot> slots_;

@@ -297,10 +297,10 @@ TEST_F(BookTest, CountsAnnouncedRtpAndNamesItsCodec) {
         if (i == 20 || i == 21) {
             continue; // lost
         }
-        EXPECT_TRUE(book_.on_media({.at = {.time = at(100 + i * 20),
-                                           .source = *parse_endpoint("10.0.0.9:6000", 0),
-                                           .destination = *parse_endpoint("10.0.0.1:4000", 0)},
-                                    .payload = packet}));
+        book_.on_media({.at = {.time = at(100 + i * 20),
+                               .source = *parse_endpoint("10.0.0.9:6000", 0),
+                               .destination = *parse_endpoint("10.0.0.1:4000", 0)},
+                        .payload = packet});
     }
     const auto calls = finish();
     ASSERT_EQ(calls[0].streams.size(), 1U);
@@ -311,6 +311,7 @@ TEST_F(BookTest, CountsAnnouncedRtpAndNamesItsCodec) {
     EXPECT_EQ(stream.missing, 2U);
     EXPECT_TRUE(stream.announced);
     EXPECT_EQ(book_.counts().stray_streams, 0U);
+    EXPECT_EQ(book_.unused(0).media, 0U);
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
@@ -22,6 +23,16 @@ struct Sighting {
     Endpoint destination;
 };
 
+// A SIP message as its bytes, with what carried it.
+struct SipEvent {
+    Sighting at;
+    Transport transport = Transport::Udp;
+    std::uint32_t connection = 0; // Connection::id; 0 for UDP
+    bool truncated = false;       // the capture does not hold all of it
+    std::string_view bytes;
+};
+
+// The same, indexed.
 struct MessageEvent {
     Sighting at;
     Transport transport = Transport::Udp;
@@ -35,6 +46,20 @@ struct MediaEvent {
     Sighting at;
     Bytes payload;
     std::uint32_t missing = 0; // bytes of the payload that were not captured
+};
+
+// Who wants to know what was seen. Sources tell it in the order of their packets.
+class Listener {
+  public:
+    virtual ~Listener() = default;
+    virtual void on_sip(const SipEvent& event) = 0;
+    virtual void on_media(const MediaEvent& event) = 0;
+    // DTLS was seen between these two: what follows there as RTP is DTLS-SRTP.
+    virtual void on_dtls(const Sighting& at) = 0;
+    // A connection that has ended, or is still open at the end of the capture.
+    virtual void on_connection(const Connection& connection) = 0;
+    // Nothing more will come. `end` is the time of the last packet.
+    virtual void finish(Instant end) = 0;
 };
 
 } // namespace cw::flow

@@ -1,0 +1,124 @@
+#include "flow/relay.hpp"
+
+#include <utility>
+
+namespace cw::flow {
+
+Relay::Relay(Listener& listener)
+    : listener_(listener), filling_(std::make_unique<Batch>()), thread_([this] { run(); }) {}
+
+Relay::~Relay() {
+    {
+        const std::lock_guard lock{mutex_};
+        closed_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+void Relay::add(Record record, std::string_view bytes) {
+    record.offset = filling_->bytes.size();
+    record.length = bytes.size();
+    filling_->bytes.append(bytes);
+    filling_->records.push_back(record);
+    if (filling_->bytes.size() + filling_->records.size() * sizeof(Record) >= batch_bytes) {
+        hand_over();
+    }
+}
+
+void Relay::hand_over() {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return full_.size() < most_batches; });
+    full_.push_back(std::move(filling_));
+    if (spare_.empty()) {
+        filling_ = std::make_unique<Batch>();
+    } else {
+        filling_ = std::move(spare_.back());
+        spare_.pop_back();
+    }
+    lock.unlock();
+    changed_.notify_all();
+}
+
+void Relay::on_sip(const SipEvent& event) {
+    add({.kind = Kind::Sip,
+         .transport = event.transport,
+         .truncated = event.truncated,
+         .connection = event.connection,
+         .at = event.at},
+        event.bytes);
+}
+
+void Relay::on_media(const MediaEvent& event) {
+    add({.kind = Kind::Media, .missing = event.missing, .at = event.at}, as_text(event.payload));
+}
+
+void Relay::on_dtls(const Sighting& at) {
+    add({.kind = Kind::Dtls, .at = at}, {});
+}
+
+void Relay::on_connection(const Connection& connection) {
+    const auto index = static_cast<std::uint32_t>(filling_->connections.size());
+    filling_->connections.push_back(connection);
+    add({.kind = Kind::Connection, .connection = index, .at = {}}, {});
+}
+
+void Relay::finish(Instant end) {
+    Sighting at;
+    at.time = end;
+    add({.kind = Kind::Finish, .at = at}, {});
+    hand_over();
+    thread_.join();
+}
+
+void Relay::run() {
+    while (true) {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [this] { return !full_.empty() || closed_; });
+        if (full_.empty()) {
+            return; // given up without finish()
+        }
+        auto batch = std::move(full_.front());
+        full_.pop_front();
+        lock.unlock();
+        changed_.notify_all();
+        if (tell(*batch)) {
+            return;
+        }
+        batch->records.clear();
+        batch->connections.clear();
+        batch->bytes.clear();
+        lock.lock();
+        spare_.push_back(std::move(batch));
+    }
+}
+
+// True when that was the end.
+bool Relay::tell(const Batch& batch) {
+    const std::string_view bytes{batch.bytes};
+    for (const auto& r : batch.records) {
+        const auto part = bytes.substr(r.offset, r.length);
+        switch (r.kind) {
+        case Kind::Sip:
+            listener_.on_sip({r.at, r.transport, r.connection, r.truncated, part});
+            break;
+        case Kind::Media:
+            listener_.on_media({r.at, as_bytes(part), r.missing});
+            break;
+        case Kind::Dtls:
+            listener_.on_dtls(r.at);
+            break;
+        case Kind::Connection:
+            listener_.on_connection(batch.connections[r.connection]);
+            break;
+        case Kind::Finish:
+            listener_.finish(r.at.time);
+            return true;
+        }
+    }
+    return false;
+}
+
+} // namespace cw::flow

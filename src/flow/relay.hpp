@@ -1,0 +1,75 @@
+// A thread for the listener: what a source tells is copied into batches, and told again on a thread
+// of its own, in the same order. So decoding and book-keeping each have a core.
+//
+// The queue is bounded: a source that is faster waits. The listener is touched by the relay's
+// thread only, from the first event until finish() has returned.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "flow/event.hpp"
+
+namespace cw::flow {
+
+class Relay final : public Listener {
+  public:
+    // A batch is large enough that handing it over costs nothing per event, and small enough to
+    // stay in the second level cache of a core.
+    static constexpr std::size_t batch_bytes = std::size_t{128} << 10;
+    static constexpr std::size_t most_batches = 8;
+
+    // `listener` must outlive the relay.
+    explicit Relay(Listener& listener);
+    ~Relay() override;
+    Relay(const Relay&) = delete;
+    Relay& operator=(const Relay&) = delete;
+
+    void on_sip(const SipEvent& event) override;
+    void on_media(const MediaEvent& event) override;
+    void on_dtls(const Sighting& at) override;
+    void on_connection(const Connection& connection) override;
+    // Returns when the listener has been told everything and has finished.
+    void finish(Instant end) override;
+
+  private:
+    enum class Kind : std::uint8_t { Sip, Media, Dtls, Connection, Finish };
+    struct Record {
+        Kind kind = Kind::Sip;
+        Transport transport = Transport::Udp;
+        bool truncated = false;
+        std::uint32_t connection = 0; // id; for Kind::Connection the index in Batch::connections
+        std::uint32_t missing = 0;
+        std::size_t offset = 0; // in Batch::bytes
+        std::size_t length = 0;
+        Sighting at;
+    };
+    struct Batch {
+        std::vector<Record> records;
+        std::vector<Connection> connections;
+        std::string bytes;
+    };
+
+    void add(Record record, std::string_view bytes);
+    void hand_over();
+    void run();
+    bool tell(const Batch& batch);
+
+    Listener& listener_;
+    std::unique_ptr<Batch> filling_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<std::unique_ptr<Batch>> full_;
+    std::vector<std::unique_ptr<Batch>> spare_;
+    bool closed_ = false;
+    std::thread thread_; // last: it uses all of the above
+};
+
+} // namespace cw::flow

@@ -1,0 +1,78 @@
+#include "flow/relay.hpp"
+
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace cw::flow {
+namespace {
+
+// Writes down what it is told.
+struct Scribe final : Listener {
+    void on_sip(const SipEvent& e) override {
+        said.push_back(fmt::format("sip {} {} {}", e.at.frame, e.connection, e.bytes));
+    }
+    void on_media(const MediaEvent& e) override {
+        said.push_back(fmt::format("media {} {} {}", e.at.frame, e.missing, as_text(e.payload)));
+    }
+    void on_dtls(const Sighting& at) override { said.push_back(fmt::format("dtls {}", at.frame)); }
+    void on_connection(const Connection& c) override {
+        said.push_back(fmt::format("connection {} {}", c.id, c.sni));
+    }
+    void finish(Instant end) override { said.push_back(fmt::format("finish {}", end.ns)); }
+
+    std::vector<std::string> said;
+};
+
+// The same story for any listener; long enough for many batches.
+void tell_story(Listener& listener) {
+    for (std::uint32_t i = 0; i < 20'000; ++i) {
+        Sighting at;
+        at.frame = i;
+        const auto text = fmt::format("{:x<{}}", i, i % 300);
+        switch (i % 5) {
+        case 0:
+        case 1:
+            listener.on_sip({at, Transport::Tls, i, false, text});
+            break;
+        case 2:
+            listener.on_media({at, as_bytes(text), i % 7});
+            break;
+        case 3:
+            listener.on_dtls(at);
+            break;
+        default: {
+            Connection connection;
+            connection.id = i;
+            connection.sni = text;
+            listener.on_connection(connection);
+        }
+        }
+    }
+    listener.finish({42});
+}
+
+TEST(Relay, TellsEverythingInTheSameOrder) {
+    Scribe direct;
+    tell_story(direct);
+    Scribe relayed;
+    Relay relay{relayed};
+    tell_story(relay);
+    ASSERT_EQ(relayed.said.size(), direct.said.size());
+    EXPECT_EQ(relayed.said, direct.said);
+}
+
+TEST(Relay, CanBeGivenUpWithoutAnEnd) {
+    Scribe scribe;
+    {
+        Relay relay{scribe};
+        Sighting at;
+        relay.on_dtls(at);
+    }
+    EXPECT_TRUE(scribe.said.empty()) << "an unfinished batch is dropped";
+}
+
+} // namespace
+} // namespace cw::flow
