@@ -202,8 +202,9 @@ void Book::assemble(std::uint32_t number, Call& call) {
 }
 
 void Book::for_each_call(const std::function<bool(const Call&)>& visit) {
+    Call call;
     for (std::uint32_t i = 0; i + 1 < call_begins_.size(); ++i) {
-        Call call;
+        call.clear();
         assemble(i, call);
         if (!visit(call)) {
             return;

@@ -1,5 +1,7 @@
 #include "flow/call.hpp"
 
+#include <utility>
+
 namespace cw::flow {
 
 std::string_view to_string(Transport t) {
@@ -64,6 +66,23 @@ std::string_view to_string(State state) {
         return "failed";
     }
     return "";
+}
+
+void Call::clear() {
+    Call fresh;
+    const auto keep = [](auto& ours, auto& theirs) {
+        ours.clear();
+        theirs = std::move(ours);
+    };
+    keep(legs, fresh.legs);
+    keep(joins, fresh.joins);
+    keep(messages, fresh.messages);
+    keep(media_lines, fresh.media_lines);
+    keep(streams, fresh.streams);
+    keep(connections, fresh.connections);
+    keep(findings, fresh.findings);
+    keep(pool, fresh.pool);
+    *this = std::move(fresh);
 }
 
 Text TextPool::add(std::string_view s) {

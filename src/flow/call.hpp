@@ -263,6 +263,8 @@ struct Call {
     TextPool pool;
 
     [[nodiscard]] std::string_view text(Text t) const { return pool.view(t); }
+    // Empties it and keeps its memory, for a reader that goes through many.
+    void clear();
 };
 
 } // namespace cw::flow

@@ -10,8 +10,8 @@
 namespace cw::flow {
 namespace {
 
-// Reads go mostly forward: one larger read serves many blobs.
-constexpr std::size_t read_ahead = std::size_t{256} << 10;
+// Once there is a file, so much is gathered before each write.
+constexpr std::size_t write_size = std::size_t{256} << 10;
 
 int open_unnamed_file() {
     const char* directory = std::getenv("TMPDIR");
@@ -68,38 +68,58 @@ void Spool::write_out() {
     }
     written_ += done;
     tail_.clear();
+    for (auto& block : blocks_) { // the last one may have been shorter
+        block.number = UINT64_MAX;
+    }
     // From the first write on, a small buffer is enough.
-    limit_ = std::min(limit_, read_ahead);
+    limit_ = std::min(limit_, write_size);
     tail_.shrink_to_fit();
     tail_.reserve(limit_ * 2);
+}
+
+// Shorter than block_size at the end of the file, or when it could not be read.
+std::string_view Spool::block(std::uint64_t number) {
+    auto& block = blocks_[number % kept_blocks];
+    if (block.number != number) {
+        const auto begin = number * block_size;
+        block.number = number;
+        block.bytes.resize(std::min<std::uint64_t>(block_size, written_ - begin));
+        std::size_t have = 0;
+        while (have < block.bytes.size()) {
+            const auto n = ::pread(file_, block.bytes.data() + have, block.bytes.size() - have,
+                                   static_cast<off_t>(begin + have));
+            if (n <= 0) {
+                break;
+            }
+            have += static_cast<std::size_t>(n);
+        }
+        block.bytes.resize(have);
+    }
+    return block.bytes;
 }
 
 std::string_view Spool::get(BlobRef ref) {
     if (ref.offset >= written_) {
         return std::string_view{tail_}.substr(ref.offset - written_, ref.length);
     }
-    const auto in_window =
-        ref.offset >= window_offset_ && ref.offset + ref.length <= window_offset_ + window_.size();
-    if (!in_window) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(
-            std::max<std::size_t>(ref.length, read_ahead), written_ - ref.offset));
-        window_.resize(want);
-        window_offset_ = ref.offset;
-        std::size_t have = 0;
-        while (have < want) {
-            const auto n = ::pread(file_, window_.data() + have, want - have,
-                                   static_cast<off_t>(ref.offset + have));
-            if (n <= 0) {
-                break;
-            }
-            have += static_cast<std::size_t>(n);
-        }
-        window_.resize(have);
-        if (have < ref.length) {
+    auto number = ref.offset / block_size;
+    auto at = static_cast<std::size_t>(ref.offset % block_size);
+    if (at + ref.length <= block_size) {
+        const auto bytes = block(number);
+        return at + ref.length <= bytes.size() ? bytes.substr(at, ref.length) : std::string_view{};
+    }
+    scratch_.clear();
+    while (scratch_.size() < ref.length) {
+        const auto bytes = block(number++);
+        const auto part =
+            at < bytes.size() ? bytes.substr(at, ref.length - scratch_.size()) : std::string_view{};
+        if (part.empty()) {
             return {};
         }
+        scratch_.append(part);
+        at = 0;
     }
-    return std::string_view{window_}.substr(ref.offset - window_offset_, ref.length);
+    return scratch_;
 }
 
 } // namespace cw::flow

@@ -3,6 +3,7 @@
 // size of the capture.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,15 +35,25 @@ class Spool {
     std::string_view get(BlobRef ref);
 
   private:
+    // Reading goes mostly forward, but calls end in another order than they began: so some blocks
+    // are kept.
+    static constexpr std::size_t block_size = std::size_t{64} << 10;
+    static constexpr std::size_t kept_blocks = 32;
+    struct Block {
+        std::uint64_t number = UINT64_MAX;
+        std::string bytes;
+    };
+
     void write_out();
+    std::string_view block(std::uint64_t number);
 
     std::string tail_; // blobs from offset written_ on
     std::uint64_t written_ = 0;
     std::size_t limit_;
     int file_ = -1;
     bool file_failed_ = false;
-    std::string window_; // the last piece that was read back
-    std::uint64_t window_offset_ = 0;
+    std::array<Block, kept_blocks> blocks_; // that were read back, each in its place
+    std::string scratch_;                   // a blob that lies in several blocks
 };
 
 } // namespace cw::flow
