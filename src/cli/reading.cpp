@@ -31,15 +31,8 @@ void add_unused(const flow::Book::Unused& unused, view::InputReport& input) {
 std::optional<ReadFailure> Reading::open(const std::vector<std::string>& files,
                                          const std::vector<std::string>& keys) {
     for (const auto& path : keys) {
-        const auto problems = keys_.problems().size();
-        const auto generation = keys_.generation();
         if (const auto added = keys_.add_file(path); !added) {
             return ReadFailure{fmt::format("keys: {}: {}", path, words_of(added.error()))};
-        }
-        // A file that was named and holds nothing of use; an empty key log is no mistake yet.
-        if (keys_.generation() == generation && keys_.problems().size() > problems &&
-            !std::filesystem::is_directory(path)) {
-            return ReadFailure{fmt::format("keys: {}", keys_.problems().back())};
         }
     }
     files_ = files;

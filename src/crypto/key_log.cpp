@@ -59,6 +59,8 @@ constexpr auto hex_values = [] {
     return table;
 }();
 
+constexpr const char* not_keys = "neither a key log nor a private key in PEM";
+
 // Fills `out` from the front; the number of bytes, or nothing when `text` is not whole bytes in
 // hexadecimal or does not fit.
 std::optional<std::size_t> from_hex(std::string_view text, std::span<std::uint8_t> out) {
@@ -125,20 +127,23 @@ class KeyRing::Lines {
         }
     }
 
-    // Tells the ring what was wrong, when the text is complete.
-    void finish() {
+    // Tells the ring what was wrong, when the text is complete. False when nothing in it was right,
+    // so that it is no key log.
+    [[nodiscard]] bool finish() {
         if (!rest_.empty()) {
             line(rest_);
             rest_.clear();
         }
         if (broken_ != 0 && good_ == 0) {
-            ring_.problem(name_, "neither a key log nor a private key in PEM");
-        } else if (broken_ != 0) {
+            return false;
+        }
+        if (broken_ != 0) {
             ring_.problem(name_,
                           fmt::format("{} not understood, {} line {}: {}",
                                       broken_ == 1 ? "one line" : fmt::format("{} lines", broken_),
                                       broken_ == 1 ? "at" : "the first at", first_broken_, why_));
         }
+        return true;
     }
 
   private:
@@ -373,7 +378,9 @@ Bytes KeyRing::master_of_session(Bytes session_id) const {
 void KeyRing::add_text(std::string_view text, std::string_view name) {
     Lines lines{*this, name};
     lines.add(text);
-    lines.finish();
+    if (!lines.finish()) {
+        problem(name, not_keys);
+    }
     ++generation_;
 }
 
@@ -525,6 +532,7 @@ Result<void> KeyRing::add_file(const std::string& path) {
     const auto read = [&] { return std::fread(block.data(), 1, block.size(), file.get()); };
     auto size = read();
     const auto head = std::string_view{block}.substr(0, size);
+    bool is_known = true;
     if (head.find("-----BEGIN ") != std::string_view::npos) {
         std::string pem{head};
         while (size != 0 && pem.size() < largest_pem) {
@@ -534,18 +542,20 @@ Result<void> KeyRing::add_file(const std::string& path) {
         add_pem(pem, name);
         OPENSSL_cleanse(pem.data(), pem.size());
     } else if (head.substr(0, 4096).find('\0') != std::string_view::npos) {
-        problem(name, "neither a key log nor a private key in PEM");
+        is_known = false;
     } else {
         Lines lines{*this, name};
         for (; size != 0; size = read()) {
             lines.add({block.data(), size});
         }
-        lines.finish();
+        is_known = lines.finish();
         ++generation_;
     }
     OPENSSL_cleanse(block.data(), block.size());
-    return std::ferror(file.get()) != 0 ? fail(Code::CannotRead, 0, "the file cannot be read")
-                                        : Result<void>{};
+    if (std::ferror(file.get()) != 0) {
+        return fail(Code::CannotRead, 0, "the file cannot be read");
+    }
+    return is_known ? Result<void>{} : fail(Code::Unsupported, 0, not_keys);
 }
 
 } // namespace cw::crypto

@@ -295,9 +295,15 @@ TEST(KeyFiles, AreRecognisedByTheirBytes) {
     EXPECT_TRUE(ring.problems().empty());
     EXPECT_EQ(ring.private_keys(), 1U);
     EXPECT_EQ(ring.entries(), 5'000U);
-    ASSERT_TRUE(ring.add_file(directory.write("c", std::string("\x0a\x0d\x0d\x0a\0\0\0\x1c", 8))));
-    ASSERT_TRUE(ring.add_file(directory.write("d.txt", "neither\nnor\n")));
+    for (const auto& path : {directory.write("c", std::string("\x0a\x0d\x0d\x0a\0\0\0\x1c", 8)),
+                             directory.write("d.txt", "neither\nnor\n")}) {
+        const auto refused = ring.add_file(path);
+        ASSERT_FALSE(refused) << path;
+        EXPECT_STREQ(refused.error().what, "neither a key log nor a private key in PEM");
+    }
     ASSERT_TRUE(ring.add_file(directory.write("e", "")));
+    EXPECT_TRUE(ring.problems().empty());
+    ASSERT_TRUE(ring.add_file(directory.path())); // in a folder they are passed over, and named
     ASSERT_EQ(ring.problems().size(), 2U);
     EXPECT_EQ(ring.problems()[0], "c: neither a key log nor a private key in PEM");
     EXPECT_EQ(ring.problems()[1], "d.txt: neither a key log nor a private key in PEM");
