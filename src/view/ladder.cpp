@@ -100,9 +100,20 @@ class Layout {
 };
 
 void Layout::make_head() {
+    if (call_.messages.empty()) { // what is known of connections that could not be read
+        out_.title_call = "Not decrypted";
+        const auto count = call_.connections.size();
+        out_.title_end = fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+        out_.state = Tone::Bad;
+        return;
+    }
+    const auto party = [this](flow::Text text) {
+        const auto name = printable(address_of_record(call_.text(text)), 256);
+        return name.empty() ? std::string{"?"} : name;
+    };
     out_.title_call = title_of(call_, options_.calls_in_all);
-    out_.title_from = printable(address_of_record(call_.text(call_.from)), 256);
-    out_.title_to = printable(address_of_record(call_.text(call_.to)), 256);
+    out_.title_from = party(call_.from);
+    out_.title_to = party(call_.to);
     out_.title_end = outcome_text(call_);
     out_.state = outcome_tone(call_);
     out_.summary = summary_of(call_);

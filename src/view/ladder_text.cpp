@@ -230,7 +230,8 @@ void TextPainter::paint_head() {
         from = shorten(from, narrow_from, sign_.ellipsis);
         to = shorten(to, room - cell_width(from), sign_.ellipsis);
     }
-    append_inked(out_, l.title_call + dot + from + arrow + to, Ink::Bold, options_.colour);
+    const auto parties = from.empty() && to.empty() ? std::string{} : dot + from + arrow + to;
+    append_inked(out_, l.title_call + parties, Ink::Bold, options_.colour);
     out_ += dot;
     append_inked(out_, end, ink_of(l.state), options_.colour);
     out_ += '\n';
@@ -243,8 +244,10 @@ void TextPainter::paint_head() {
         out_ += said(finding.title);
         out_ += '\n';
     }
-    append_inked(out_, said(l.summary), Ink::Dim, options_.colour);
-    out_ += '\n';
+    if (!l.summary.empty()) {
+        append_inked(out_, said(l.summary), Ink::Dim, options_.colour);
+        out_ += '\n';
+    }
     if (!l.weakest.empty()) {
         append_inked(out_, said("weakest: " + l.weakest), Ink::Dim, options_.colour);
         out_ += '\n';
