@@ -9,6 +9,9 @@ if(CALLWRIGHT_SANITIZE)
     -fsanitize=${CALLWRIGHT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(callwright_flags INTERFACE -fsanitize=${CALLWRIGHT_SANITIZE})
 endif()
+if(CALLWRIGHT_FUZZ) # libFuzzer has to see which paths an input takes, in every layer
+  target_compile_options(callwright_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # layer(NAME [LAYERS other layers…] [LIBRARIES imported targets…])
 function(layer name)

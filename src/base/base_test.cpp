@@ -60,6 +60,15 @@ TEST(Instant, IsPrintedInUtc) {
     EXPECT_EQ(to_rfc3339({-1}), "1969-12-31T23:59:59.999999Z");
 }
 
+TEST(Instant, StaysAtTheEndOfItsRange) {
+    const Instant late{INT64_MAX};
+    const Instant early{INT64_MIN};
+    EXPECT_EQ((late + seconds(1)).ns, INT64_MAX);
+    EXPECT_EQ((early - seconds(1)).ns, INT64_MIN);
+    EXPECT_EQ((late - early).ns, INT64_MAX);
+    EXPECT_EQ((early - late).ns, INT64_MIN);
+}
+
 TEST(Text, ComparesWithoutCase) {
     EXPECT_TRUE(iequals("Call-ID", "cALL-id"));
     EXPECT_FALSE(iequals("Via", "Vi"));
