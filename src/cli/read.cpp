@@ -218,7 +218,15 @@ class Reader {
                 only = call;
             }
         });
-        for_each_tls([&](const flow::Connection& connection) { list.connection(connection); });
+        reading_.book().for_each_connection([&](const flow::Connection& connection) {
+            list.connection(connection);
+            return true;
+        });
+        reading_.book().for_each_stray_stream(
+            [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
+                list.stray(stream, texts);
+                return true;
+            });
         list.finish(reading_.inputs(), counts());
         if (shown_ == 1 && format_ == Format::Default) {
             sink_("\n");

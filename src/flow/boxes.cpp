@@ -243,7 +243,12 @@ Boxes::Boxes(const Call& call, KnownNames names) {
             const auto claiming = grouping.group_claiming(at.address);
             const auto number =
                 claiming != none && numbers.contains(claiming) ? numbers.at(claiming) : owner;
-            if (grouping.shared(at.address)) {
+            // Who makes a message says where itself wants the media, even at an address that is
+            // otherwise another box's: a media relay, a host with several programs.
+            const bool own_words = m.status != 0 || m.vias == 1;
+            const auto by_address = by_address_.find(at.address);
+            const bool elsewhere = by_address != by_address_.end() && by_address->second != number;
+            if (grouping.shared(at.address) || (own_words && elsewhere)) {
                 by_endpoint_.try_emplace(at, number);
             } else {
                 by_address_.try_emplace(at.address, number);

@@ -60,9 +60,21 @@ void name_leg(Stretch& stretch, const MessageView& message) {
     }
 }
 
+// Every hop adds one; a comma within a quoted parameter may count too much, which tells the same.
+std::uint8_t count_vias(const MessageView& message) {
+    std::size_t count = 0;
+    for (const auto& header : message.headers()) {
+        if (header.id == HeaderId::Via) {
+            count += 1 + static_cast<std::size_t>(std::ranges::count(header.value, ','));
+        }
+    }
+    return static_cast<std::uint8_t>(std::min<std::size_t>(count, 255));
+}
+
 // The transaction, and of a request its sender, as the top Via names them.
 void read_via(Message& m, const MessageView& message) {
     const auto value = message.value(HeaderId::Via);
+    m.vias = count_vias(message);
     const auto params = value.find(';');
     if (params != std::string_view::npos) {
         const auto branch = sip::find_param(value.substr(params), "branch");

@@ -208,6 +208,10 @@ void ListText::call(const flow::Call& call) {
 }
 
 void ListText::connection(const flow::Connection& c) {
+    if (c.missing_bytes > 0) {
+        ++with_gaps_;
+        missing_bytes_ += c.missing_bytes;
+    }
     if (!c.is_tls() || c.decrypted) {
         return;
     }
@@ -223,6 +227,26 @@ void ListText::connection(const flow::Connection& c) {
     } else {
         ++unreadable_others_;
     }
+}
+
+void ListText::stray(const flow::MediaStream& s, const flow::TextPool& texts) {
+    if (++strays_ > max_strays) {
+        return;
+    }
+    std::string line;
+    append_endpoint(line, s.source);
+    line += " → ";
+    append_endpoint(line, s.destination);
+    line += "  ";
+    line += printable(texts.view(s.codec), 48);
+    line += "  ";
+    append_duration(line, s.last - s.first);
+    line += ", ";
+    append_grouped(line, s.packets);
+    line += " packets, ";
+    append_grouped(line, s.missing);
+    line += " missing";
+    stray_lines_.push_back(std::move(line));
 }
 
 void ListText::summary_line(std::string_view head, std::string_view text, Ink ink) {
@@ -262,6 +286,21 @@ void ListText::finish(std::span<const InputReport> inputs, const ReportCounts& c
     }
     summary_line("", line, Ink::Normal);
 
+    if (missing_bytes_ > 0) {
+        line.clear();
+        append_size(line, missing_bytes_);
+        line += with_gaps_ == 1 ? " of one TCP connection are not in the capture"
+                                : " of TCP connections are not in the capture";
+        summary_line("lost: ", line, Ink::Amber);
+    }
+    for (const auto& text : stray_lines_) {
+        summary_line("RTP without a call: ", text, Ink::Amber);
+    }
+    if (strays_ > stray_lines_.size()) {
+        line.clear();
+        append_grouped(line, strays_ - stray_lines_.size());
+        summary_line("RTP without a call: ", line + " more streams", Ink::Amber);
+    }
     for (const auto& [kind, group] : unreadable_) {
         line.clear();
         append_grouped(line, group.count);

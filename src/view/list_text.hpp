@@ -10,6 +10,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "flow/call.hpp"
 #include "view/canvas.hpp"
@@ -31,8 +32,11 @@ class ListText {
     ListText& operator=(const ListText&) = delete;
 
     void call(const flow::Call& call);
-    // Undecrypted TLS connections are counted by reason, for the summary. In any order with call().
+    // Undecrypted TLS connections are counted by reason, and bytes that the capture lacks, for the
+    // summary. In any order with call().
     void connection(const flow::Connection& c);
+    // An RTP stream that belongs to no call; `texts` holds its texts. The first few are shown.
+    void stray(const flow::MediaStream& s, const flow::TextPool& texts);
     // What the run brought in all. Nothing may follow.
     void finish(std::span<const InputReport> inputs, const ReportCounts& counts);
 
@@ -63,6 +67,11 @@ class ListText {
     std::map<std::string, Unreadable> unreadable_; // by the kind of reason
     std::uint64_t unreadable_others_ = 0;
     std::uint64_t listed_ = 0;
+    std::uint64_t with_gaps_ = 0;
+    std::uint64_t missing_bytes_ = 0;
+    static constexpr std::uint64_t max_strays = 8;
+    std::uint64_t strays_ = 0;
+    std::vector<std::string> stray_lines_;
 };
 
 } // namespace cw::view
