@@ -67,6 +67,8 @@ TEST(Instant, StaysAtTheEndOfItsRange) {
     EXPECT_EQ((early - seconds(1)).ns, INT64_MIN);
     EXPECT_EQ((late - early).ns, INT64_MAX);
     EXPECT_EQ((early - late).ns, INT64_MIN);
+    EXPECT_EQ(seconds(10'000'000'000).ns, INT64_MAX);
+    EXPECT_EQ(milliseconds(-10'000'000'000'000'000).ns, INT64_MIN);
 }
 
 TEST(Text, ComparesWithoutCase) {

@@ -18,6 +18,11 @@ constexpr std::int64_t subtract_saturating(std::int64_t a, std::int64_t b) {
     std::int64_t difference = 0;
     return __builtin_sub_overflow(a, b, &difference) ? (b < 0 ? INT64_MAX : INT64_MIN) : difference;
 }
+constexpr std::int64_t multiply_saturating(std::int64_t a, std::int64_t positive) {
+    std::int64_t product = 0;
+    return __builtin_mul_overflow(a, positive, &product) ? (a < 0 ? INT64_MIN : INT64_MAX)
+                                                         : product;
+}
 } // namespace detail
 
 struct Duration {
