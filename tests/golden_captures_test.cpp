@@ -86,6 +86,7 @@ TEST_P(EachGoldenCapture, IsDrawnAsApproved) {
     reading->book.for_each_stray_stream(
         [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
             list.stray(stream, texts);
+            report.stray(stream, texts);
             return true;
         });
     report.finish({}, counts);

@@ -271,6 +271,11 @@ class Reader {
         view::JsonReport report{sink_, CALLWRIGHT_VERSION};
         for_each_tls([&](const flow::Connection& connection) { report.tls(connection); });
         for_each_wanted([&](const flow::Call& call) { report.call(call); });
+        reading_.book().for_each_stray_stream(
+            [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
+                report.stray(stream, texts);
+                return true;
+            });
         report.finish(reading_.inputs(), counts());
     }
 

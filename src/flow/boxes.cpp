@@ -244,13 +244,13 @@ Boxes::Boxes(const Call& call, KnownNames names) {
             const auto number =
                 claiming != none && numbers.contains(claiming) ? numbers.at(claiming) : owner;
             // Who makes a message says where itself wants the media, even at an address that is
-            // otherwise another box's: a media relay, a host with several programs.
+            // otherwise another box's: a media relay, a host with several programs. Those who
+            // pass the description on come later.
             const bool own_words = m.status != 0 || m.vias == 1;
-            const auto by_address = by_address_.find(at.address);
-            const bool elsewhere = by_address != by_address_.end() && by_address->second != number;
-            if (grouping.shared(at.address) || (own_words && elsewhere)) {
+            if (grouping.shared(at.address) || own_words) {
                 by_endpoint_.try_emplace(at, number);
-            } else {
+            }
+            if (!grouping.shared(at.address)) {
                 by_address_.try_emplace(at.address, number);
             }
         }

@@ -109,7 +109,7 @@ struct Media {
 class Session {
   public:
     static constexpr std::size_t max_media = 64;
-    static constexpr std::size_t max_elements = 4096; // of each kind, in all media together
+    static constexpr std::size_t max_elements = 1024; // of each kind, in all media together
 
     // Forgets all, keeps the memory.
     void clear();

@@ -2,6 +2,7 @@
 // text; the views that it hands out live as long as the text.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -28,7 +29,7 @@ class Cursor {
             ++at_;
         }
     }
-    void skip() { ++at_; } // not at the end
+    void skip(std::size_t n = 1) { at_ += n; } // no more than are there
     void skip_all() { at_ = end_; }
     bool eat(char c) {
         if (at_ != end_ && *at_ == c) {

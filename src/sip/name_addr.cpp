@@ -6,6 +6,8 @@
 namespace cw::sip {
 namespace {
 
+constexpr std::size_t max_loose_display = 256;
+
 void note(NameAddr& out, AddrQuirk quirk) {
     out.quirk = out.quirk == AddrQuirk::None ? quirk : out.quirk;
 }
@@ -31,10 +33,14 @@ void read_display(Cursor& cursor, NameAddr& out) {
         return;
     }
     if (cursor.peek() != ':' && cursor.peek() != ';' && !cursor.done()) {
-        // Words that should have been quoted, if a "<" comes before anything that a URI has.
-        cursor.take_until<'<', ':', ';', '>'>();
-        if (cursor.peek() == '<') {
-            out.display = trim(cursor.since(start.at()));
+        // Words that should have been quoted, if a "<" comes before anything that a URI has. It is
+        // looked for no further than display names go: a list of many would be walked many times.
+        Cursor ahead{start.rest().substr(0, max_loose_display)};
+        const auto loose = ahead.take_until<'<', ':', ';', '>'>();
+        if (ahead.peek() == '<') {
+            cursor = start;
+            cursor.skip(loose.size());
+            out.display = trim(loose);
             note(out, AddrQuirk::LooseDisplay);
             return;
         }
@@ -71,9 +77,14 @@ bool read_uri(Cursor& cursor, NameAddr& out) {
 const char* read_name_addr(std::string_view text, NameAddr& out) {
     Cursor cursor{text};
     cursor.skip_white();
-    if (cursor.peek() == '*' && trim(cursor.rest()) == "*") {
-        out.star = true;
-        return nullptr;
+    if (cursor.peek() == '*') {
+        auto after = cursor;
+        after.skip();
+        after.skip_white();
+        if (after.done()) {
+            out.star = true;
+            return nullptr;
+        }
     }
     read_display(cursor, out);
     if (!read_uri(cursor, out)) {

@@ -27,21 +27,37 @@ DayAndRest split(Instant t) {
     return {day, ns};
 }
 
-void append_digits(std::string& out, std::int64_t value, int digits) {
-    std::array<char, 12> buffer{};
+char* write_digits(char* at, std::int64_t value, int digits) {
     for (int i = digits; i-- > 0; value /= 10) {
-        buffer[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
+        at[i] = static_cast<char>('0' + value % 10);
     }
-    out.append(buffer.data(), static_cast<std::size_t>(digits));
+    return at + digits;
 }
 
-void append_clock(std::string& out, std::int64_t ns) {
+char* write_clock(char* at, std::int64_t ns) {
     const auto s = ns / 1'000'000'000;
-    append_digits(out, s / 3600, 2);
-    out += ':';
-    append_digits(out, s / 60 % 60, 2);
-    out += ':';
-    append_digits(out, s % 60, 2);
+    at = write_digits(at, s / 3600, 2);
+    *at++ = ':';
+    at = write_digits(at, s / 60 % 60, 2);
+    *at++ = ':';
+    return write_digits(at, s % 60, 2);
+}
+
+char* write_v4(char* at, const std::uint8_t* octets) {
+    for (int i = 0; i < 4; ++i) {
+        if (i > 0) {
+            *at++ = '.';
+        }
+        const unsigned n = octets[i];
+        if (n >= 100) {
+            *at++ = static_cast<char>('0' + n / 100);
+        }
+        if (n >= 10) {
+            *at++ = static_cast<char>('0' + n / 10 % 10);
+        }
+        *at++ = static_cast<char>('0' + n % 10);
+    }
+    return at;
 }
 
 std::string_view without_scheme(std::string_view uri) {
@@ -75,23 +91,43 @@ void TimeWriter::append_date(std::string& out, Instant t) {
     out.append(date_, date_size_);
 }
 
+char* TimeWriter::write_rfc3339(char* at, Instant t) {
+    const auto [day, ns] = split(t);
+    if (day != day_) {
+        learn_day(day);
+    }
+    at = std::copy_n(date_, date_size_, at);
+    *at++ = 'T';
+    at = write_clock(at, ns);
+    *at++ = '.';
+    at = write_digits(at, ns % 1'000'000'000 / 1000, 6);
+    *at++ = 'Z';
+    return at;
+}
+
 void TimeWriter::append_rfc3339(std::string& out, Instant t) {
-    append_date(out, t);
-    const auto ns = split(t).ns;
-    out += 'T';
-    append_clock(out, ns);
-    out += '.';
-    append_digits(out, ns % 1'000'000'000 / 1000, 6);
-    out += 'Z';
+    std::array<char, most> buffer;
+    out.append(buffer.data(), write_rfc3339(buffer.data(), t));
 }
 
 void append_time_of_day(std::string& out, Instant t, bool milliseconds) {
     const auto ns = split(t).ns;
-    append_clock(out, ns);
+    std::array<char, 16> buffer;
+    auto* at = write_clock(buffer.data(), ns);
     if (milliseconds) {
-        out += '.';
-        append_digits(out, ns % 1'000'000'000 / 1'000'000, 3);
+        *at++ = '.';
+        at = write_digits(at, ns % 1'000'000'000 / 1'000'000, 3);
     }
+    out.append(buffer.data(), at);
+}
+
+char* write_number(char* at, std::uint64_t n) {
+    if (n < 10) {
+        *at++ = static_cast<char>('0' + n);
+        return at;
+    }
+    const fmt::format_int text{n};
+    return std::copy_n(text.data(), text.size(), at);
 }
 
 void append_number(std::string& out, std::uint64_t n) {
@@ -130,25 +166,40 @@ void append_address(std::string& out, const IpAddress& a) {
         out += to_string(a);
         return;
     }
-    for (std::size_t i = 12; i < 16; ++i) {
-        if (i > 12) {
-            out += '.';
-        }
-        append_number(out, a.octets[i]);
+    std::array<char, 16> buffer;
+    out.append(buffer.data(), write_v4(buffer.data(), a.octets.data() + 12));
+}
+
+char* write_endpoint(char* at, const Endpoint& e) {
+    if (e.address.is_v4()) {
+        at = write_v4(at, e.address.octets.data() + 12);
+    } else {
+        const auto text = to_string(e.address);
+        *at++ = '[';
+        at = std::copy(text.begin(), text.end(), at);
+        *at++ = ']';
     }
+    *at++ = ':';
+    return write_number(at, e.port);
 }
 
 void append_endpoint(std::string& out, const Endpoint& e) {
-    const bool v6 = !e.address.is_v4();
-    if (v6) {
+    if (!e.address.is_v4()) {
         out += '[';
+        append_address(out, e.address);
+        out += "]:";
+        append_number(out, e.port);
+        return;
     }
-    append_address(out, e.address);
-    if (v6) {
-        out += ']';
+    std::array<char, 24> text; // "255.255.255.255:65535"
+    auto* at = text.data();
+    const auto number = [&](unsigned n) { at = std::to_chars(at, text.end(), n).ptr; };
+    for (std::size_t i = 12; i < 16; ++i) {
+        number(e.address.octets[i]);
+        *at++ = i < 15 ? '.' : ':';
     }
-    out += ':';
-    append_number(out, e.port);
+    number(e.port);
+    out.append(text.data(), static_cast<std::size_t>(at - text.data()));
 }
 
 void append_duration(std::string& out, Duration d) {

@@ -16,6 +16,9 @@ namespace cw::view {
 // known: the day's text is kept between calls.
 class TimeWriter {
   public:
+    static constexpr std::size_t most = 40;
+    // Writes at most `most` characters; returns their end.
+    char* write_rfc3339(char* at, Instant t);
     void append_rfc3339(std::string& out, Instant t);
     void append_date(std::string& out, Instant t); // "2026-05-01"
 
@@ -29,6 +32,9 @@ class TimeWriter {
 void append_time_of_day(std::string& out, Instant t, bool milliseconds = true); // "10:00:01.120"
 void append_address(std::string& out, const IpAddress& a);                      // "192.0.2.1"
 void append_endpoint(std::string& out, const Endpoint& e);                      // "192.0.2.1:5061"
+constexpr std::size_t most_endpoint = 64;
+char* write_endpoint(char* at, const Endpoint& e); // at most that many; returns their end
+char* write_number(char* at, std::uint64_t n);     // at most 20
 void append_number(std::string& out, std::uint64_t n);
 void append_signed(std::string& out, std::int64_t n);
 void append_grouped(std::string& out, std::uint64_t n);          // "1,400,000"

@@ -35,9 +35,16 @@ std::string_view media_name(flow::Protection p) {
     return "none";
 }
 
-void write_certificates(JsonWriter& json, TimeWriter& times, std::string_view name,
+void write_certificate_time(JsonWriter& json, TimeWriter& times, Instant time) {
+    if (time.known()) {
+        json.quoted(TimeWriter::most, [&](char* at) { return times.write_rfc3339(at, time); });
+    } else {
+        json.null();
+    }
+}
+
+void write_certificates(JsonWriter& json, TimeWriter& times,
                         const std::vector<flow::Certificate>& chain) {
-    json.key(name);
     json.open_array();
     for (const auto& c : chain) {
         json.open_object();
@@ -49,15 +56,10 @@ void write_certificates(JsonWriter& json, TimeWriter& times, std::string_view na
             json.value(std::string_view{n});
         }
         json.close_array();
-        for (const auto& [key, time] :
-             {std::pair{"not_before", c.not_before}, std::pair{"not_after", c.not_after}}) {
-            json.key(key);
-            if (time.known()) {
-                json.quoted([&](std::string& out) { times.append_rfc3339(out, time); });
-            } else {
-                json.null();
-            }
-        }
+        json.key("not_before");
+        write_certificate_time(json, times, c.not_before);
+        json.key("not_after");
+        write_certificate_time(json, times, c.not_after);
         json.close_object();
     }
     json.close_array();
@@ -87,52 +89,37 @@ void write_findings(JsonWriter& json, const std::vector<flow::Finding>& findings
 } // namespace
 
 JsonReport::JsonReport(Sink sink, std::string_view version) : sink_(std::move(sink)) {
-    out_.reserve(flush_at + 16 * 1024);
     json_.open_object();
     json_.line();
     json_.member("callwright", version);
     json_.line();
 }
 
-void JsonReport::write_time(std::string_view name, Instant t) {
-    json_.key(name);
-    if (t.known()) {
-        json_.quoted([&](std::string& out) { times_.append_rfc3339(out, t); });
-    } else {
-        json_.null();
-    }
-}
-
-void JsonReport::write_endpoint(std::string_view name, const Endpoint& e) {
-    json_.key(name);
-    json_.quoted([&](std::string& out) { append_endpoint(out, e); });
-}
-
-// Closes the array that is open and opens the next one.
+// Closes the array that is open and opens the next one, until it is that of `part`; those in
+// between stay empty.
 void JsonReport::enter(Part part) {
-    if (part_ == part) {
-        return;
-    }
-    if (part_ == Part::Begin && part == Part::Calls) {
-        enter(Part::Tls); // there were none: an empty list
-    }
-    if (part_ == Part::Tls || part_ == Part::Calls) {
-        json_.line();
-        json_.close_array();
-        json_.line();
-    }
-    part_ = part;
-    if (part == Part::Tls || part == Part::Calls) {
-        json_.key(part == Part::Tls ? "tls" : "calls");
+    while (part_ < part) {
+        if (part_ != Part::Begin) {
+            json_.line();
+            json_.close_array();
+            json_.line();
+        }
+        part_ = static_cast<Part>(std::to_underlying(part_) + 1);
+        if (part_ == Part::Done) {
+            return;
+        }
+        part_ == Part::Tls     ? json_.key("tls")
+        : part_ == Part::Calls ? json_.key("calls")
+                               : json_.key("media");
         json_.open_array();
         json_.line();
     }
 }
 
 void JsonReport::flush_when_large() {
-    if (out_.size() >= flush_at) {
-        sink_(out_);
-        out_.clear();
+    if (json_.text().size() >= flush_at) {
+        sink_(json_.text());
+        json_.clear();
     }
 }
 
@@ -140,7 +127,7 @@ void JsonReport::tls(const flow::Connection& connection) {
     if (!connection.is_tls()) {
         return;
     }
-    assert(part_ != Part::Calls);
+    assert(part_ <= Part::Tls);
     enter(Part::Tls);
     write_connection(connection);
     json_.line();
@@ -150,10 +137,8 @@ void JsonReport::tls(const flow::Connection& connection) {
 void JsonReport::write_connection(const flow::Connection& c) {
     json_.open_object();
     json_.member("id", c.id);
-    json_.key("client");
-    json_.quoted([&](std::string& out) { append_endpoint(out, c.client); });
-    json_.key("server");
-    json_.quoted([&](std::string& out) { append_endpoint(out, c.server); });
+    write_endpoint("client", c.client);
+    write_endpoint("server", c.server);
     json_.member("transport", to_string(c.transport));
     json_.member_or_null("version", c.version);
     json_.member_or_null("cipher", c.cipher);
@@ -174,8 +159,10 @@ void JsonReport::write_connection(const flow::Connection& c) {
     json_.member_or_null("alpn", c.alpn);
     write_time("client_hello", c.hello);
     write_time("finished", c.established);
-    write_certificates(json_, times_, "server_certificates", c.server_chain);
-    write_certificates(json_, times_, "client_certificates", c.client_chain);
+    json_.key("server_certificates");
+    write_certificates(json_, times_, c.server_chain);
+    json_.key("client_certificates");
+    write_certificates(json_, times_, c.client_chain);
     json_.close_object();
     json_.key("alerts");
     json_.open_array();
@@ -243,7 +230,7 @@ void JsonReport::call(const flow::Call& call) {
     j.key("media");
     j.open_array();
     for (const auto& s : call.streams) {
-        write_media(call, s);
+        write_media(s, call.pool);
     }
     j.close_array();
     j.key("security");
@@ -300,8 +287,7 @@ void JsonReport::write_messages(const flow::Call& call) {
 void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
     const auto& m = call.messages[index];
     auto& j = json_;
-    const auto index_or_null = [&](std::string_view name, std::uint32_t value) {
-        j.key(name);
+    const auto index_or_null = [&](std::uint32_t value) {
         if (value == flow::none) {
             j.null();
         } else {
@@ -328,17 +314,18 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
         j.member("reason", call.text(m.reason));
     }
     j.key("cseq");
-    j.quoted([&](std::string& out) {
-        append_number(out, m.cseq);
-        out += ' ';
-        std::string method;
-        append_json_string(method, call.text(m.method_text));
-        out.append(method, 1, method.size() - 2);
-    });
+    const auto cseq_method = to_string(m.cseq_method);
+    scratch_.clear();
+    append_number(scratch_, m.cseq);
+    scratch_ += ' ';
+    scratch_ += cseq_method.empty() ? call.text(m.method_text) : cseq_method;
+    j.value(std::string_view{scratch_});
     j.member("call_id",
              m.leg < call.legs.size() ? call.text(call.legs[m.leg].call_id) : std::string_view{});
-    index_or_null("retransmission_of", m.retransmission_of);
-    index_or_null("duplicate_of", m.duplicate_of);
+    j.key("retransmission_of");
+    index_or_null(m.retransmission_of);
+    j.key("duplicate_of");
+    index_or_null(m.duplicate_of);
     j.member("leg", std::uint32_t{m.leg});
     j.member("size", m.size);
     j.key("connection");
@@ -356,22 +343,24 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
     j.close_object();
 }
 
-void JsonReport::write_media(const flow::Call& call, const flow::MediaStream& s) {
+void JsonReport::write_media(const flow::MediaStream& s, const flow::TextPool& texts) {
     auto& j = json_;
     j.open_object();
     j.key("ssrc");
-    j.quoted([&](std::string& out) {
+    j.quoted(10, [&](char* at) {
         constexpr std::string_view hex = "0123456789abcdef";
-        out += "0x";
+        *at++ = '0';
+        *at++ = 'x';
         for (int shift = 28; shift >= 0; shift -= 4) {
-            out += hex[s.ssrc >> shift & 0xf];
+            *at++ = hex[s.ssrc >> shift & 0xf];
         }
+        return at;
     });
     write_endpoint("src", s.source);
     write_endpoint("dst", s.destination);
-    j.member_or_null("codec", call.text(s.codec));
+    j.member_or_null("codec", texts.view(s.codec));
     j.member("payload_type", std::uint32_t{s.payload_type});
-    j.member_or_null("srtp", call.text(s.srtp));
+    j.member_or_null("srtp", texts.view(s.srtp));
     j.member("packets", s.packets);
     j.member("expected", s.expected);
     j.member("lost", s.lost);
@@ -416,8 +405,14 @@ void JsonReport::write_media(const flow::Call& call, const flow::MediaStream& s)
     j.close_object();
 }
 
+void JsonReport::stray(const flow::MediaStream& s, const flow::TextPool& texts) {
+    enter(Part::Strays);
+    write_media(s, texts);
+    json_.line();
+    flush_when_large();
+}
+
 void JsonReport::finish(std::span<const InputReport> inputs, const ReportCounts& counts) {
-    enter(Part::Calls);
     enter(Part::Done);
     json_.key("inputs");
     json_.open_array();
@@ -459,9 +454,9 @@ void JsonReport::finish(std::span<const InputReport> inputs, const ReportCounts&
     write_findings(json_, {});
     json_.line();
     json_.close_object();
-    out_ += '\n';
-    sink_(out_);
-    out_.clear();
+    sink_(json_.text());
+    sink_("\n");
+    json_.clear();
 }
 
 } // namespace cw::view

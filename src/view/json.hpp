@@ -26,24 +26,38 @@ class JsonReport {
     // A connection; what is not TLS is left out. All of them come before the first call.
     void tls(const flow::Connection& connection);
     void call(const flow::Call& call);
+    // An RTP stream that belongs to no call; `texts` holds its texts. After the last call.
+    void stray(const flow::MediaStream& s, const flow::TextPool& texts);
     // Nothing may follow.
     void finish(std::span<const InputReport> inputs, const ReportCounts& counts);
 
   private:
-    enum class Part : std::uint8_t { Begin, Tls, Calls, Done };
+    enum class Part : std::uint8_t { Begin, Tls, Calls, Strays, Done };
     void enter(Part part);
     void flush_when_large();
     void write_connection(const flow::Connection& c);
     void write_messages(const flow::Call& call);
     void write_message(const flow::Call& call, std::uint32_t index);
-    void write_media(const flow::Call& call, const flow::MediaStream& s);
+    void write_media(const flow::MediaStream& s, const flow::TextPool& texts);
     void write_legs(const flow::Call& call);
-    void write_time(std::string_view name, Instant t);
-    void write_endpoint(std::string_view name, const Endpoint& e);
+    template <std::size_t N>
+    void write_time(const char (&name)[N], Instant t) {
+        json_.key(name);
+        if (t.known()) {
+            json_.quoted(TimeWriter::most, [&](char* at) { return times_.write_rfc3339(at, t); });
+        } else {
+            json_.null();
+        }
+    }
+    template <std::size_t N>
+    void write_endpoint(const char (&name)[N], const Endpoint& e) {
+        json_.key(name);
+        json_.quoted(most_endpoint, [&](char* at) { return view::write_endpoint(at, e); });
+    }
 
     Sink sink_;
-    std::string out_;
-    JsonWriter json_{out_};
+    JsonWriter json_;
+    std::string scratch_;
     TimeWriter times_;
     Part part_ = Part::Begin;
 };

@@ -17,6 +17,12 @@ json::value parsed(const std::string& text) {
     return value;
 }
 
+std::string written(std::string_view text) {
+    JsonWriter json;
+    json.value(text);
+    return std::string{json.text()};
+}
+
 std::string report_of(const flow::Call& call) {
     std::string out;
     JsonReport report{[&](std::string_view piece) { out += piece; }, "0.1.0"};
@@ -31,17 +37,14 @@ std::string report_of(const flow::Call& call) {
 TEST(JsonWriter, AnyBytesMakeAValidString) {
     for (int a = 0; a < 256; ++a) {
         for (int b = 0; b < 256; ++b) {
-            std::string out;
-            append_json_string(out, std::string{static_cast<char>(a), static_cast<char>(b)});
+            const auto out = written(std::string{static_cast<char>(a), static_cast<char>(b)});
             boost::system::error_code error;
             const auto value = json::parse(out, error);
             ASSERT_FALSE(error) << a << ' ' << b << ' ' << out;
             ASSERT_TRUE(value.is_string());
         }
     }
-    std::string out;
-    append_json_string(out, "\"\\\n\x01\xff\xc3\xa9");
-    EXPECT_EQ(out, "\"\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\"");
+    EXPECT_EQ(written("\"\\\n\x01\xff\xc3\xa9"), "\"\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\"");
 }
 
 TEST(JsonReport, ARunWithoutAnythingIsStillTheContract) {

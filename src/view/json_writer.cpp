@@ -1,7 +1,9 @@
 #include "view/json_writer.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cmath>
+
+#include <fmt/format.h>
 
 #include "view/cells.hpp"
 #include "view/figures.hpp"
@@ -19,133 +21,84 @@ constexpr std::array<bool, 256> make_plain() {
 }
 constexpr auto plain = make_plain();
 
-void append_escaped(std::string& out, char32_t code) {
+// No byte becomes longer than "\u001b".
+constexpr std::size_t longest_escape = 6;
+
+char* write_escaped(char* at, char32_t code) {
     constexpr std::string_view hex = "0123456789abcdef";
-    switch (code) {
-    case '"':
-        out += "\\\"";
-        return;
-    case '\\':
-        out += "\\\\";
-        return;
-    case '\n':
-        out += "\\n";
-        return;
-    case '\r':
-        out += "\\r";
-        return;
-    case '\t':
-        out += "\\t";
-        return;
-    default:
-        out += "\\u00";
-        out += hex[code >> 4 & 0xf];
-        out += hex[code & 0xf];
+    constexpr std::string_view short_forms = "\"\"\\\\\nn\rr\tt"; // a character, its letter
+    *at++ = '\\';
+    for (std::size_t i = 0; i < short_forms.size(); i += 2) {
+        if (code == static_cast<char32_t>(short_forms[i])) {
+            *at++ = short_forms[i + 1];
+            return at;
+        }
     }
+    at = std::copy_n("u00", 3, at);
+    *at++ = hex[code >> 4 & 0xf];
+    *at++ = hex[code & 0xf];
+    return at;
+}
+
+// What is not plain ASCII: escapes, and code points of several bytes.
+char* write_special(char* at, const CodePoint& point) {
+    // C1 controls and DEL are legal in JSON, but a terminal may obey them.
+    if (point.code < 0xa0) {
+        return write_escaped(at, point.code);
+    }
+    std::string utf8; // short: no allocation
+    append_utf8(utf8, point.code);
+    return std::copy(utf8.begin(), utf8.end(), at);
 }
 
 } // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    for (std::size_t at = 0; at < text.size();) {
-        auto end = at;
-        while (end < text.size() && plain[static_cast<std::uint8_t>(text[end])]) {
-            ++end;
-        }
-        out.append(text, at, end - at);
-        at = end;
-        if (at == text.size()) {
-            break;
-        }
-        const auto point = decode_utf8(text, at);
-        at += point.size;
-        // C1 controls and DEL are legal in JSON, but a terminal may obey them.
-        if (point.code < 0xa0) {
-            append_escaped(out, point.code);
-        } else {
-            append_utf8(out, point.code);
-        }
-    }
-    out += '"';
-}
-
-void JsonWriter::separate() {
-    if (comma_) {
-        out_ += ',';
-    }
-    if (line_) {
-        out_ += '\n';
-        line_ = false;
-    }
-}
-
-void JsonWriter::open(char bracket) {
-    separate();
-    out_ += bracket;
-    comma_ = false;
-}
-
-void JsonWriter::close(char bracket) {
-    if (line_) {
-        out_ += '\n';
-        line_ = false;
-    }
-    out_ += bracket;
-    comma_ = true;
-}
-
-void JsonWriter::key(std::string_view name) {
-    separate();
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
-    comma_ = false;
+void JsonWriter::grow(std::size_t more) {
+    const auto capacity = std::max(capacity_ * 2, size_ + more + 1024);
+    auto data = std::make_unique_for_overwrite<char[]>(capacity);
+    std::copy_n(data_.get(), size_, data.get());
+    data_ = std::move(data);
+    capacity_ = capacity;
 }
 
 void JsonWriter::any_key(std::string_view name) {
     value(name);
-    out_ += ':';
+    auto* at = data_.get() + size_;
+    *at++ = ':'; // value() left room for it
+    end(at);
     comma_ = false;
 }
 
 void JsonWriter::value(std::string_view text) {
-    separate();
-    append_json_string(out_, text);
-    comma_ = true;
+    auto* at = separate(text.size() * longest_escape + 3);
+    *at++ = '"';
+    for (std::size_t i = 0; i < text.size();) {
+        const auto byte = static_cast<std::uint8_t>(text[i]);
+        if (plain[byte]) {
+            *at++ = text[i++];
+            continue;
+        }
+        const auto point = decode_utf8(text, i);
+        at = write_special(at, point);
+        i += point.size;
+    }
+    *at++ = '"';
+    end(at);
 }
 
 void JsonWriter::value(std::uint64_t n) {
-    separate();
-    append_number(out_, n);
-    comma_ = true;
+    end(write_number(separate(20), n));
 }
 
 void JsonWriter::value(std::int64_t n) {
-    separate();
-    append_signed(out_, n);
-    comma_ = true;
+    const fmt::format_int text{n};
+    end(std::copy_n(text.data(), text.size(), separate(20)));
 }
 
 void JsonWriter::value(double d, int places) {
-    separate();
-    append_decimal(out_, d, places);
-    comma_ = true;
-}
-
-void JsonWriter::raw(std::string_view json) {
-    separate();
-    out_ += json;
-    comma_ = true;
-}
-
-void JsonWriter::member_or_null(std::string_view name, std::string_view text) {
-    key(name);
-    if (text.empty()) {
-        null();
-    } else {
-        value(text);
-    }
+    std::string text;
+    append_decimal(text, d, places);
+    end(std::copy(text.begin(), text.end(), separate(text.size())));
 }
 
 } // namespace cw::view

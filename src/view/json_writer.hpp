@@ -1,67 +1,118 @@
-// JSON, appended to a string. Commas are put where they belong; the caller keeps objects and arrays
-// balanced. Strings may hold any bytes: what is no UTF-8 becomes U+FFFD, controls are escaped, so
-// the result is always valid JSON [RFC 8259].
+// JSON, written into a buffer of its own. Commas are put where they belong; the caller keeps
+// objects and arrays balanced. Strings may hold any bytes: what is no UTF-8 becomes U+FFFD,
+// controls are escaped, so the result is always valid JSON [RFC 8259].
 #pragma once
 
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace cw::view {
 
-void append_json_string(std::string& out, std::string_view text);
-
 class JsonWriter {
   public:
-    // `out` must outlive the writer. It may be emptied between calls.
-    explicit JsonWriter(std::string& out) : out_(out) {}
+    // What was written since the last clear(); valid until the next write.
+    [[nodiscard]] std::string_view text() const { return {data_.get(), size_}; }
+    void clear() { size_ = 0; }
 
     void open_object() { open('{'); }
     void close_object() { close('}'); }
     void open_array() { open('['); }
     void close_array() { close(']'); }
+
     // `name` must need no escaping.
-    void key(std::string_view name);
+    template <std::size_t N>
+    void key(const char (&name)[N]) {
+        auto* at = separate(N + 3);
+        *at++ = '"';
+        std::memcpy(at, name, N - 1);
+        at += N - 1;
+        *at++ = '"';
+        *at++ = ':';
+        end(at);
+        comma_ = false;
+    }
     // A key that may hold anything.
     void any_key(std::string_view name);
 
     void value(std::string_view text);
     void value(const char* text) { value(std::string_view{text}); }
-    void value(bool b) { raw(b ? "true" : "false"); }
+    void value(bool b) { b ? literal("true") : literal("false"); }
     void value(std::uint64_t n);
     void value(std::int64_t n);
     void value(std::uint32_t n) { value(std::uint64_t{n}); }
     void value(double d, int places);
-    void null() { raw("null"); }
-    // Text that is JSON already.
-    void raw(std::string_view json);
-    // A string that needs no escaping and no checking, such as a number or an address: `write`
-    // appends it to the string that it is given.
+    void null() { literal("null"); }
+    // A string that needs no escaping and no checking, such as an address: `write` puts at most
+    // `most` characters at the pointer that it is given and returns their end.
     template <class Write>
-    void quoted(Write&& write) {
-        separate();
-        out_ += '"';
-        write(out_);
-        out_ += '"';
-        comma_ = true;
+    void quoted(std::size_t most, Write&& write) {
+        auto* at = separate(most + 2);
+        *at++ = '"';
+        at = write(at);
+        *at++ = '"';
+        end(at);
     }
 
-    template <class T>
-    void member(std::string_view name, T v) {
+    template <std::size_t N, class T>
+    void member(const char (&name)[N], T v) {
         key(name);
         value(v);
     }
     // null when it is empty.
-    void member_or_null(std::string_view name, std::string_view text);
+    template <std::size_t N>
+    void member_or_null(const char (&name)[N], std::string_view text) {
+        key(name);
+        text.empty() ? null() : value(text);
+    }
     // A line end before the next value, for people who look into the file.
     void line() { line_ = true; }
 
   private:
-    void separate();
-    void open(char bracket);
-    void close(char bracket);
+    // Room for `most` characters and what must stand before a value.
+    char* separate(std::size_t most) {
+        if (capacity_ - size_ < most + 2) {
+            grow(most + 2);
+        }
+        auto* at = data_.get() + size_;
+        if (comma_) {
+            *at++ = ',';
+        }
+        if (line_) {
+            *at++ = '\n';
+            line_ = false;
+        }
+        return at;
+    }
+    void end(const char* at) {
+        size_ = static_cast<std::size_t>(at - data_.get());
+        comma_ = true;
+    }
+    template <std::size_t N>
+    void literal(const char (&text)[N]) {
+        auto* at = separate(N);
+        std::memcpy(at, text, N - 1);
+        end(at + N - 1);
+    }
+    void open(char bracket) {
+        auto* at = separate(1);
+        *at++ = bracket;
+        end(at);
+        comma_ = false;
+    }
+    void close(char bracket) {
+        comma_ = false;
+        auto* at = separate(1);
+        *at++ = bracket;
+        end(at);
+    }
+    void grow(std::size_t more);
 
-    std::string& out_;
+    std::unique_ptr<char[]> data_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
     bool comma_ = false; // the next value or key needs one before it
     bool line_ = false;
 };
