@@ -40,13 +40,13 @@ struct Duration {
 };
 
 constexpr Duration seconds(std::int64_t n) {
-    return {n * 1'000'000'000};
+    return {detail::multiply_saturating(n, 1'000'000'000)};
 }
 constexpr Duration milliseconds(std::int64_t n) {
-    return {n * 1'000'000};
+    return {detail::multiply_saturating(n, 1'000'000)};
 }
 constexpr Duration microseconds(std::int64_t n) {
-    return {n * 1'000};
+    return {detail::multiply_saturating(n, 1'000)};
 }
 
 // Nanoseconds since 1970-01-01T00:00:00Z. 0 stands for "not known".
