@@ -74,10 +74,16 @@ bool IpAddress::is_private() const {
 
 std::string to_string(const IpAddress& a) {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    const bool v4 = a.is_v4();
-    inet_ntop(v4 ? AF_INET : AF_INET6, a.octets.data() + (v4 ? 12 : 0), buffer.data(),
-              buffer.size());
-    return buffer.data();
+    if (!a.is_v4()) {
+        inet_ntop(AF_INET6, a.octets.data(), buffer.data(), buffer.size());
+        return buffer.data();
+    }
+    auto* at = buffer.data();
+    for (std::size_t i = 12; i < 16; ++i) {
+        at = std::to_chars(at, buffer.data() + buffer.size(), a.octets[i]).ptr;
+        *at++ = '.';
+    }
+    return {buffer.data(), at - 1};
 }
 
 std::string to_string(const Endpoint& e) {

@@ -24,6 +24,9 @@ void put(std::string& out, const T* values, std::size_t n) {
 
 template <class T>
 std::size_t take(std::string_view blob, std::size_t at, std::vector<T>& out, std::size_t n) {
+    if (n == 0) {
+        return at;
+    }
     const auto old = out.size();
     out.resize(old + n);
     std::memcpy(out.data() + old, blob.data() + at, n * sizeof(T));
