@@ -1,5 +1,7 @@
 #include "flow/archive.hpp"
 
+#include <array>
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -33,6 +35,50 @@ std::size_t take(std::string_view blob, std::size_t at, std::vector<T>& out, std
     return at + n * sizeof(T);
 }
 
+// Messages of one leg are much alike: of each, only those eight-byte words are written in which it
+// differs from the one before it, with a mask that says which. Half the size, for a few operations.
+constexpr std::size_t message_words = sizeof(Message) / sizeof(std::uint64_t);
+static_assert(sizeof(Message) % sizeof(std::uint64_t) == 0 && message_words <= 32);
+using Words = std::array<std::uint64_t, message_words>;
+
+void put_messages(std::string& out, const std::vector<Message>& messages) {
+    Words before{};
+    for (const auto& m : messages) {
+        std::array<char, sizeof(std::uint32_t) + sizeof(Words)> piece;
+        auto* at = piece.data() + sizeof(std::uint32_t);
+        Words now;
+        std::memcpy(now.data(), &m, sizeof m);
+        std::uint32_t mask = 0;
+        for (std::size_t i = 0; i < message_words; ++i) {
+            if (now[i] != before[i]) {
+                mask |= 1U << i;
+                std::memcpy(at, &now[i], sizeof now[i]);
+                at += sizeof now[i];
+            }
+        }
+        std::memcpy(piece.data(), &mask, sizeof mask);
+        out.append(piece.data(), static_cast<std::size_t>(at - piece.data()));
+        before = now;
+    }
+}
+
+std::size_t take_messages(std::string_view blob, std::size_t at, std::vector<Message>& out,
+                          std::size_t n) {
+    Words words{};
+    for (std::size_t k = 0; k < n; ++k) {
+        std::uint32_t mask = 0;
+        std::memcpy(&mask, blob.data() + at, sizeof mask);
+        at += sizeof mask;
+        for (; mask != 0; mask &= mask - 1) {
+            std::memcpy(&words[static_cast<std::size_t>(std::countr_zero(mask))], blob.data() + at,
+                        sizeof(std::uint64_t));
+            at += sizeof(std::uint64_t);
+        }
+        std::memcpy(static_cast<void*>(&out.emplace_back()), words.data(), sizeof words);
+    }
+    return at;
+}
+
 void rebase(Text& text, std::uint32_t base) {
     if (text.length > 0) {
         text.offset += base;
@@ -56,7 +102,7 @@ void pack(const Stretch& stretch, BlobRef previous, std::string& out) {
                             static_cast<std::uint32_t>(stretch.pool.bytes().size())};
     out.clear();
     put(out, &header, 1);
-    put(out, stretch.messages.data(), header.messages);
+    put_messages(out, stretch.messages);
     put(out, stretch.media_lines.data(), header.media_lines);
     out.append(stretch.pool.bytes());
 }
@@ -77,7 +123,7 @@ void unpack(std::string_view blob, Stretch& out) {
     std::memcpy(&header, blob.data(), sizeof header);
     const auto message_base = static_cast<std::uint32_t>(out.messages.size());
     const auto line_base = static_cast<std::uint32_t>(out.media_lines.size());
-    auto at = take(blob, sizeof header, out.messages, header.messages);
+    auto at = take_messages(blob, sizeof header, out.messages, header.messages);
     at = take(blob, at, out.media_lines, header.media_lines);
     const auto pool_base = out.pool.append(blob.substr(at, header.pool));
 

@@ -49,30 +49,12 @@ Book::OpenLeg& Book::open(std::uint32_t slot, Instant now) {
         slots_[slot].open = index;
         auto& leg = *open_[index];
         leg.stretch.slot = slot;
-        leg.started = false;
-        leg.newer = leg.older = none;
         leg.last_activity = now;
-        leg.older = newest_;
-        (newest_ == none ? oldest_ : open_[newest_]->newer) = index;
-        newest_ = index;
-    } else {
-        touch(index, now);
+        waiting_.push_back({now + quiet, index, leg.use});
     }
-    return *open_[index];
-}
-
-void Book::touch(std::uint32_t index, Instant now) {
     auto& leg = *open_[index];
     leg.last_activity = std::max(leg.last_activity, now);
-    if (newest_ == index) {
-        return;
-    }
-    (leg.older == none ? oldest_ : open_[leg.older]->newer) = leg.newer;
-    open_[leg.newer]->older = leg.older;
-    leg.older = newest_;
-    leg.newer = none;
-    open_[newest_]->newer = index;
-    newest_ = index;
+    return leg;
 }
 
 void Book::close(std::uint32_t index) {
@@ -82,15 +64,57 @@ void Book::close(std::uint32_t index) {
     slot.last = spool_.put(packed_);
     slot.open = none;
     correlator_.forget(leg.stretch.slot);
-    (leg.older == none ? oldest_ : open_[leg.older]->newer) = leg.newer;
-    (leg.newer == none ? newest_ : open_[leg.newer]->older) = leg.older;
     leg.stretch.clear();
+    leg.started = leg.ended = leg.in_settling = false;
+    ++leg.use;
     free_.push_back(index);
 }
 
 void Book::close_quiet_legs(Instant now) {
-    while (oldest_ != none && now - open_[oldest_]->last_activity > quiet) {
-        close(oldest_);
+    while (!settling_.empty() && settling_.front().due < now) {
+        const auto check = settling_.front();
+        settling_.pop_front();
+        auto& leg = *open_[check.index];
+        if (leg.use != check.use) {
+            continue; // closed meanwhile
+        }
+        if (!leg.ended) {
+            leg.in_settling = false; // it went on
+        } else if (now - leg.last_activity > settled) {
+            close(check.index);
+        } else {
+            settling_.push_back({leg.last_activity + settled, check.index, check.use});
+        }
+    }
+    while (!waiting_.empty() && waiting_.front().due < now) {
+        const auto check = waiting_.front();
+        waiting_.pop_front();
+        auto& leg = *open_[check.index];
+        if (leg.use != check.use) {
+            continue;
+        }
+        if (now - leg.last_activity > quiet) {
+            close(check.index);
+        } else {
+            waiting_.push_back({leg.last_activity + quiet, check.index, check.use});
+        }
+    }
+}
+
+// A dialog ends with the answer to BYE or a refused INVITE, anything else with its answer. A
+// request opens it again.
+void Book::note_end(OpenLeg& leg, std::uint32_t index, const Message& message) {
+    if (message.status == 0) {
+        leg.ended = leg.ended && message.method == sip::Method::Ack;
+        return;
+    }
+    const bool accepted = message.cseq_method == sip::Method::Invite && message.status < 300;
+    const bool within_call = leg.started && message.cseq_method != sip::Method::Bye &&
+                             message.cseq_method != sip::Method::Invite;
+    leg.ended = message.status >= 200 && !accepted && !within_call;
+    if (leg.ended && !leg.in_settling) {
+        leg.in_settling = true;
+        settling_.push_back({leg.last_activity + settled, index, leg.use});
     }
 }
 
@@ -126,6 +150,7 @@ void Book::on_message(const MessageEvent& event) {
         media_.announce(slot, *session, event.at.time);
     }
     correlate(leg, event, session);
+    note_end(leg, slots_[slot].open, message);
     if (message.cseq_method == sip::Method::Bye && message.status >= 200) {
         media_.release(slot, event.at.time);
     }
@@ -224,8 +249,10 @@ void Book::on_connection(const Connection& connection) {
 
 void Book::finish(Instant end) {
     end_ = end;
-    while (oldest_ != none) {
-        close(oldest_);
+    for (const auto& check : waiting_) {
+        if (open_[check.index]->use == check.use) {
+            close(check.index);
+        }
     }
     media_.flush();
     std::ranges::sort(connections_, {}, &StoredConnection::id);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -45,6 +46,9 @@ class Book final : public Listener {
     // A leg is closed when it was quiet for longer than anything is retransmitted: 64·T1 = 32 s
     // [RFC 3261 §17.1.1.2], and a little.
     static constexpr Duration quiet = seconds(35);
+    // When its last transaction was answered, nothing but retransmissions can follow, and those
+    // come at most T2 = 4 s apart [RFC 3261 §17.1.2.2].
+    static constexpr Duration settled = seconds(5);
 
     Book();
     ~Book() override;
@@ -88,9 +92,15 @@ class Book final : public Listener {
     struct OpenLeg {
         Stretch stretch;
         Instant last_activity;
-        std::uint32_t newer = none; // neighbours in the order of activity
-        std::uint32_t older = none;
-        bool started = false; // an INVITE has been shown to the correlator
+        std::uint32_t use = 0;    // counts the legs that this memory has served
+        bool started = false;     // an INVITE has been shown to the correlator
+        bool ended = false;       // its last transaction was answered
+        bool in_settling = false; // an entry of settling_ points here
+    };
+    struct Check { // when to see whether a leg can be closed
+        Instant due;
+        std::uint32_t index = 0; // in open_
+        std::uint32_t use = 0;
     };
     struct JoinRecord {
         std::uint32_t older = 0;
@@ -117,9 +127,9 @@ class Book final : public Listener {
     Unused& unused_of(std::uint16_t input);
     std::uint32_t slot_of(const MessageEvent& event);
     OpenLeg& open(std::uint32_t slot, Instant now);
-    void touch(std::uint32_t index, Instant now);
     void close(std::uint32_t index);
     void close_quiet_legs(Instant now);
+    void note_end(OpenLeg& leg, std::uint32_t index, const Message& message);
     void correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session* session);
     void refer(std::uint32_t slot, const Reference& reference);
     void join(const JoinFound& found);
@@ -146,8 +156,11 @@ class Book final : public Listener {
     boost::unordered_flat_map<std::uint64_t, std::uint32_t> slot_by_id_;
     std::vector<std::unique_ptr<OpenLeg>> open_;
     std::vector<std::uint32_t> free_;
-    std::uint32_t newest_ = none;
-    std::uint32_t oldest_ = none;
+    // Every open leg is in the first; one that has ended also in the second. In the order in which
+    // they were put there: cheaper to keep than the order of activity, and late by no more than a
+    // leg is kept.
+    std::deque<Check> waiting_;
+    std::deque<Check> settling_;
     Correlator correlator_;
     MediaTable media_;
     std::vector<JoinFound> found_;
