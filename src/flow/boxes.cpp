@@ -51,6 +51,7 @@ class Grouping {
             node(place(c.server));
         }
         join_senders();
+        join_silent_clients();
         join_contacts();
         join_hidden_hosts();
     }
@@ -131,6 +132,29 @@ class Grouping {
                 if (!fresh && at->second != none && root(at->second) != root(from)) {
                     at->second = none; // two hosts use the same private address
                 }
+            }
+        }
+    }
+
+    // Nothing tells the clients of connections that could not be read apart. A few are a box each,
+    // as they may be different programs; of many to one server, one box is all that a reader can
+    // use.
+    void join_silent_clients() {
+        constexpr std::size_t many = 8;
+        std::unordered_set<Endpoint> speaking;
+        for (const auto& m : call_.messages) {
+            speaking.insert(m.source);
+            speaking.insert(m.destination);
+        }
+        std::unordered_map<Endpoint, std::vector<std::uint32_t>> clients; // of each server
+        for (const auto& c : call_.connections) {
+            if (shared(c.client.address) && !speaking.contains(c.client)) {
+                clients[c.server].push_back(node(place(c.client)));
+            }
+        }
+        for (const auto& [server, nodes] : clients) {
+            for (std::size_t i = 1; nodes.size() > many && i < nodes.size(); ++i) {
+                join(nodes[0], nodes[i]);
             }
         }
     }

@@ -106,6 +106,25 @@ TEST(Boxes, HostsBehindOneAddressAreToldApartByTheirVia) {
     EXPECT_EQ(boxes.of(at("10.9.0.2:30000")), boxes.of(at("10.9.0.1:44618")));
 }
 
+TEST(Boxes, ManyUnreadableClientsOfOneServerShareABoxAFewDoNot) {
+    Maker made;
+    const auto connect = [&](int port) {
+        Connection c;
+        c.client = at("127.0.0.1:" + std::to_string(port));
+        c.server = at("127.0.0.1:443");
+        made.call.connections.push_back(c);
+    };
+    for (int port = 49152; port < 49160; ++port) {
+        connect(port);
+    }
+    EXPECT_EQ(Boxes{made.call}.all().size(), 9U);
+    connect(49160);
+    const Boxes boxes{made.call};
+    EXPECT_EQ(boxes.all().size(), 2U);
+    EXPECT_EQ(boxes.of(at("127.0.0.1:49152")), boxes.of(at("127.0.0.1:49160")));
+    EXPECT_NE(boxes.of(at("127.0.0.1:49152")), boxes.of(at("127.0.0.1:443")));
+}
+
 TEST(Boxes, TheSamePrivateAddressInTwoNetworksIsTwoBoxes) {
     Maker made;
     made.request("203.0.113.1:1024", "198.51.100.1:5060", "192.168.1.10:5060");

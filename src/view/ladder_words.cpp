@@ -11,8 +11,10 @@
 namespace cw::view {
 namespace {
 
-// The longest reason phrase of the registry has 35 characters; longer ones are someone's own.
+// The longest reason phrase of the registry has 35 characters. Longer ones are someone's own, and
+// would push all columns apart.
 constexpr std::size_t label_cells = 36;
+constexpr std::size_t own_phrase_cells = 24;
 constexpr std::size_t note_cells = 76;
 
 std::string wire(std::string_view text, std::size_t cells) {
@@ -125,7 +127,9 @@ std::string message_name(const flow::Call& call, const flow::Message& m) {
                                                            : wire(method, label_cells);
     }
     auto out = fmt::format("{}", m.status);
-    word(out, wire(call.text(m.reason), label_cells - 4));
+    const auto reason = printable(call.text(m.reason), 1024);
+    const bool registered = cell_width(reason) < label_cells && m.status != 100;
+    word(out, shorten(reason, registered ? label_cells : own_phrase_cells));
     return out;
 }
 

@@ -84,7 +84,7 @@ ListText::Widths ListText::widths_for(std::size_t width) {
              .state = wide ? 14U : 12U,
              .duration = width >= 80 ? 7U : 0U,
              .messages = width >= 80 ? 4U : 0U,
-             .security = width >= 112 ? 16U : 14U,
+             .security = width >= 80 ? 16U : 14U,
              .legs = width >= 80 ? 4U : 0U};
     std::size_t fixed = 1; // between from and to
     for (const auto cells :
