@@ -241,14 +241,16 @@ class Reader {
         if (reading_.book().counts().calls > 0) {
             return;
         }
-        constexpr std::size_t most = 40;
+        // Unasked, a picture of a few; the list has counted them all by their reasons.
+        const std::size_t most = format_ == Format::Default ? 8 : 40;
+        std::size_t count = 0;
         flow::Call unread;
         for_each_tls([&](const flow::Connection& connection) {
-            if (!connection.decrypted && unread.connections.size() < most) {
+            if (!connection.decrypted && ++count <= most) {
                 unread.connections.push_back(connection);
             }
         });
-        if (!unread.connections.empty()) {
+        if (count > 0 && (count <= most || format_ != Format::Default)) {
             unread.start = unread.connections.front().opened;
             sink_("\n");
             show_ladder(unread);
