@@ -4,26 +4,6 @@
 
 namespace cw::flow {
 
-std::string_view to_string(Transport t) {
-    switch (t) {
-    case Transport::Udp:
-        return "udp";
-    case Transport::Tcp:
-        return "tcp";
-    case Transport::Tls:
-        return "tls";
-    case Transport::Ws:
-        return "ws";
-    case Transport::Wss:
-        return "wss";
-    case Transport::Sctp:
-        return "sctp";
-    case Transport::Hep:
-        return "hep";
-    }
-    return "";
-}
-
 std::string_view to_string(Kind kind) {
     switch (kind) {
     case Kind::Call:

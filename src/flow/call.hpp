@@ -11,14 +11,13 @@
 #include "base/address.hpp"
 #include "base/time.hpp"
 #include "sip/method.hpp"
+#include "sip/transport.hpp"
 
 namespace cw::flow {
 
-enum class Transport : std::uint8_t { Udp, Tcp, Tls, Ws, Wss, Sctp, Hep };
-std::string_view to_string(Transport t); // "udp", "tcp", "tls", "ws", "wss", "sctp"
-constexpr bool is_secure(Transport t) {
-    return t == Transport::Tls || t == Transport::Wss;
-}
+using sip::is_secure;
+using sip::to_string;
+using sip::Transport;
 
 // A text in the pool of the Call that holds it.
 struct Text {
