@@ -113,8 +113,8 @@ Sealed seal_modern(const DirectionKeys& keys, std::uint64_t sequence, std::strin
 
 TEST(CipherPool, OpensWhatLibsslNoLongerSpeaks) {
     auto* library = OSSL_LIB_CTX_new();
-    OSSL_PROVIDER_load(library, "default");
-    OSSL_PROVIDER_load(library, "legacy"); // may be absent
+    auto* standard = OSSL_PROVIDER_load(library, "default");
+    auto* legacy = OSSL_PROVIDER_load(library, "legacy"); // may be absent
     CipherPool pool;
     for (const auto number :
          std::to_array<std::uint16_t>({0x000a, 0xc012, 0x0096, 0x0007, 0x0009, 0x0005, 0x0004})) {
@@ -138,6 +138,11 @@ TEST(CipherPool, OpensWhatLibsslNoLongerSpeaks) {
         ASSERT_TRUE(opened) << suite->name;
         EXPECT_EQ(as_text(opened->plaintext), "hello there");
         EXPECT_FALSE(pool.open(stream ? again : keys, 1, sealed.record())) << suite->name;
+    }
+    for (auto* provider : {legacy, standard}) {
+        if (provider != nullptr) {
+            OSSL_PROVIDER_unload(provider); // a provider that is loaded keeps its library alive
+        }
     }
     OSSL_LIB_CTX_free(library);
 }
