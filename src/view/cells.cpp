@@ -18,16 +18,6 @@ bool within(const unicode::Range (&table)[N], char32_t code) {
     return at != std::begin(table) && code <= std::prev(at)->last;
 }
 
-// Characters that show nothing themselves but change how their neighbours look or are ordered:
-// general category Cf, line and paragraph separators, tags, noncharacters.
-bool is_deceptive(char32_t c) {
-    return c == 0xad || c == 0x61c || c == 0x6dd || c == 0x70f || c == 0x8e2 || c == 0x180e ||
-           (c >= 0x600 && c <= 0x605) || (c >= 0x200b && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
-           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0x1d173 && c <= 0x1d17a) ||
-           (c >= 0xe0000 && c <= 0xe0fff) || (c & 0xfffe) == 0xfffe;
-}
-
 bool is_variation_selector(char32_t c) {
     return (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0xe0100 && c <= 0xe01ef) ||
            (c >= 0x180b && c <= 0x180d);
@@ -139,6 +129,14 @@ std::size_t cell_width(std::string_view text) {
         at += point.size;
     }
     return cells;
+}
+
+bool is_deceptive(char32_t c) {
+    return c == 0xad || c == 0x61c || c == 0x6dd || c == 0x70f || c == 0x8e2 || c == 0x180e ||
+           (c >= 0x600 && c <= 0x605) || (c >= 0x200b && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+           (c >= 0xfff9 && c <= 0xfffb) || (c >= 0x1d173 && c <= 0x1d17a) ||
+           (c >= 0xe0000 && c <= 0xe0fff) || (c & 0xfffe) == 0xfffe;
 }
 
 void append_printable(std::string& out, std::string_view wire, std::size_t max_bytes) {

@@ -26,6 +26,10 @@ int cell_width(char32_t code);
 // Cells of a text that has been through printable().
 std::size_t cell_width(std::string_view text);
 
+// Shows nothing itself but changes how its neighbours look or are ordered: general category Cf,
+// line and paragraph separators, tags, noncharacters.
+bool is_deceptive(char32_t code);
+
 // Appends `wire` as valid UTF-8 in one line without anything that a terminal obeys: controls become
 // their pictures (ESC is ␛), invisible and direction-changing characters and broken bytes become
 // U+FFFD, and of combining marks no more than three follow a base. Longer than `max_bytes`, the

@@ -47,6 +47,15 @@ TEST(JsonWriter, AnyBytesMakeAValidString) {
     EXPECT_EQ(written("\"\\\n\x01\xff\xc3\xa9"), "\"\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xa9\"");
 }
 
+TEST(JsonWriter, NothingThatReordersOrHidesTextGoesOutRaw) {
+    EXPECT_EQ(written("a\u202egpj.exe"), "\"a\\u202egpj.exe\"");
+    EXPECT_EQ(written("\u200b\u2028\ufeff\u00ad"), "\"\\u200b\\u2028\\ufeff\\u00ad\"");
+    EXPECT_EQ(written("\U000e0041"), "\"\\udb40\\udc41\"");
+    boost::system::error_code error;
+    const auto back = json::parse(written("\U000e0041\u2066"), error);
+    EXPECT_EQ(back.as_string(), "\U000e0041\u2066");
+}
+
 TEST(JsonReport, ARunWithoutAnythingIsStillTheContract) {
     std::string out;
     JsonReport report{[&](std::string_view piece) { out += piece; }, "0.1.0"};

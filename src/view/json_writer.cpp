@@ -34,9 +34,10 @@ char* write_escaped(char* at, char32_t code) {
             return at;
         }
     }
-    at = std::copy_n("u00", 3, at);
-    *at++ = hex[code >> 4 & 0xf];
-    *at++ = hex[code & 0xf];
+    *at++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4) {
+        *at++ = hex[code >> shift & 0xf];
+    }
     return at;
 }
 
@@ -45,6 +46,16 @@ char* write_special(char* at, const CodePoint& point) {
     // C1 controls and DEL are legal in JSON, but a terminal may obey them.
     if (point.code < 0xa0) {
         return write_escaped(at, point.code);
+    }
+    // So are characters that reorder or hide their neighbours: whoever looks at the JSON, or at
+    // what a program prints of it, must not be shown another text than was sent.
+    if (is_deceptive(point.code)) {
+        if (point.code < 0x10000) {
+            return write_escaped(at, point.code);
+        }
+        const auto rest = point.code - 0x10000; // a surrogate pair [RFC 8259 §7]
+        at = write_escaped(at, 0xd800 + (rest >> 10));
+        return write_escaped(at, 0xdc00 + (rest & 0x3ff));
     }
     std::string utf8; // short: no allocation
     append_utf8(utf8, point.code);
