@@ -23,7 +23,8 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) 
         std::memcpy(&word, p, n);
         return word;
     };
-    const char* p = bytes.data() != nullptr ? bytes.data() : ""; // memcpy wants a place even for none
+    const char* p =
+        bytes.data() != nullptr ? bytes.data() : ""; // memcpy wants a place even for none
     auto left = bytes.size();
     auto h = seed ^ k0;
     for (; left >= 16; p += 16, left -= 16) {
