@@ -1,0 +1,151 @@
+#include "net/socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace cw::net {
+namespace {
+
+std::unexpected<std::string> failed(const char* what) {
+    return std::unexpected{std::string{what} + ": " + std::strerror(errno)};
+}
+
+void set(int fd, int level, int option, int value) {
+    setsockopt(fd, level, option, &value, sizeof value);
+}
+
+Opened make(const Endpoint& at, int type) {
+    const int family = at.address.is_v4() ? AF_INET : AF_INET6;
+    Descriptor fd{socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!fd.open()) {
+        return failed("socket");
+    }
+    if (family == AF_INET6) {
+        set(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1); // IPv4 has listeners of its own
+    }
+    return fd;
+}
+
+Opened bound(const Endpoint& at, int type, bool exclusive) {
+    auto fd = make(at, type);
+    if (!fd) {
+        return fd;
+    }
+    if (type == SOCK_STREAM) {
+        set(fd->get(), SOL_SOCKET, SO_REUSEADDR, 1);
+    }
+    sockaddr_storage address{};
+    const auto length = to_sockaddr(at, address);
+    if (exclusive && at.port != 0) {
+        // Note: SO_REUSEPORT would let us share a port with another process of the same user and
+        // take half of its calls. So the first shard asks without it whether the port is free.
+        auto probe = make(at, type);
+        if (probe) {
+            set(probe->get(), SOL_SOCKET, SO_REUSEADDR, type == SOCK_STREAM ? 1 : 0);
+            if (bind(probe->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+                return failed("bind");
+            }
+            if (type == SOCK_STREAM && listen(probe->get(), 1) != 0) {
+                return failed("listen");
+            }
+        }
+    }
+    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    if (bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+        return failed("bind");
+    }
+    return fd;
+}
+
+} // namespace
+
+void Descriptor::reset(int fd) {
+    if (fd_ >= 0) {
+        close(fd_);
+    }
+    fd_ = fd;
+}
+
+socklen_t to_sockaddr(const Endpoint& endpoint, sockaddr_storage& out) {
+    if (endpoint.address.is_v4()) {
+        sockaddr_in v4{};
+        v4.sin_family = AF_INET;
+        v4.sin_port = htons(endpoint.port);
+        std::memcpy(&v4.sin_addr, endpoint.address.octets.data() + 12, 4);
+        std::memcpy(&out, &v4, sizeof v4);
+        return sizeof v4;
+    }
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(endpoint.port);
+    std::memcpy(&v6.sin6_addr, endpoint.address.octets.data(), 16);
+    std::memcpy(&out, &v6, sizeof v6);
+    return sizeof v6;
+}
+
+Endpoint from_sockaddr(const sockaddr_storage& address) {
+    Endpoint endpoint;
+    if (address.ss_family == AF_INET) {
+        sockaddr_in v4{};
+        std::memcpy(&v4, &address, sizeof v4);
+        endpoint.address = IpAddress::v4(reinterpret_cast<const std::uint8_t*>(&v4.sin_addr));
+        endpoint.port = ntohs(v4.sin_port);
+    } else if (address.ss_family == AF_INET6) {
+        sockaddr_in6 v6{};
+        std::memcpy(&v6, &address, sizeof v6);
+        endpoint.address = IpAddress::v6(reinterpret_cast<const std::uint8_t*>(&v6.sin6_addr));
+        endpoint.port = ntohs(v6.sin6_port);
+    }
+    return endpoint;
+}
+
+Endpoint local_endpoint(int fd) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
+    return from_sockaddr(address);
+}
+
+Opened listen_stream(const Endpoint& at, bool exclusive) {
+    auto fd = bound(at, SOCK_STREAM, exclusive);
+    if (fd && listen(fd->get(), 1024) != 0) {
+        return failed("listen");
+    }
+    return fd;
+}
+
+Opened bind_datagram(const Endpoint& at, bool exclusive) {
+    auto fd = bound(at, SOCK_DGRAM, exclusive);
+    if (fd) {
+        set(fd->get(), SOL_SOCKET, SO_RCVBUF, 4 << 20); // a burst waits here, not on the floor
+    }
+    return fd;
+}
+
+Opened connect_stream(const Endpoint& to) {
+    auto fd = make(to, SOCK_STREAM);
+    if (!fd) {
+        return fd;
+    }
+    set(fd->get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    sockaddr_storage address{};
+    const auto length = to_sockaddr(to, address);
+    if (connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 &&
+        errno != EINPROGRESS) {
+        return failed("connect");
+    }
+    return fd;
+}
+
+int connect_result(int fd) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+}
+
+} // namespace cw::net
