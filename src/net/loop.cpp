@@ -307,7 +307,7 @@ void Loop::read_tls(Connection& c) {
     auto& buffer = buffers_->stream;
     for (int i = 0; i < reads_a_turn || SSL_has_pending(c.ssl.get()) == 1; ++i) {
         ERR_clear_error();
-        const int got = SSL_read(c.ssl.get(), buffer.data(), buffer.size());
+        const int got = SSL_read(c.ssl.get(), buffer.data(), static_cast<int>(buffer.size()));
         if (got <= 0) {
             const int error = SSL_get_error(c.ssl.get(), got);
             if (error == SSL_ERROR_ZERO_RETURN) {
