@@ -485,7 +485,7 @@ void Loop::dispatch(std::uint64_t tag, std::uint32_t events) {
     switch (static_cast<Owner>(tag >> 56)) {
     case Owner::Wake: {
         std::uint64_t count = 0;
-        static_cast<void>(::read(wake_.get(), &count, sizeof count));
+        [[maybe_unused]] const auto n = ::read(wake_.get(), &count, sizeof count);
         break;
     }
     case Owner::Listener:
@@ -545,7 +545,7 @@ bool Loop::post(std::function<void()> job) {
         jobs_.push_back(std::move(job));
     }
     const std::uint64_t one = 1;
-    static_cast<void>(::write(wake_.get(), &one, sizeof one));
+    [[maybe_unused]] const auto n = ::write(wake_.get(), &one, sizeof one);
     return true;
 }
 
