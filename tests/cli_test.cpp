@@ -1,66 +1,17 @@
 // What only the command line can show: exit statuses, and what is said when something is wrong.
-#include <array>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
+#include "program.hpp"
 
 namespace {
 
 const std::string example = CALLWRIGHT_SOURCE_DIR "/examples/secure-call.pcapng";
 
-struct Outcome {
-    int status = -1;
-    std::string text; // standard output and standard error
-};
+using cw::tests::contains;
+using cw::tests::content_of;
 
-// Runs the program with these arguments, as a shell would.
-Outcome run(const std::string& arguments) {
-    Outcome outcome;
-    const auto command = fmt::format("LC_ALL=C.UTF-8 '{}' {} 2>&1", CALLWRIGHT_PROGRAM, arguments);
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    if (pipe == nullptr) {
-        return outcome;
-    }
-    std::array<char, 4096> buffer{};
-    while (const auto n = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
-        outcome.text.append(buffer.data(), n);
-    }
-    const int status = ::pclose(pipe);
-    outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-    return outcome;
-}
-
-class Read : public testing::Test {
-  protected:
-    void SetUp() override {
-        folder_ = std::filesystem::temp_directory_path() /
-                  fmt::format("callwright-cli-{}-{}", ::getpid(),
-                              testing::UnitTest::GetInstance()->current_test_info()->name());
-        std::filesystem::create_directories(folder_);
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
-    std::string file(const std::string& name, std::string_view content) const {
-        const auto path = (folder_ / name).string();
-        std::ofstream{path, std::ios::binary} << content;
-        return path;
-    }
-    static std::string content_of(const std::string& path) {
-        std::ifstream in{path, std::ios::binary};
-        return {std::istreambuf_iterator<char>{in}, {}};
-    }
-
-    std::filesystem::path folder_;
-};
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
+class Read : public cw::tests::InFolder {};
 
 TEST_F(Read, ShowsTheExampleDecryptedByTheSecretsInside) {
     const auto all = run("read " + example);

@@ -18,7 +18,8 @@ enum Exit : int {
 
 using Command = std::function<int()>;
 
-// Registers `read`; what it returns runs it after the command line was parsed.
+// Each registers a command; what it returns runs it after the command line was parsed.
 Command add_read(CLI::App& app);
+Command add_certs(CLI::App& app);
 
 } // namespace cw::cli

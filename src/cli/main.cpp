@@ -17,7 +17,8 @@ constexpr const char* about =
     "\n"
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
-    "  callwright read --help                          all that read can do\n";
+    "  callwright certs init                           a small CA, and what it issues\n"
+    "  callwright COMMAND --help                       all that it can do\n";
 
 int run(int argc, char** argv) {
     CLI::App app{about, "callwright"};
@@ -35,6 +36,7 @@ int run(int argc, char** argv) {
         commands.emplace_back(app.get_subcommands({}).back(), std::move(command));
     };
     add(add_read);
+    add(add_certs);
 
     try {
         app.parse(argc, argv);

@@ -10,6 +10,7 @@
 #include <openssl/rsa.h>
 
 #include "base/text.hpp"
+#include "crypto/certificate.hpp"
 
 namespace cw::crypto {
 
@@ -366,10 +367,8 @@ std::vector<Revocation> revocations_of(const X509_CRL* crl) {
     auto* entries = X509_CRL_get_REVOKED(const_cast<X509_CRL*>(crl));
     for (int i = 0; i < sk_X509_REVOKED_num(entries); ++i) {
         const auto* entry = sk_X509_REVOKED_value(entries, i);
-        std::tm fields{};
-        ASN1_TIME_to_tm(X509_REVOKED_get0_revocationDate(entry), &fields);
         out.push_back({to_hex(X509_REVOKED_get0_serialNumber(entry)),
-                       Instant{} + seconds(static_cast<std::int64_t>(timegm(&fields)))});
+                       to_instant(X509_REVOKED_get0_revocationDate(entry))});
     }
     return out;
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/text.hpp"
+#include "crypto/certificate.hpp"
 #include "crypto/identity.hpp"
 
 namespace cw::crypto {
@@ -68,25 +69,19 @@ CaResult<Credential> load_credential(const std::string& path) {
     if (!text) {
         return failed(text.error(), path + "/ca.key");
     }
-    KeyPtr key{parse_pem(*text, [](BIO* bio) {
-        return PEM_read_bio_PrivateKey(bio, nullptr, no_password, nullptr);
-    })};
+    auto key = read_key(*text);
     OPENSSL_cleanse(text->data(), text->size());
-    if (key == nullptr) {
-        return failed(Code::Malformed, path + "/ca.key", "no private key in PEM");
+    if (!key) {
+        return failed(key.error(), path + "/ca.key");
     }
-    const int fits = X509_check_private_key(certificate->get(), key.get());
-    ERR_clear_error();
-    if (fits != 1) {
+    if (!belong_together(certificate->get(), key->get())) {
         return failed(Code::CryptoFailed, path + "/ca.key", "does not belong to ca.pem");
     }
-    return Credential{std::move(*certificate), std::move(key)};
+    return Credential{std::move(*certificate), std::move(*key)};
 }
 
 Instant end_of(const X509* certificate) {
-    std::tm fields{};
-    ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &fields);
-    return Instant{} + seconds(static_cast<std::int64_t>(timegm(&fields)));
+    return to_instant(X509_get0_notAfter(certificate));
 }
 
 CaResult<void> write_key_and_certificate(const std::string& base, const Credential& made,

@@ -304,4 +304,30 @@ Result<std::vector<CrlPtr>> read_crls(std::string_view text) {
     return out;
 }
 
+Result<KeyPtr> read_key(std::string_view text) {
+    const BioPtr bio{BIO_new_mem_buf(
+        text.data(), static_cast<int>(std::min<std::size_t>(text.size(), INT32_MAX)))};
+    bool asked = false;
+    KeyPtr key{bio == nullptr ? nullptr
+                              : PEM_read_bio_PrivateKey(
+                                    bio.get(), nullptr,
+                                    [](char*, int, int, void* was_asked) {
+                                        *static_cast<bool*>(was_asked) = true;
+                                        return -1;
+                                    },
+                                    &asked)};
+    ERR_clear_error();
+    if (key == nullptr) {
+        return asked ? fail(Code::Unsupported, 0, "its private key is encrypted")
+                     : fail(Code::Malformed, 0, "no private key in PEM in it");
+    }
+    return key;
+}
+
+bool belong_together(const X509* certificate, const EVP_PKEY* private_key) {
+    const bool fits = X509_check_private_key(certificate, private_key) == 1;
+    ERR_clear_error();
+    return fits;
+}
+
 } // namespace cw::crypto

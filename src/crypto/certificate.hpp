@@ -52,4 +52,8 @@ Result<std::vector<CertificatePtr>> read_certificates(std::string_view text);
 // The same for revocation lists.
 Result<std::vector<CrlPtr>> read_crls(std::string_view text);
 
+// The first private key in PEM. Unsupported when it is encrypted, Malformed when there is none.
+Result<KeyPtr> read_key(std::string_view text);
+bool belong_together(const X509* certificate, const EVP_PKEY* private_key);
+
 } // namespace cw::crypto

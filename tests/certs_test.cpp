@@ -1,0 +1,137 @@
+// callwright certs, as it is used: a CA, certificates, and the verdict on them.
+#include <sys/stat.h>
+
+#include "program.hpp"
+
+namespace {
+
+using cw::tests::contains;
+using cw::tests::content_of;
+
+class Certs : public cw::tests::InFolder {
+  protected:
+    std::string done(const std::string& arguments) const {
+        const auto outcome = run("certs " + arguments);
+        EXPECT_EQ(outcome.status, 0) << arguments << "\n" << outcome.text;
+        return outcome.text;
+    }
+    void expect(const std::string& arguments, int status, std::string_view words) const {
+        const auto outcome = run("certs " + arguments);
+        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.text;
+        EXPECT_TRUE(contains(outcome.text, words)) << outcome.text;
+    }
+};
+
+TEST_F(Certs, ACaIsMadeAndItsCertificatesVerify) {
+    EXPECT_TRUE(contains(done("init"), "ca/ca.pem: give it to all"));
+    const auto issued = done("issue example.com 192.0.2.1 alice@example.com");
+    EXPECT_TRUE(contains(issued, "speaks for the domain example.com")) << issued;
+    EXPECT_TRUE(contains(issued, "speaks for the user sip:alice@example.com")) << issued;
+    expect("check ca/example.com.pem --for sip:example.com", 0, "good, it speaks for example.com");
+    expect("check ca/example.com.pem --for 192.0.2.1 --ca ca/ca.pem --key ca/example.com.key", 0,
+           "good");
+    expect("check ca/example.com.pem --for sip:alice@example.com", 0, "good");
+    // OpenSSL agrees, strictly.
+    EXPECT_EQ(cw::tests::run_shell("openssl verify -x509_strict -purpose sslserver -CAfile " +
+                                   path("ca/ca.pem") + " " + path("ca/example.com.pem") + " 2>&1")
+                  .status,
+              0);
+    struct stat info{};
+    ASSERT_EQ(::stat(path("ca/example.com.key").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+}
+
+TEST_F(Certs, AVerdictSaysWhyAndWhatToDo) {
+    (void)done("init");
+    (void)done("init --dir other --name 'Other CA'");
+    (void)done("issue a.example b.example");
+    (void)done("issue old.example --from 2020-01-01 --days 30");
+    expect("check ca/a.example.pem --for sip:c.example", 1,
+           "other names: a.example: it speaks for a.example and b.example, not for c.example");
+    expect("check ca/old.example.pem --for old.example", 1, "→ have a new certificate issued");
+    expect("check ca/old.example.pem --for old.example --at 2020-01-15", 1, "not yet valid");
+    expect("check ca/a.example.pem --ca other/ca.pem", 1, "was not sent along");
+    expect("check ca/ca.pem --ca other/ca.pem", 1, "self-signed");
+    expect("check ca/a.example.pem --policy strict", 1, "lacks sipDomain");
+    expect("check ca/a.example.pem --key ca/old.example.key", 1, "does not belong to it");
+    (void)done("issue s.example --sip-domain");
+    expect("check ca/s.example.pem --policy strict --for s.example", 0, "good");
+}
+
+TEST_F(Certs, WhatWasRevokedIsRefused) {
+    (void)done("init");
+    (void)done("issue a.example");
+    (void)done("issue b.example");
+    EXPECT_TRUE(contains(done("revoke a.example"), "revoked a.example (serial "));
+    expect("check ca/a.example.pem --crl ca/crl.pem", 1, "revoked: a.example: was revoked by");
+    expect("check ca/b.example.pem --crl ca/crl.pem", 0, "good");
+    expect("revoke c.example", 3, "neither a certificate's file");
+    (void)done("revoke --days 5");
+    expect("check ca/a.example.pem --crl ca/crl.pem", 1, "revoked");
+}
+
+TEST_F(Certs, NothingIsReplacedWithoutForce) {
+    (void)done("init");
+    (void)done("issue a.example");
+    const auto key = content_of(path("ca/a.example.key"));
+    const auto ca = content_of(path("ca/ca.key"));
+    expect("init", 3, "ca/ca.pem: is there already; --force replaces it");
+    expect("issue a.example", 3, "--force replaces it");
+    EXPECT_EQ(content_of(path("ca/a.example.key")), key);
+    EXPECT_EQ(content_of(path("ca/ca.key")), ca);
+    (void)done("issue a.example --force");
+    EXPECT_NE(content_of(path("ca/a.example.key")), key);
+}
+
+TEST_F(Certs, MistakesAreNamedWithTheWayOut) {
+    expect("issue a.example", 3, "ca/ca.pem: no such file; 'callwright certs init' makes a CA");
+    (void)done("init");
+    expect("issue '*.example.com'", 2, "wildcards do not count in SIP");
+    expect("issue 'a b'", 2, "neither a domain, nor an address, nor user@domain");
+    expect("issue", 2, "which name");
+    expect("issue a.example --from yesterday", 2, "not a date like 2026-05-01");
+    expect("check ca/ca.pem --at tomorrow", 2, "not a date");
+    expect("show nothing.pem", 3, "callwright: certs: nothing.pem: no such file");
+    expect("show ca/ca.key", 3, "no certificate in it");
+    expect("show ca", 3, "is it a directory?");
+    expect("", 2, "See 'callwright certs --help'");
+    (void)file("garbage.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    expect("check garbage.pem", 3, "no certificate in it");
+}
+
+TEST_F(Certs, ShowsEachCertificateOfAFileAsTextAndJson) {
+    (void)done("init --name 'The CA'");
+    (void)done("issue example.com --rsa");
+    const auto chain = content_of(path("ca/example.com.pem")) + content_of(path("ca/ca.pem"));
+    (void)file("chain.pem", chain);
+    const auto text = done("show chain.pem");
+    EXPECT_TRUE(contains(text, "chain.pem: example.com (1 of 2)")) << text;
+    EXPECT_TRUE(contains(text, "chain.pem: The CA (2 of 2)")) << text;
+    EXPECT_TRUE(contains(text, "RSA 2048, signed with ecdsa-with-SHA256")) << text;
+    EXPECT_TRUE(contains(text, "nobody: it is a CA")) << text;
+    const auto json = done("show chain.pem --format json");
+    EXPECT_TRUE(contains(json, R"("names":["URI:sip:example.com","DNS:example.com"])")) << json;
+    EXPECT_TRUE(contains(json, R"("domains":["example.com"])")) << json;
+    const auto verdict = done("check chain.pem --for sip:example.com --format json");
+    EXPECT_TRUE(contains(verdict, R"("good":true,"trusted":true)")) << verdict;
+}
+
+TEST_F(Certs, NoKeyIsEverPrinted) {
+    std::string said = done("init");
+    said += done("issue a.example");
+    said += done("issue b.example --format json");
+    (void)file("both.pem",
+               content_of(path("ca/a.example.pem")) + content_of(path("ca/a.example.key")));
+    said += done("show both.pem");
+    said += done("check both.pem --key ca/a.example.key --format json");
+    said += run("certs show ca/a.example.key").text;
+    for (const auto* key : {"ca/ca.key", "ca/a.example.key", "ca/b.example.key"}) {
+        const auto text = content_of(path(key));
+        const auto line = text.find('\n') + 1;
+        ASSERT_GT(text.size(), line + 40);
+        EXPECT_FALSE(contains(said, text.substr(line, 40)));
+    }
+    EXPECT_FALSE(contains(said, "PRIVATE KEY"));
+}
+
+} // namespace
