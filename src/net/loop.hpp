@@ -2,7 +2,8 @@
 // has never heard of SIP. One thread; only post() may be called from another.
 //
 // A turn: wait → for each socket that is ready, tell the Handler what came → Handler::on_turn() →
-// write what was given to send(), each connection once. So many messages leave in one write.
+// write what was given to send(), each connection once, and all datagrams of a socket together →
+// then some handshakes of newcomers, for a millisecond, so that a storm of them delays no call.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +14,11 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/deadlines.hpp"
 #include "base/time.hpp"
+#include "net/handshakes.hpp"
 #include "net/socket.hpp"
 #include "net/tls.hpp"
 
@@ -49,7 +49,8 @@ class Handler {
     virtual void on_open(Key key, const ConnectionInfo& info) = 0;
     // Everything that one read gave. The view ends with the call.
     virtual void on_bytes(Key key, Bytes bytes) = 0;
-    // The end of a connection that had been opened; and of one that had not, with the reason.
+    // The end of a connection that had been opened; and of one that had not, with the reason. Its
+    // key finds nothing any more, but for tls(). A connection that was refused at once has no key.
     virtual void on_closed(Key key, std::string_view why) = 0;
     virtual void on_failed(Key key, const Endpoint& remote, bool incoming,
                            std::string_view why) = 0;
@@ -58,9 +59,35 @@ class Handler {
     virtual Instant next_deadline() = 0;
 };
 
+// Sees the bytes of all connections as they are on the wire, handshakes included. Must not call
+// the loop.
+class Tap {
+  public:
+    virtual ~Tap() = default;
+    // The transport's connection is there; TLS, if any, comes next.
+    virtual void on_opened(Key key, const ConnectionInfo& info) = 0;
+    virtual void on_raw(Key key, bool outgoing, Bytes bytes) = 0;
+    // A TLS handshake message or alert, whole and in clear. `content_type` as in RFC 8446 §5.1.
+    virtual void on_tls_message(Key key, bool outgoing, int content_type, Bytes bytes) = 0;
+    virtual void on_closed(Key key) = 0; // the transport's, perhaps later than the Handler was told
+};
+
+// Somebody with descriptors of its own that are waited for here: the DNS client.
+class Guest {
+  public:
+    virtual ~Guest() = default;
+    virtual void on_ready(int fd, bool input, bool output) = 0;
+    // As in Handler: asked each turn.
+    virtual Instant next_deadline() = 0;
+    virtual void on_deadline(Instant now) = 0;
+};
+
 struct Limits {
     std::size_t connections = 100'000;
-    std::size_t handshakes_per_source = 128;   // in progress, from one address
+    // Handshakes of newcomers in progress, in all and from one address. Beyond these the oldest
+    // gives way: an honest one takes milliseconds, so it is hardly ever the oldest.
+    std::size_t handshakes = 8192;
+    std::size_t handshakes_per_source = 128;
     Duration handshake = seconds(10);          // from accept or connect to the last Finished
     Duration linger = seconds(5);              // for what is still to be written when we close
     std::size_t output = std::size_t{1} << 20; // bytes waiting for a peer that does not read
@@ -81,8 +108,10 @@ class Loop {
     // Datagrams of socket number `socket`.
     void receive(Descriptor fd, std::uint32_t socket);
 
-    // Ends in on_open() or on_failed(), never before the next turn.
-    Key connect(const Endpoint& to, const TlsContext* tls, const std::string& server_name);
+    // Ends in on_open() or on_failed(), never before the next turn. `session`: of an earlier
+    // connection to the same server, to be resumed.
+    Key connect(const Endpoint& to, const TlsContext* tls, const std::string& server_name,
+                SSL_SESSION* session = nullptr);
     // Bytes that follow those given before; written at the end of the turn. A peer that does not
     // read for too long loses the connection (Limits::output).
     void send(Key key, std::string_view bytes);
@@ -93,71 +122,111 @@ class Loop {
     void set_deadline(Key key, Instant when);
     [[nodiscard]] bool is_open(Key key) const { return find(key) != nullptr; }
     [[nodiscard]] std::size_t connections() const { return open_; }
+    [[nodiscard]] std::size_t handshakes() const { return handshakes_.size(); }
+    // For net/tls_facts.hpp. Null without TLS. Also within on_failed() and on_closed() of `key`.
+    [[nodiscard]] SSL* tls(Key key) const;
 
-    // Until stop().
+    // Before the first connection. It outlives the loop.
+    void set_tap(Tap* tap) { tap_ = tap; }
+    // `guest` outlives the loop or is taken away by remove().
+    void add(Guest& guest);
+    void remove(Guest& guest);
+    // What of `fd`, which stays the guest's, is waited for; nothing: forget it.
+    void watch(Guest& guest, int fd, bool input, bool output);
+
+    // Until stop(), which other threads post().
     void run();
     void stop() { running_ = false; }
     // From any thread: `job` runs in the loop's, between turns. False when too many wait already.
     bool post(std::function<void()> job);
 
+    // Nanoseconds since 1970 that never go back, whatever is done to the clock meanwhile.
     static Instant now();
 
   private:
-    enum class Phase : std::uint8_t { Free, Connecting, Handshake, Open, Closing };
+    enum class Phase : std::uint8_t {
+        Free,
+        Connecting,
+        Handshake,
+        Open,
+        Closing,
+        Ending,
+        Draining
+    };
+    enum class Leave : std::uint8_t { Drain, AtOnce };
     struct Connection;
-    struct Listener {
-        Descriptor fd;
-        std::uint32_t number = 0;
-        std::shared_ptr<const TlsContext> tls;
-    };
-    struct Socket {
-        Descriptor fd;
-        std::uint32_t number = 0;
-    };
+    struct Listener;
+    struct Socket;
+    struct Watched;
     struct Places {
         Loop* loop;
         std::uint32_t& place(std::uint32_t index) const;
     };
     class Buffers;
+    class Datagrams;
 
+    // loop.cpp: turns, listeners, datagrams
+    void dispatch(std::uint64_t tag, std::uint32_t events);
+    void shake_hands();
+    void accept(Listener& listener);
+    void admit(Descriptor fd, const Endpoint& remote, const Listener& listener);
+    void rest_listeners();
+    void wake_listeners(bool always);
+    void read_datagrams(Socket& socket);
+    void read_again();
+    void on_deadlines();
+    void run_jobs();
+    int wait_ms();
+
+    // connection.cpp: one connection
     Connection* find(Key key) const;
     Key key_of(const Connection& c) const;
     Connection& add(Descriptor fd, const Endpoint& remote, bool incoming);
+    void enrol(Connection& c, bool output);
     void watch(Connection& c, bool output);
-    void dispatch(std::uint64_t tag, std::uint32_t events);
-    void accept(Listener& listener);
-    void read_datagrams(Socket& socket);
+    void tap_tls(Connection& c);
     void on_ready(Connection& c, std::uint32_t events);
+    void on_connected(Connection& c);
     void handshake(Connection& c);
     void opened(Connection& c);
     void read(Connection& c);
     void read_tls(Connection& c);
     void read_plain(Connection& c);
+    void deliver(Connection& c, std::size_t count);
+    void drain(Connection& c);
+    void at_end(Connection& c, std::string_view why);
     void mark(Connection& c);
     void flush();
     void write(Connection& c);
     long write_some(Connection& c, std::string_view bytes);
-    void end(Connection& c, std::string_view why);
-    void release_source(Connection& c);
-    void on_deadlines(Instant now);
-    void run_jobs();
-    int wait_ms(Instant now);
+    void written(Connection& c);
+    void on_deadline(Connection& c);
+    void end(Connection& c, std::string_view why, Leave leave);
+    void free(Connection& c);
 
     Handler& handler_;
     Limits limits_;
     Descriptor epoll_;
+    Descriptor newcomers_; // another epoll, within the first: TLS listeners and their handshakes
     Descriptor wake_;
     bool running_ = false;
+    bool newcomers_ready_ = false;
     Instant now_;
+    Instant listeners_rest_until_; // known(): no descriptor was left for accept()
+    Tap* tap_ = nullptr;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::vector<std::unique_ptr<Socket>> sockets_;
+    std::vector<Guest*> guests_;
+    std::vector<std::unique_ptr<Watched>> watched_;
     std::vector<std::unique_ptr<Connection>> connections_;
     std::vector<std::uint32_t> free_;
     std::vector<std::uint32_t> dirty_; // have something to write
+    std::vector<Key> more_;            // have read bytes that epoll does not know of
     std::size_t open_ = 0;
-    boost::unordered_flat_map<IpAddress, std::uint32_t, std::hash<IpAddress>> handshakes_;
+    Handshakes handshakes_;
     Deadlines<std::uint32_t, Places> deadlines_;
     std::unique_ptr<Buffers> buffers_;
+    std::unique_ptr<Datagrams> datagrams_; // to be sent at the end of the turn
     std::mutex jobs_mutex_;
     std::vector<std::function<void()>> jobs_;
 };

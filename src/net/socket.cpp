@@ -61,6 +61,16 @@ Opened bound(const Endpoint& at, int type, bool exclusive) {
     return fd;
 }
 
+// What is not acknowledged for this long ends the connection; TCP itself would try for a quarter of
+// an hour. Connections inherit it from their listener, as they do TCP_NODELAY.
+constexpr int unacknowledged_ms = 30'000;
+constexpr int backlog = 4096; // the system's limit (somaxconn) where that is less
+
+void set_stream_options(int fd) {
+    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, unacknowledged_ms);
+}
+
 } // namespace
 
 void Descriptor::reset(int fd) {
@@ -112,7 +122,11 @@ Endpoint local_endpoint(int fd) {
 
 Opened listen_stream(const Endpoint& at, bool exclusive) {
     auto fd = bound(at, SOCK_STREAM, exclusive);
-    if (fd && listen(fd->get(), 1024) != 0) {
+    if (!fd) {
+        return fd;
+    }
+    set_stream_options(fd->get());
+    if (listen(fd->get(), backlog) != 0) {
         return failed("listen");
     }
     return fd;
@@ -131,7 +145,7 @@ Opened connect_stream(const Endpoint& to) {
     if (!fd) {
         return fd;
     }
-    set(fd->get(), IPPROTO_TCP, TCP_NODELAY, 1);
+    set_stream_options(fd->get());
     sockaddr_storage address{};
     const auto length = to_sockaddr(to, address);
     if (connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 &&
