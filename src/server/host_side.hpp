@@ -28,19 +28,26 @@ struct Arrival {
 struct Hop {
     sip::Transport transport = sip::Transport::Udp;
     Endpoint endpoint;
-    std::string
-        domain; // for TLS: what the peer's certificate must say [RFC 5922 §7.2], and the SNI
+    // For TLS: what the peer's certificate must say [RFC 5922 §7.2], and the SNI: the host of the
+    // URI that was resolved. `identity` will do as well, when it is not empty.
+    std::string domain;
+    std::string identity;
 };
 
-// Find the places for a URI [RFC 3263 §4]. Answered by on_resolved(token, hops); no hops: nowhere.
+// Find the places for a URI [RFC 3263 §4]. Answered by on_resolved(token, hops), always, within
+// some seconds; no hops: nowhere. `identity` is copied into each Hop; with `secure` there are only
+// TLS hops.
 struct Resolve {
     std::uint64_t token = 0;
     std::string uri;
+    std::string identity;
+    bool secure = false;
 };
 
 // Send to a hop, on a connection that is open to this verified identity or on a new one. Answered
 // by on_sent(token, wire), or by on_unsent(token, reason) when it could not be: not reached, no
-// handshake, or a certificate for somebody else.
+// handshake, or a certificate for somebody else. What comes back over the wire is told after
+// on_sent(). Token 0: no answer is wanted.
 struct SendTo {
     std::uint64_t token = 0;
     Hop hop;

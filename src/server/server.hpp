@@ -60,6 +60,7 @@ class Server {
     void on_resolved(std::uint64_t token, std::span<const Hop> hops, Instant now, Requests& out);
     void on_sent(std::uint64_t token, const transaction::Wire& wire, Instant now, Requests& out);
     void on_unsent(std::uint64_t token, std::string_view reason, Instant now, Requests& out);
+    // To be told to the shard that owns the wire.
     void on_wire_closed(const transaction::Wire& wire, Instant now, Requests& out);
     // A change that was read from disk at the start, or that another shard made.
     void on_location(const LocationChange& change, Instant now);

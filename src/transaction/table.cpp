@@ -268,7 +268,7 @@ std::uint8_t Table::drive(Handle handle, Event event, Instant now, Outbox& outbo
 // ---- server side
 
 Table::Request Table::on_request(const sip::MessageView& request, const sip::Via& top,
-                                 const Wire& wire, Instant now, Outbox& outbox) {
+                                 const Wire& wire, Instant now, Outbox& outbox, Fresh fresh) {
     const bool ack = request.method() == sip::Method::Ack;
     Handle handle;
     make_server_key(request, top, ack ? "INVITE" : request.method_text());
@@ -284,13 +284,21 @@ Table::Request Table::on_request(const sip::MessageView& request, const sip::Via
     if (ack) {
         return {Arrived::Ack, {}, {}};
     }
-    const auto created = create(server_kind(request.method()), key_, wire, 0, now);
-    Request result{Arrived::New, created, {}};
+    Request result{Arrived::New, {}, {}};
+    if (fresh == Fresh::Open) {
+        result.transaction = open(request.method(), wire, now);
+    }
     if (request.method() == sip::Method::Cancel) {
+        std::string own = key_;
         make_server_key(request, top, "INVITE");
         find_key(key_, result.invite);
+        key_ = std::move(own);
     }
     return result;
+}
+
+Handle Table::open(sip::Method method, const Wire& wire, Instant now) {
+    return create(server_kind(method), key_, wire, 0, now);
 }
 
 bool Table::respond(Handle server, std::uint16_t status, std::string_view response, Instant now,
@@ -313,14 +321,25 @@ bool Table::respond(Handle server, std::uint16_t status, std::string_view respon
     return true;
 }
 
+void Table::forget(Handle transaction) {
+    if (find(transaction) != nullptr) {
+        retire(transaction);
+    }
+}
+
 // ---- client side
 
 Handle Table::send(sip::Method method, std::string_view branch, std::string_view request,
                    const Wire& wire, std::uint64_t owner, Instant now, Outbox& outbox) {
+    outbox.send(wire, request);
+    return sent(method, branch, request, wire, owner, now);
+}
+
+Handle Table::sent(sip::Method method, std::string_view branch, std::string_view request,
+                   const Wire& wire, std::uint64_t owner, Instant now) {
     make_client_key(branch, request.substr(0, request.find(' ')));
     const auto handle = create(client_kind(method), key_, wire, owner, now);
     entries_[handle.index]->bytes = request;
-    outbox.send(wire, request);
     return handle;
 }
 

@@ -55,18 +55,30 @@ class Table {
     };
     // `top` is the request's topmost Via, whose sent-by and branch are as its sender wrote them.
     // `owner` is the user's own number for a new transaction.
+    // A user that may want to answer a new request without a transaction [RFC 3261 §8.2.7] says
+    // Leave, and open()s one when it does not.
+    enum class Fresh : std::uint8_t { Open, Leave };
     Request on_request(const sip::MessageView& request, const sip::Via& top, const Wire& wire,
-                       Instant now, Outbox& outbox);
+                       Instant now, Outbox& outbox, Fresh fresh = Fresh::Open);
+    // The transaction of the request that on_request() has just called New and left. `wire` is
+    // where its responses go.
+    Handle open(sip::Method method, const Wire& wire, Instant now);
     // Sends a response of the user and remembers it for retransmissions. False when there is no
     // such transaction any more, or when it has already had its final response: nothing is sent.
     bool respond(Handle server, std::uint16_t status, std::string_view response, Instant now,
                  Outbox& outbox);
+
+    // Ends a transaction without a word; occurrences() tells that it is over.
+    void forget(Handle transaction);
 
     // ---- client side ----
     // Sends `request` (not an ACK) on `wire`. `branch` is that of its top Via; `owner` comes back
     // with everything that happens to it.
     Handle send(sip::Method method, std::string_view branch, std::string_view request,
                 const Wire& wire, std::uint64_t owner, Instant now, Outbox& outbox);
+    // The same for a request that is on its way already: nothing is sent now.
+    Handle sent(sip::Method method, std::string_view branch, std::string_view request,
+                const Wire& wire, std::uint64_t owner, Instant now);
     struct Response {
         Handle transaction; // none: stray
         std::uint64_t owner = 0;

@@ -1,0 +1,77 @@
+#include "server/route.hpp"
+
+#include "sip/list.hpp"
+#include "sip/name_addr.hpp"
+#include "sip/params.hpp"
+
+namespace cw::server {
+namespace {
+
+void take_token(const Core& core, const Incoming& in, const sip::Uri& uri, Route& route) {
+    const auto token = core.seal.open_flow(uri.user, in.call_id());
+    if (!token) {
+        return;
+    }
+    if (!route.sealed) {
+        route.from_its_flow =
+            token->wire && !token->earlier_start && same_flow(*token->wire, in.wire);
+    }
+    route.sealed = true;
+    route.flow = *token;
+}
+
+// "If the Request-URI of the request contains a value this proxy previously placed into a
+// Record-Route header field [...] the proxy MUST replace the Request-URI in the request with the
+// last value from the Route header field" [RFC 3261 §16.4]
+void undo_strict_router(const Core& core, const Incoming& in, Route& route) {
+    const auto uri = sip::parse_uri(route.request_uri);
+    if (!uri || uri->user.empty() || !in.message.has(sip::HeaderId::Route) ||
+        !core.directory->is_listener(*uri) || !core.seal.open_flow(uri->user, in.call_id())) {
+        return;
+    }
+    take_token(core, in, *uri, route);
+    std::string_view last;
+    sip::ValueCursor values{in.message, sip::HeaderId::Route};
+    while (const auto value = values.next()) {
+        last = *value;
+    }
+    if (const auto address = sip::parse_name_addr(last)) {
+        route.request_uri = address->uri_text;
+        route.strict = true;
+    }
+}
+
+} // namespace
+
+bool same_flow(const transaction::Wire& token, const transaction::Wire& wire) {
+    if (token.transport != wire.transport || token.shard != wire.shard ||
+        token.connection != wire.connection) {
+        return false;
+    }
+    return token.reliable() ? token.generation == wire.generation : token.remote == wire.remote;
+}
+
+Route read_route(const Core& core, const Incoming& in) {
+    Route route;
+    route.request_uri = in.message.request_uri();
+    undo_strict_router(core, in, route);
+    sip::ValueCursor values{in.message, sip::HeaderId::Route};
+    while (const auto value = values.next()) {
+        const auto address = sip::parse_name_addr(*value);
+        if (!address) {
+            break;
+        }
+        if (route.strict && address->uri_text.data() == route.request_uri.data()) {
+            break; // the last one: the Request-URI already
+        }
+        if (!core.directory->is_us(address->uri)) {
+            route.next = address->uri_text;
+            break;
+        }
+        ++route.own;
+        take_token(core, in, address->uri, route);
+    }
+    return route;
+}
+
+} // namespace cw::server

@@ -1,0 +1,37 @@
+// Where a request goes: the target set of RFC 3261 §16.5, from flow tokens, Route, the location
+// service, trunks and other domains; with the sips rules of RFC 5630 §5.3.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/admission.hpp"
+#include "server/core.hpp"
+#include "server/route.hpp"
+
+namespace cw::server {
+
+struct Target {
+    std::string uri;                       // the Request-URI
+    std::string route;                     // values for Route on top, from Path
+    std::optional<transaction::Wire> wire; // to go over, when it is known
+    std::string next;                      // else the URI to be resolved
+    std::string identity;                  // and what its certificate may say instead of its host
+    std::uint16_t q = 1000;
+    bool secure = false; // over TLS only
+};
+
+struct Targets {
+    std::uint16_t status = 0; // else the refusal
+    std::string_view why{};
+    std::string headers{};     // of the refusal
+    std::vector<Target> all{}; // highest q first
+    bool local = false;        // a user of ours
+};
+
+Targets find_targets(const Core& core, const Incoming& in, const Route& route, Sender sender);
+
+} // namespace cw::server
