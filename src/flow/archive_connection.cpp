@@ -100,6 +100,12 @@ void transfer(Io& io, C& c) {
     io(c.not_after);
 }
 
+template <class Io, class S>
+    requires std::is_same_v<std::remove_const_t<S>, HandshakeStep>
+void transfer(Io& io, S& s) {
+    io(s.time), io(s.from_client), io(s.name), io(s.detail);
+}
+
 template <class Io, class C>
     requires std::is_same_v<std::remove_const_t<C>, Connection>
 void transfer(Io& io, C& c) {
@@ -112,6 +118,7 @@ void transfer(Io& io, C& c) {
     io(c.version), io(c.offered), io(c.cipher), io(c.group), io(c.sni), io(c.alpn);
     io(c.reason), io(c.key_hint);
     io(c.server_chain), io(c.client_chain), io(c.alerts);
+    io(c.handshake), io(c.verdict), io(c.verdict_good);
 }
 
 template <class Io, class S>

@@ -314,5 +314,27 @@ TEST_F(BookTest, CountsAnnouncedRtpAndNamesItsCodec) {
     EXPECT_EQ(book_.unused(0).media, 0U);
 }
 
+TEST(Book, AConnectionComesBackWithItsHandshakeAndVerdict) {
+    Book book;
+    Connection c;
+    c.id = 1;
+    c.version = "TLSv1.3";
+    c.handshake = {{.time = {5}, .from_client = true, .name = "ClientHello", .detail = "for a.b"}};
+    c.verdict = "it speaks for a.b";
+    c.verdict_good = true;
+    book.on_connection(c);
+    book.finish({9});
+    Connection back;
+    book.for_each_connection([&](const Connection& found) {
+        back = found;
+        return true;
+    });
+    ASSERT_EQ(back.handshake.size(), 1U);
+    EXPECT_EQ(back.handshake[0].detail, "for a.b");
+    EXPECT_TRUE(back.handshake[0].from_client);
+    EXPECT_EQ(back.verdict, c.verdict);
+    EXPECT_TRUE(back.verdict_good);
+}
+
 } // namespace
 } // namespace cw::flow

@@ -161,6 +161,14 @@ struct Alert {
     std::string_view name; // "unknown_ca": static text
 };
 
+// A message of a TLS handshake, where whoever saw the connection tells them one by one.
+struct HandshakeStep {
+    Instant time;
+    bool from_client = false;
+    std::string name;   // "ClientHello"
+    std::string detail; // "TLS 1.3 1.2 for example.com"; may be empty
+};
+
 // One TLS, TCP, WebSocket or SCTP connection.
 struct Connection {
     std::uint32_t id = 0; // from 1, in order of appearance
@@ -198,6 +206,9 @@ struct Connection {
     std::vector<Certificate> server_chain;
     std::vector<Certificate> client_chain;
     std::vector<Alert> alerts;
+    std::vector<HandshakeStep> handshake; // its messages; empty: nobody told them
+    std::string verdict;                  // on the server's certificate; empty: nobody judged it
+    bool verdict_good = false;
 
     [[nodiscard]] bool is_tls() const { return !version.empty() || is_secure(transport); }
 };

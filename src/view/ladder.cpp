@@ -23,6 +23,7 @@ constexpr Duration digits_together = seconds(3);
 // A hostile call can hold thousands of each; the rest is counted.
 constexpr std::size_t max_connections = 48;
 constexpr std::size_t max_alerts = 8;
+constexpr std::size_t max_handshake_messages = 32;
 constexpr std::size_t max_streams = 48;
 
 class Layout {
@@ -49,6 +50,7 @@ class Layout {
     void collect_badges();
     void add_connections();
     void add_connection(const flow::Connection& c);
+    void add_handshake_messages(const flow::Connection& c);
     void add_alerts(const flow::Connection& c);
     void add_closing(const flow::Connection& c);
     void add_messages();
@@ -100,8 +102,10 @@ class Layout {
 };
 
 void Layout::make_head() {
-    if (call_.messages.empty()) { // what is known of connections that could not be read
-        out_.title_call = "Not decrypted";
+    if (call_.messages.empty()) { // what is known of connections on which none was read
+        const bool readable = std::ranges::all_of(
+            call_.connections, [](const auto& c) { return c.decrypted || !c.is_tls(); });
+        out_.title_call = readable ? "Without a message" : "Not decrypted";
         const auto count = call_.connections.size();
         out_.title_end = fmt::format("{} connection{}", count, count == 1 ? "" : "s");
         out_.state = Tone::Bad;
@@ -174,14 +178,31 @@ void Layout::add_connection(const flow::Connection& c) {
         row.label = undecrypted_label(c);
         row.detail = shorten(printable(c.reason, 512), 100);
     } else if (c.is_tls()) {
-        auto& row = add(RowKind::Handshake, c.start_seen ? opened : Instant{}, c.client, c.server);
+        add_handshake_messages(c);
+        const auto done = c.handshake.empty() ? opened : c.handshake.back().time;
+        auto& row = add(RowKind::Handshake, c.start_seen ? done : Instant{}, c.client, c.server);
         row.tone = c.handshake_done || !c.start_seen ? Tone::Good : Tone::Bad;
         row.lock = Lock::Secure;
         row.label = handshake_label(c);
         row.detail = handshake_detail(c);
+        add_note(verdict_note(c), c.verdict_good ? Tone::Good : Tone::Bad);
     }
     add_alerts(c);
     add_closing(c);
+}
+
+void Layout::add_handshake_messages(const flow::Connection& c) {
+    std::size_t shown = 0;
+    for (const auto& step : c.handshake) {
+        if (++shown > max_handshake_messages) {
+            return;
+        }
+        auto& row =
+            add(RowKind::HandshakeMessage, step.time, step.from_client ? c.client : c.server,
+                step.from_client ? c.server : c.client);
+        row.tone = Tone::Dim;
+        row.label = handshake_message_label(step);
+    }
 }
 
 void Layout::add_alerts(const flow::Connection& c) {

@@ -29,12 +29,13 @@ struct Column {
 
 enum class RowKind : std::uint8_t {
     Message,
-    Handshake,   // a TLS connection was set up: one pill
-    Connection,  // refused, reset, closed without close_notify
-    Alert,       // a TLS alert, as an arrow
-    Undecrypted, // a connection that could not be read, and why
-    Media,       // an RTP stream
-    NoMedia,     // media that was agreed and never came
+    Handshake,        // a TLS connection was set up: one pill
+    HandshakeMessage, // …and a message of it, as an arrow
+    Connection,       // refused, reset, closed without close_notify
+    Alert,            // a TLS alert, as an arrow
+    Undecrypted,      // a connection that could not be read, and why
+    Media,            // an RTP stream
+    NoMedia,          // media that was agreed and never came
     Dtmf,
     Retransmissions, // of the message `number`, folded
     Gap,             // nothing for a long time

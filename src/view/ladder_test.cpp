@@ -107,6 +107,36 @@ TEST(Layout, WhatCouldNotBeReadIsABoxWithTheReason) {
     EXPECT_EQ(closings[0].label, "TCP refused");
 }
 
+TEST(Layout, HandshakeMessagesAreArrowsAboveTheirPillAndTheVerdictStandsBelow) {
+    auto call = made::good_call();
+    auto& c = call.connections[0];
+    c.handshake = {{.time = c.hello,
+                    .from_client = true,
+                    .name = "ClientHello",
+                    .detail = "for \x1b[2Jexample.com"},
+                   {.time = c.hello + milliseconds(1),
+                    .from_client = false,
+                    .name = "ServerHello",
+                    .detail = ""}};
+    c.verdict = "expired";
+    const auto ladder = layout(call);
+    const auto messages = rows_of(ladder, RowKind::HandshakeMessage);
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0].label, "ClientHello · for ␛[2Jexample.com");
+    EXPECT_EQ(messages[1].from, messages[0].to);
+    ASSERT_EQ(ladder.rows[2].kind, RowKind::Handshake);
+    ASSERT_EQ(ladder.rows[3].kind, RowKind::Note);
+    EXPECT_EQ(ladder.rows[3].label, "✗ expired");
+}
+
+TEST(Layout, ConnectionsWithoutAMessageAreNotCalledUnreadableWhenTheyAreReadable) {
+    flow::Call call;
+    call.connections.push_back(made::good_call().connections[0]);
+    EXPECT_EQ(layout(call).title_call, "Without a message");
+    call.connections[0].decrypted = false;
+    EXPECT_EQ(layout(call).title_call, "Not decrypted");
+}
+
 TEST(Layout, ClosingWithoutCloseNotifyIsSaid) {
     auto call = made::good_call();
     auto& c = call.connections[0];

@@ -173,6 +173,7 @@ std::size_t TextPainter::cells_of(const Row& row) const {
     case RowKind::Connection:
     case RowKind::Dtmf:
     case RowKind::Handshake:
+    case RowKind::HandshakeMessage:
         return text + 5;
     case RowKind::Undecrypted:
         return text + 4;
@@ -296,6 +297,9 @@ void TextPainter::paint_row(const Row& row) {
     case RowKind::Connection:
     case RowKind::Dtmf:
         paint_arrow(row, sign_.dotted, ink_of(row.tone));
+        break;
+    case RowKind::HandshakeMessage:
+        paint_arrow(row, row.from < row.to ? sign_.solid : sign_.dashed, Ink::Dim);
         break;
     case RowKind::Handshake:
         paint_pill(row);

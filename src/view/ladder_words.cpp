@@ -185,6 +185,17 @@ std::string handshake_detail(const flow::Connection& c) {
     return out;
 }
 
+std::string handshake_message_label(const flow::HandshakeStep& step) {
+    auto out = wire(step.name, 32);
+    clause(out, wire(step.detail, 64));
+    return out;
+}
+
+std::string verdict_note(const flow::Connection& c) {
+    return c.verdict.empty() ? std::string{}
+                             : (c.verdict_good ? "✓ " : "✗ ") + wire(c.verdict, 160);
+}
+
 std::string undecrypted_label(const flow::Connection& c) {
     auto out = c.version.empty() ? std::string{"TLS"} : wire(short_version(c.version), 16);
     out += ", ";

@@ -21,6 +21,10 @@ std::string message_note(const flow::Call& call, const flow::Message& m);
 // "TLS 1.3 mutual resumed", and as detail its name and cipher.
 std::string handshake_label(const flow::Connection& c);
 std::string handshake_detail(const flow::Connection& c);
+// "ClientHello · TLS 1.3 1.2 for example.com".
+std::string handshake_message_label(const flow::HandshakeStep& step);
+// "✓ it speaks for example.com"; empty when nobody judged the certificate.
+std::string verdict_note(const flow::Connection& c);
 // "TLS 1.3, 41 records, 12 kB"; the reason is c.reason.
 std::string undecrypted_label(const flow::Connection& c);
 // All there is to say about a connection in one line, for the list below a ladder.

@@ -189,6 +189,7 @@ void MermaidPainter::paint_row(const Row& row) {
         note(row, "✗ " + row.label + way);
         break;
     case RowKind::Dtmf:
+    case RowKind::HandshakeMessage:
         note(row, row.label + way);
         break;
     case RowKind::Media:
