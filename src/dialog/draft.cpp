@@ -54,6 +54,18 @@ Draft Draft::response(std::uint16_t status, std::string_view reason) {
     return out;
 }
 
+Draft Draft::copy_of(const sip::MessageView& message) {
+    auto out = message.is_request() ? request(message.method_text(), message.request_uri())
+                                    : response(message.status(), message.reason());
+    for (const auto& header : message.headers()) {
+        if (header.id != sip::HeaderId::ContentLength) {
+            out.fields_.push_back({std::string{header.name}, std::string{header.value}});
+        }
+    }
+    out.body_ = message.body();
+    return out;
+}
+
 Draft& Draft::set(std::string_view name, std::string_view value) {
     const auto is = [&](const Field& f) { return same_name(f.name, name); };
     const auto at = std::ranges::find_if(fields_, is);
