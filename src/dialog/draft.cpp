@@ -18,9 +18,15 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 void append_line(std::string& out, std::string_view text) {
-    const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
-    for (const auto c : text) {
-        out += breaks(c) ? ' ' : c;
+    static constexpr std::string_view breaks{"\r\n\0", 3};
+    for (;;) {
+        const auto at = text.find_first_of(breaks);
+        out += text.substr(0, at);
+        if (at == std::string_view::npos) {
+            return;
+        }
+        out += ' ';
+        text.remove_prefix(at + 1);
     }
 }
 
