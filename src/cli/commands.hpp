@@ -21,5 +21,6 @@ using Command = std::function<int()>;
 // Each registers a command; what it returns runs it after the command line was parsed.
 Command add_read(CLI::App& app);
 Command add_certs(CLI::App& app);
+Command add_serve(CLI::App& app);
 
 } // namespace cw::cli

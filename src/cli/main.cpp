@@ -17,6 +17,7 @@ constexpr const char* about =
     "\n"
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
+    "  callwright serve                                a registrar and proxy on localhost\n"
     "  callwright certs init                           a small CA, and what it issues\n"
     "  callwright COMMAND --help                       all that it can do\n";
 
@@ -37,6 +38,7 @@ int run(int argc, char** argv) {
     };
     add(add_read);
     add(add_certs);
+    add(add_serve);
 
     try {
         app.parse(argc, argv);

@@ -7,7 +7,6 @@
 
 #include "flow/correlate.hpp"
 #include "flow/event.hpp"
-#include "flow/leg.hpp"
 #include "sdp/session.hpp"
 
 namespace cw::flow {
@@ -28,8 +27,8 @@ struct Reference {
 void for_each_reference(const sip::MessageView& message,
                         const std::function<void(const Reference&)>& visit);
 
-// Of the INVITE that was added to `stretch` last; `session` is its SDP or nullptr.
-LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& stretch,
+// `message` is the stored form of the event's INVITE, `session` its SDP or nullptr.
+LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Message& message,
                   const sdp::Session* session);
 
 // The session description in the message's body, alone or within a multipart; false if there is

@@ -19,7 +19,7 @@ MessageStream::Item MessageStream::next() {
     while (!left_.empty()) {
         const auto framed = framer_.next(as_bytes(left_));
         if (const auto* error = std::get_if<Error>(&framed)) {
-            return {Kind::Broken, {}, *error};
+            return {Kind::Broken, left_, *error};
         }
         const auto* frame = std::get_if<sip::Frame>(&framed);
         if (frame == nullptr) {

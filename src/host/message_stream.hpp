@@ -29,7 +29,7 @@ class MessageStream {
         Message, // `text` is one, valid until the next feed()
         Ping,    // a double CRLF: answer with one
         Pong,    // a single CRLF: the answer to a ping of ours, or half of a ping
-        Broken,  // it cannot be framed any more: close the connection; `error` says why
+        Broken,  // it cannot be framed any more, `error` says why; `text` is the rest. Close it
     };
     struct Item {
         Kind kind = Kind::None;

@@ -1,0 +1,333 @@
+#include "host/service.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include <openssl/rand.h>
+
+#include "host/own_address.hpp"
+
+namespace cw::host {
+namespace {
+
+constexpr Duration between_checkpoints = seconds(10);
+constexpr std::size_t descriptors_besides_connections = 64;
+
+// As many descriptors as the system allows; how many these are.
+std::size_t raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return 1024;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
+std::uint64_t random_number() {
+    std::uint64_t number = 0;
+    RAND_bytes(reinterpret_cast<unsigned char*>(&number), sizeof number);
+    return number;
+}
+
+bool speaks_tls(const server::Listener& listener) {
+    return sip::is_secure(listener.transport);
+}
+
+std::string describe(const server::Listener& listener) {
+    return std::string{sip::to_string(listener.transport)} + ":" + to_string(listener.at);
+}
+
+std::size_t shards_of(const Config& config) {
+    const auto asked = config.shards != 0 ? config.shards : std::thread::hardware_concurrency();
+    return std::clamp<std::size_t>(asked, 1, 64);
+}
+
+Abilities abilities_of(const std::vector<server::Listener>& listeners) {
+    Abilities can{.udp = false, .tcp = false, .tls = false, .v4 = false, .v6 = false};
+    for (const auto& listener : listeners) {
+        can.udp = can.udp || listener.transport == sip::Transport::Udp;
+        can.tcp = can.tcp || listener.transport == sip::Transport::Tcp;
+        can.tls = can.tls || listener.transport == sip::Transport::Tls;
+        (listener.at.address.is_v4() ? can.v4 : can.v6) = true;
+    }
+    return can;
+}
+
+} // namespace
+
+std::expected<std::unique_ptr<Service>, std::string> Service::start(const Config& config,
+                                                                    const Log& log) {
+    std::unique_ptr<Service> service{new Service(log)};
+    if (auto opened = service->open(config); !opened) {
+        return std::unexpected{std::move(opened.error())};
+    }
+    return service;
+}
+
+Service::~Service() {
+    stop();
+}
+
+Service::Done Service::open(const Config& config) {
+    auto folder = DataFolder::open(config.data);
+    if (!folder) {
+        return std::unexpected{folder.error()};
+    }
+    folder_ = std::make_unique<DataFolder>(std::move(*folder));
+    auto location = store::Location::open(folder_->location_file(), config.durability);
+    if (!location) {
+        return std::unexpected{location.error()};
+    }
+    location_ = std::move(*location);
+    if (auto bound = bind(config); !bound) {
+        return bound;
+    }
+    auto tls = make_tls(config);
+    if (!tls) {
+        return std::unexpected{tls.error()};
+    }
+    make_shards(config, std::move(*tls));
+    if (auto loaded = load_bindings(); !loaded) {
+        return loaded;
+    }
+    for (auto& shard : shards_) {
+        threads_.emplace_back([&shard = *shard] { shard.run(); });
+    }
+    return {};
+}
+
+// The first shard finds out whether a port is free, and which one when it asked for any; the others
+// share it.
+Service::Done Service::bind(const Config& config) {
+    auto settings = config.settings;
+    shard_count_ = shards_of(config);
+    sockets_.resize(shard_count_);
+    for (std::uint32_t number = 0; number < settings.listeners.size(); ++number) {
+        auto& listener = settings.listeners[number];
+        const bool datagrams = listener.transport == sip::Transport::Udp;
+        for (std::size_t shard = 0; shard < shard_count_; ++shard) {
+            auto fd = datagrams ? net::bind_datagram(listener.at, shard == 0)
+                                : net::listen_stream(listener.at, shard == 0);
+            if (!fd) {
+                return std::unexpected{describe(listener) + ": " + fd.error()};
+            }
+            listener.at = net::local_endpoint(fd->get());
+            if (listener.host.empty() && listener.at.address.is_unspecified()) {
+                listener.host = own_address(listener.at.address.is_v4());
+            }
+            sockets_[shard].push_back({number, listener, std::move(*fd)});
+        }
+    }
+    settings_ = std::make_shared<const server::Settings>(std::move(settings));
+    return {};
+}
+
+std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(const Config& config) {
+    auto settings = config.tls;
+    const bool wanted = std::ranges::any_of(settings_->listeners, speaks_tls);
+    if (settings.certificates.empty() && wanted) {
+        std::vector<std::string> domains;
+        for (const auto& domain : config.settings.domains) {
+            domains.push_back(domain.name);
+        }
+        std::vector<IpAddress> addresses;
+        for (const auto& listener : settings_->listeners) {
+            const auto address = listener.at.address.is_unspecified()
+                                     ? IpAddress::parse(listener.host)
+                                     : listener.at.address;
+            if (address && std::ranges::find(addresses, *address) == addresses.end()) {
+                addresses.push_back(*address);
+            }
+        }
+        auto files = folder_->throw_away_certificate(domains, addresses, net::Loop::now());
+        if (!files) {
+            return std::unexpected{files.error()};
+        }
+        settings.certificates.push_back(std::move(*files));
+        throw_away_ca_ = folder_->ca_file();
+        if (settings.trusted.empty() && !settings.system_trust) {
+            settings.trusted = throw_away_ca_;
+        }
+    }
+    auto set = std::make_shared<TlsSet>();
+    set->policy = config.identity;
+    if (!settings.certificates.empty()) {
+        auto context = net::TlsContext::make(net::TlsContext::Role::Server, settings);
+        if (!context) {
+            return std::unexpected{context.error()};
+        }
+        set->server = std::move(*context);
+    }
+    auto client = net::TlsContext::make(net::TlsContext::Role::Client, settings);
+    if (!client) {
+        return std::unexpected{client.error()};
+    }
+    set->client = std::move(*client);
+    for (const auto& trunk : config.trunk_certificates) {
+        settings.certificates = {trunk.files};
+        auto own = net::TlsContext::make(net::TlsContext::Role::Client, settings);
+        if (!own) {
+            return std::unexpected{own.error()};
+        }
+        set->client_for[trunk.domain] = std::move(*own);
+    }
+    return set;
+}
+
+void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tls) {
+    const auto boot = static_cast<std::uint64_t>(net::Loop::now().ns);
+    const auto fixed = std::make_shared<const FixedPlaces>(config.fixed_places);
+    auto limits = config.limits;
+    const auto descriptors = raise_descriptor_limit();
+    const auto spare =
+        descriptors_besides_connections + shard_count_ * (settings_->listeners.size() + 4);
+    const auto room = descriptors > spare ? (descriptors - spare) / shard_count_ : 1;
+    if (room < limits.net.connections) {
+        log_.line(LogLevel::Warning, "few_descriptors",
+                  field("connections_a_shard", std::to_string(room)) +
+                      field("wanted", std::to_string(limits.net.connections)));
+        limits.net.connections = room;
+    }
+    std::vector<Shard*> all;
+    for (std::size_t i = 0; i < shard_count_; ++i) {
+        shards_.push_back(std::make_unique<Shard>(Shard::Setup{
+            .identity = {static_cast<std::uint8_t>(i), boot, folder_->secret(), random_number()},
+            .settings = settings_,
+            .tls = tls,
+            .fixed_places = fixed,
+            .abilities = abilities_of(settings_->listeners),
+            .limits = limits,
+            .location = location_.get(),
+            .log = &log_,
+        }));
+        all.push_back(shards_.back().get());
+        for (auto& socket : sockets_[i]) {
+            shards_.back()->add(std::move(socket));
+        }
+    }
+    sockets_.clear();
+    for (auto& shard : shards_) {
+        shard->meet(all);
+    }
+}
+
+Service::Done Service::load_bindings() {
+    std::size_t count = 0;
+    const auto loaded = location_->load(net::Loop::now().ns, [&](const store::LocationRow& row) {
+        const server::LocationChange change{std::string{row.aor}, std::string{row.key},
+                                            row.expires_ns, std::string{row.data}};
+        for (auto& shard : shards_) {
+            shard->restore(change);
+        }
+        ++count;
+    });
+    if (loaded) {
+        log_.line(LogLevel::Info, "bindings_loaded", field("count", std::to_string(count)));
+    }
+    return loaded;
+}
+
+template <class Job>
+std::size_t Service::ask_shards(Job job) {
+    struct Answers {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::size_t missing = 0;
+    };
+    const auto answers = std::make_shared<Answers>();
+    answers->missing = shards_.size();
+    for (auto& shard : shards_) {
+        const bool posted = shard->post([&it = *shard, job, answers] {
+            job(it);
+            const std::lock_guard lock{answers->mutex};
+            --answers->missing;
+            answers->changed.notify_one();
+        });
+        if (!posted) {
+            log_.line(LogLevel::Warning, "shard_overloaded");
+        }
+    }
+    std::unique_lock lock{answers->mutex};
+    answers->changed.wait_for(lock, std::chrono::seconds(2), [&] { return answers->missing == 0; });
+    return answers->missing;
+}
+
+Service::Done Service::reload(const Config& config) {
+    auto settings = config.settings;
+    settings.listeners = settings_->listeners; // sockets stay
+    auto tls = make_tls(config);
+    if (!tls) {
+        return std::unexpected{tls.error()};
+    }
+    settings_ = std::make_shared<const server::Settings>(std::move(settings));
+    const auto fixed = std::make_shared<const FixedPlaces>(config.fixed_places);
+    ask_shards([settings = settings_, set = std::move(*tls), fixed](Shard& shard) {
+        shard.reload(settings, set, fixed);
+    });
+    return {};
+}
+
+void Service::tick(Instant now) {
+    if (now >= next_checkpoint_) {
+        next_checkpoint_ = now + between_checkpoints;
+        if (const auto done = location_->checkpoint(); !done) {
+            log_.line(LogLevel::Warning, "checkpoint_failed", field("reason", done.error()));
+        }
+    }
+}
+
+void Service::drain() {
+    ask_shards([](Shard& shard) { shard.drain(); });
+}
+
+bool Service::idle() {
+    const auto busy = std::make_shared<std::atomic<bool>>(false);
+    const auto silent = ask_shards([busy](Shard& shard) {
+        if (!shard.idle()) {
+            *busy = true;
+        }
+    });
+    return silent == 0 && !*busy;
+}
+
+void Service::stop() {
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+        shards_[i]->stop();
+    }
+    for (auto& thread : threads_) {
+        thread.join();
+    }
+    threads_.clear();
+    if (location_ != nullptr) {
+        static_cast<void>(location_->checkpoint().has_value());
+    }
+}
+
+Totals Service::totals() {
+    struct Sum {
+        std::mutex mutex;
+        Totals totals;
+    };
+    const auto sum = std::make_shared<Sum>();
+    const auto silent = ask_shards([sum](Shard& shard) {
+        const auto logic = shard.server_counters();
+        const auto transport = shard.transport_counters();
+        const std::lock_guard lock{sum->mutex};
+        add(sum->totals, logic, transport);
+    });
+    const std::lock_guard lock{sum->mutex};
+    auto totals = sum->totals;
+    totals.silent = silent;
+    return totals;
+}
+
+} // namespace cw::host

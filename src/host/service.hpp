@@ -1,0 +1,78 @@
+// The whole server in one process: the data folder, the listeners, a thread for each shard, and
+// what is done once for all of them: reload, draining, ticket keys, the store's log, metrics.
+// Threads: everything here is called from one thread, which is none of the shards'.
+// docs/ownership.md tells who creates and destroys what.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "host/config.hpp"
+#include "host/data_folder.hpp"
+#include "host/log.hpp"
+#include "host/metrics.hpp"
+#include "host/shard.hpp"
+#include "host/tls_set.hpp"
+#include "store/location.hpp"
+
+namespace cw::host {
+
+class Service {
+  public:
+    // Binds everything, loads the bindings, starts the threads. On failure nothing is left running.
+    // `log` outlives the service.
+    static std::expected<std::unique_ptr<Service>, std::string> start(const Config& config,
+                                                                      const Log& log);
+    ~Service(); // stop()
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    // As bound: port 0 has become a port.
+    [[nodiscard]] const std::vector<server::Listener>& listeners() const {
+        return settings_->listeners;
+    }
+    // The CA that issued our throw-away certificate; empty when certificates were configured.
+    [[nodiscard]] const std::string& throw_away_ca() const { return throw_away_ca_; }
+
+    // All of it or, when it fails, nothing. Listeners, data and shards stay as they are.
+    std::expected<void, std::string> reload(const Config& config);
+    // Once a second or so: what is due.
+    void tick(Instant now);
+    // No new connections, no new calls.
+    void drain();
+    // Nothing is in progress any more.
+    [[nodiscard]] bool idle();
+    // Closes all connections, ends the threads.
+    void stop();
+    [[nodiscard]] Totals totals();
+
+  private:
+    explicit Service(const Log& log) : log_(log) {}
+    using Done = std::expected<void, std::string>;
+
+    Done open(const Config& config);
+    Done bind(const Config& config);
+    Done load_bindings();
+    std::expected<std::shared_ptr<const TlsSet>, std::string> make_tls(const Config& config);
+    void make_shards(const Config& config, std::shared_ptr<const TlsSet> tls);
+    // Runs `job(shard)` in each shard's thread and waits for all of them, two seconds at most.
+    template <class Job>
+    std::size_t ask_shards(Job job);
+
+    const Log& log_;
+    std::unique_ptr<DataFolder> folder_;
+    std::unique_ptr<store::Location> location_;
+    std::shared_ptr<const server::Settings> settings_;
+    std::string throw_away_ca_;
+    std::size_t shard_count_ = 0;
+    std::vector<std::vector<ListeningSocket>> sockets_; // by shard, until they are handed over
+    std::vector<std::unique_ptr<Shard>> shards_;
+    std::vector<std::thread> threads_;
+    Instant next_checkpoint_;
+};
+
+} // namespace cw::host
