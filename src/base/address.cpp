@@ -26,19 +26,43 @@ IpAddress IpAddress::v6(const std::uint8_t* sixteen_octets) {
     return a;
 }
 
+namespace {
+
+// Four numbers up to 255 with dots between them, no leading zeros.
+bool parse_v4(std::string_view text, std::array<std::uint8_t, 16>& raw) {
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+        if (i > 0 && (at == text.size() || text[at++] != '.')) {
+            return false;
+        }
+        const auto begin = at;
+        unsigned value = 0;
+        while (at < text.size() && text[at] >= '0' && text[at] <= '9' && at - begin < 3) {
+            value = value * 10 + static_cast<unsigned>(text[at++] - '0');
+        }
+        if (at == begin || value > 255 || (text[begin] == '0' && at - begin > 1)) {
+            return false;
+        }
+        raw[i] = static_cast<std::uint8_t>(value);
+    }
+    return at == text.size();
+}
+
+} // namespace
+
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
     if (text.size() >= 2 && text.front() == '[' && text.back() == ']') {
         text = text.substr(1, text.size() - 2);
     }
+    std::array<std::uint8_t, 16> raw{};
+    if (parse_v4(text, raw)) {
+        return v4(raw.data());
+    }
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    if (text.empty() || text.size() >= buffer.size()) {
+    if (text.size() >= buffer.size() || text.find(':') == std::string_view::npos) {
         return std::nullopt;
     }
     std::copy(text.begin(), text.end(), buffer.begin());
-    std::array<std::uint8_t, 16> raw{};
-    if (inet_pton(AF_INET, buffer.data(), raw.data()) == 1) {
-        return v4(raw.data());
-    }
     if (inet_pton(AF_INET6, buffer.data(), raw.data()) == 1) {
         return v6(raw.data());
     }

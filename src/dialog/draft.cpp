@@ -18,9 +18,15 @@ bool same_name(std::string_view a, std::string_view b) {
 }
 
 void append_line(std::string& out, std::string_view text) {
-    const auto breaks = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
-    for (const auto c : text) {
-        out += breaks(c) ? ' ' : c;
+    static constexpr std::string_view breaks{"\r\n\0", 3};
+    for (;;) {
+        const auto at = text.find_first_of(breaks);
+        out += text.substr(0, at);
+        if (at == std::string_view::npos) {
+            return;
+        }
+        out += ' ';
+        text.remove_prefix(at + 1);
     }
 }
 
@@ -51,6 +57,18 @@ Draft Draft::response(std::uint16_t status, std::string_view reason) {
     Draft out;
     out.status_ = status;
     out.method_ = reason;
+    return out;
+}
+
+Draft Draft::copy_of(const sip::MessageView& message) {
+    auto out = message.is_request() ? request(message.method_text(), message.request_uri())
+                                    : response(message.status(), message.reason());
+    for (const auto& header : message.headers()) {
+        if (header.id != sip::HeaderId::ContentLength) {
+            out.fields_.push_back({std::string{header.name}, std::string{header.value}});
+        }
+    }
+    out.body_ = message.body();
     return out;
 }
 

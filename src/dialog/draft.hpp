@@ -33,6 +33,7 @@ struct Changes {
     std::optional<std::string> body;
     std::string content_type;            // of `body`
     std::optional<transaction::Wire> to; // where to send it, whatever its route says
+    bool force = false;                  // send it now, also where the rules forbid it
 
     Changes& with(std::string name, std::string value) {
         set.push_back({std::move(name), std::move(value)});
@@ -53,6 +54,9 @@ class Draft {
   public:
     static Draft request(std::string_view method, std::string_view uri);
     static Draft response(std::uint16_t status, std::string_view reason);
+
+    // A message that is there, but for its Content-Length, which print() counts.
+    static Draft copy_of(const sip::MessageView& message);
 
     // In the place of all fields of that name, where the first of them stood; else at the end.
     Draft& set(std::string_view name, std::string_view value);

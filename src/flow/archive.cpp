@@ -4,151 +4,161 @@
 #include <bit>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace cw::flow {
 namespace {
 
-struct BlobHeader {
-    BlobRef previous;
-    LegNames names;
-    std::uint32_t slot;
-    std::uint32_t messages;
-    std::uint32_t media_lines;
-    std::uint32_t pool;
-};
-
-static_assert(std::is_trivially_copyable_v<Message> && std::is_trivially_copyable_v<MediaLine>);
-
-template <class T>
-void put(std::string& out, const T* values, std::size_t n) {
-    out.append(reinterpret_cast<const char*>(values), n * sizeof(T));
-}
-
-template <class T>
-std::size_t take(std::string_view blob, std::size_t at, std::vector<T>& out, std::size_t n) {
-    if (n == 0) {
-        return at;
-    }
-    const auto old = out.size();
-    out.resize(old + n);
-    std::memcpy(out.data() + old, blob.data() + at, n * sizeof(T));
-    return at + n * sizeof(T);
-}
+// A stretch keeps its memory for the next one, but not that of an endless dialog.
+constexpr std::size_t most_kept = std::size_t{16} << 10;
 
 // Messages of one leg are much alike: of each, only those eight-byte words are written in which it
-// differs from the one before it, with a mask that says which. Half the size, for a few operations.
-constexpr std::size_t message_words = sizeof(Message) / sizeof(std::uint64_t);
-static_assert(sizeof(Message) % sizeof(std::uint64_t) == 0 && message_words <= 32);
-using Words = std::array<std::uint64_t, message_words>;
+// differs from the one before it, with a mask that says which. Every second one goes the other way,
+// so before comparing, the ends of the one before are turned around.
+using Words = std::array<std::uint64_t, sizeof(Message) / sizeof(std::uint64_t)>;
+constexpr std::uint32_t turned_around = std::uint32_t{1} << 31;
+static_assert(sizeof(Message) == sizeof(Words) && Words{}.size() < 31);
+static_assert(std::is_trivially_copyable_v<Message> && std::is_trivially_copyable_v<MediaLine>);
+static_assert(std::has_unique_object_representations_v<Message>); // no padding that differs
 
-void put_messages(std::string& out, const std::vector<Message>& messages) {
-    Words before{};
-    for (const auto& m : messages) {
-        std::array<char, sizeof(std::uint32_t) + sizeof(Words)> piece;
-        auto* at = piece.data() + sizeof(std::uint32_t);
-        Words now;
-        std::memcpy(now.data(), &m, sizeof m);
-        std::uint32_t mask = 0;
-        for (std::size_t i = 0; i < message_words; ++i) {
-            if (now[i] != before[i]) {
-                mask |= 1U << i;
-                std::memcpy(at, &now[i], sizeof now[i]);
-                at += sizeof now[i];
-            }
-        }
-        std::memcpy(piece.data(), &mask, sizeof mask);
-        out.append(piece.data(), static_cast<std::size_t>(at - piece.data()));
-        before = now;
-    }
+// A record: the size of its texts, the texts, the mask, the words, the media lines.
+using TextSize = std::uint32_t;
+
+template <class T>
+T read(const char*& at) {
+    T value;
+    std::memcpy(static_cast<void*>(&value), at, sizeof value);
+    at += sizeof value;
+    return value;
 }
 
-std::size_t take_messages(std::string_view blob, std::size_t at, std::vector<Message>& out,
-                          std::size_t n) {
-    Words words{};
-    for (std::size_t k = 0; k < n; ++k) {
-        std::uint32_t mask = 0;
-        std::memcpy(&mask, blob.data() + at, sizeof mask);
-        at += sizeof mask;
-        for (; mask != 0; mask &= mask - 1) {
-            std::memcpy(&words[static_cast<std::size_t>(std::countr_zero(mask))], blob.data() + at,
-                        sizeof(std::uint64_t));
-            at += sizeof(std::uint64_t);
-        }
-        std::memcpy(static_cast<void*>(&out.emplace_back()), words.data(), sizeof words);
-    }
-    return at;
-}
-
-void rebase(Text& text, std::uint32_t base) {
-    if (text.length > 0) {
-        text.offset += base;
-    }
-}
-
-void rebase(std::uint32_t& index, std::uint32_t base) {
-    if (index != none) {
-        index += base;
-    }
+void turn_around(Message& m) {
+    std::swap(m.source, m.destination);
 }
 
 } // namespace
 
-void pack(const Stretch& stretch, BlobRef previous, std::string& out) {
-    const BlobHeader header{previous,
-                            stretch.names,
-                            stretch.slot,
-                            static_cast<std::uint32_t>(stretch.messages.size()),
-                            static_cast<std::uint32_t>(stretch.media_lines.size()),
-                            static_cast<std::uint32_t>(stretch.pool.bytes().size())};
-    out.clear();
-    put(out, &header, 1);
-    put_messages(out, stretch.messages);
-    put(out, stretch.media_lines.data(), header.media_lines);
-    out.append(stretch.pool.bytes());
+StretchWriter::StretchWriter() : bytes_(sizeof(Header), '\0') {}
+
+void StretchWriter::begin_message() {
+    record_ = bytes_.size();
+    bytes_.append(sizeof(TextSize), '\0');
+}
+
+Text StretchWriter::add(std::string_view text) {
+    if (text.empty()) {
+        return {};
+    }
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    bytes_.append(text);
+    return {offset, static_cast<std::uint32_t>(text.size())};
+}
+
+void StretchWriter::end_message(const Message& message, std::span<const MediaLine> lines) {
+    const auto texts = static_cast<TextSize>(bytes_.size() - record_ - sizeof(TextSize));
+    std::memcpy(bytes_.data() + record_, &texts, sizeof texts);
+
+    auto base = std::exchange(last_, message);
+    if (message.status != 0) {
+        last_.sent_by = base.sent_by; // stands in requests alone; to repeat it costs nothing
+    }
+    const auto& m = last_;
+    std::uint32_t mask = 0;
+    if (m.source == base.destination && m.destination == base.source) {
+        turn_around(base);
+        mask = turned_around;
+    }
+    const auto now = std::bit_cast<Words>(m);
+    const auto then = std::bit_cast<Words>(base);
+    std::array<char, sizeof mask + sizeof(Words)> piece;
+    auto* at = piece.data() + sizeof mask;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+        if (now[i] != then[i]) {
+            mask |= 1U << i;
+            std::memcpy(at, &now[i], sizeof now[i]);
+            at += sizeof now[i];
+        }
+    }
+    std::memcpy(piece.data(), &mask, sizeof mask);
+    bytes_.append(piece.data(), at);
+    bytes_.append(reinterpret_cast<const char*>(lines.data()), lines.size_bytes());
+    ++header_.messages;
+    header_.media_lines += static_cast<std::uint32_t>(lines.size());
+}
+
+std::string_view StretchWriter::blob(BlobRef previous) {
+    header_.previous = previous;
+    std::memcpy(bytes_.data(), &header_, sizeof header_);
+    return bytes_;
+}
+
+void StretchWriter::clear() {
+    header_ = {};
+    last_ = {};
+    bytes_.resize(sizeof(Header));
+    if (bytes_.capacity() > most_kept) {
+        bytes_.shrink_to_fit();
+    }
 }
 
 BlobRef previous_of(std::string_view blob) {
-    BlobHeader header{};
+    StretchWriter::Header header;
     if (blob.size() >= sizeof header) {
         std::memcpy(&header, blob.data(), sizeof header);
     }
     return header.previous;
 }
 
-void unpack(std::string_view blob, Stretch& out) {
-    BlobHeader header{};
-    if (blob.size() < sizeof header) { // the spool could not read it back
-        return;
+bool unpack(std::string_view blob, Call& call, LegNames& names) {
+    StretchWriter::Header header;
+    if (blob.size() < sizeof header) {
+        return false;
     }
-    std::memcpy(&header, blob.data(), sizeof header);
-    const auto message_base = static_cast<std::uint32_t>(out.messages.size());
-    const auto line_base = static_cast<std::uint32_t>(out.media_lines.size());
-    auto at = take_messages(blob, sizeof header, out.messages, header.messages);
-    at = take(blob, at, out.media_lines, header.media_lines);
-    const auto pool_base = out.pool.append(blob.substr(at, header.pool));
-
-    out.slot = header.slot;
-    out.names = header.names;
-    for (auto* text : {&out.names.call_id, &out.names.from, &out.names.to, &out.names.from_name,
-                       &out.names.to_name}) {
-        rebase(*text, pool_base);
+    const auto* at = blob.data();
+    header = read<StretchWriter::Header>(at);
+    // The whole blob becomes part of the pool: the texts in it stay where they are.
+    const auto texts = call.pool.append(blob);
+    const auto message_base = static_cast<std::uint32_t>(call.messages.size());
+    const auto line_base = static_cast<std::uint32_t>(call.media_lines.size());
+    names = header.names;
+    for (auto* text : {&names.call_id, &names.from, &names.to, &names.from_name, &names.to_name}) {
+        TextPool::rebase(*text, texts);
     }
-    for (auto i = message_base; i < out.messages.size(); ++i) {
-        auto& m = out.messages[i];
+    const auto rebase = [message_base](std::uint32_t& index) {
+        if (index != none) {
+            index += message_base;
+        }
+    };
+    Message now;
+    for (std::uint32_t n = 0; n < header.messages; ++n) {
+        at += read<TextSize>(at);
+        auto mask = read<std::uint32_t>(at);
+        if ((mask & turned_around) != 0) {
+            turn_around(now);
+            mask &= ~turned_around;
+        }
+        auto words = std::bit_cast<Words>(now);
+        for (; mask != 0; mask &= mask - 1) {
+            words[static_cast<std::size_t>(std::countr_zero(mask))] = read<std::uint64_t>(at);
+        }
+        now = std::bit_cast<Message>(words);
+        auto& m = call.messages.emplace_back(now);
+        m.sent_by = m.status != 0 ? Endpoint{} : m.sent_by;
         m.media_begin += line_base;
-        rebase(m.retransmission_of, message_base);
-        rebase(m.duplicate_of, message_base);
+        rebase(m.retransmission_of);
+        rebase(m.duplicate_of);
         for (auto* text : {&m.method_text, &m.request_uri, &m.reason, &m.body_type, &m.note,
                            &m.problem, &m.contact}) {
-            rebase(*text, pool_base);
+            TextPool::rebase(*text, texts);
+        }
+        for (std::uint32_t i = 0; i < now.media_count; ++i) {
+            auto& line = call.media_lines.emplace_back(read<MediaLine>(at));
+            for (auto* text : {&line.type, &line.profile, &line.codecs, &line.crypto_suite}) {
+                TextPool::rebase(*text, texts);
+            }
         }
     }
-    for (auto i = line_base; i < out.media_lines.size(); ++i) {
-        auto& line = out.media_lines[i];
-        for (auto* text : {&line.type, &line.profile, &line.codecs, &line.crypto_suite}) {
-            rebase(*text, pool_base);
-        }
-    }
+    return true;
 }
 
 } // namespace cw::flow

@@ -48,7 +48,7 @@ Book::OpenLeg& Book::open(std::uint32_t slot, Instant now) {
         free_.pop_back();
         slots_[slot].open = index;
         auto& leg = *open_[index];
-        leg.stretch.slot = slot;
+        leg.slot = slot;
         leg.last_activity = now;
         waiting_.push_back({now + quiet, index, leg.use});
     }
@@ -59,11 +59,10 @@ Book::OpenLeg& Book::open(std::uint32_t slot, Instant now) {
 
 void Book::close(std::uint32_t index) {
     auto& leg = *open_[index];
-    auto& slot = slots_[leg.stretch.slot];
-    pack(leg.stretch, slot.last, packed_);
-    slot.last = spool_.put(packed_);
+    auto& slot = slots_[leg.slot];
+    slot.last = spool_.put(leg.stretch.blob(slot.last));
     slot.open = none;
-    correlator_.forget(leg.stretch.slot);
+    correlator_.forget(leg.slot);
     leg.stretch.clear();
     leg.started = leg.ended = leg.in_settling = false;
     ++leg.use;
@@ -139,7 +138,7 @@ void Book::on_message(const MessageEvent& event) {
     const auto slot = slot_of(event);
     auto& leg = open(slot, event.at.time);
     const auto* session = parse_session(event.message, session_) ? &session_ : nullptr;
-    const auto& message = append(leg.stretch, event, session);
+    const auto& message = leg.stretch.append(event, session);
     ++counts_.sip_messages;
     counts_.malformed += message.malformed;
 
@@ -157,20 +156,20 @@ void Book::on_message(const MessageEvent& event) {
 }
 
 void Book::correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session* session) {
-    const auto slot = leg.stretch.slot;
-    const auto& message = leg.stretch.messages.back();
+    const auto slot = leg.slot;
+    const auto& message = leg.stretch.last();
     found_.clear();
     if (message.status == 0) {
         for_each_reference(event.message,
                            [&](const Reference& reference) { refer(slot, reference); });
-        // Whoever comes to name this leg does it by its Call-ID.
+        // Somebody may have named this leg before it came.
         const auto call_id = event.message.value(sip::HeaderId::CallId);
-        if (leg.stretch.messages.size() == 1 && !call_id.empty()) {
+        if (unknown_named_ && leg.stretch.has_one_message() && !call_id.empty()) {
             correlator_.on_identity(slot, Reference::call_id, call_id, found_);
         }
         if (message.method == sip::Method::Invite && !leg.started && !message.to_tag) {
             leg.started = true;
-            correlator_.on_start(start_of(slot, event, message, session), found_);
+            correlator_.on_start(start_of(slot, event, leg.stretch, session), found_);
         }
     } else if (message.cseq_method == sip::Method::Invite && message.status >= 200) {
         correlator_.on_final(slot, event.at.time);
@@ -191,6 +190,7 @@ void Book::refer(std::uint32_t slot, const Reference& reference) {
             }
             return;
         }
+        unknown_named_ = true;
     }
     correlator_.on_identity(slot, reference.what, reference.value, found_);
 }

@@ -92,6 +92,7 @@ class Book final : public Listener {
     struct OpenLeg {
         Stretch stretch;
         Instant last_activity;
+        std::uint32_t slot = 0;
         std::uint32_t use = 0;    // counts the legs that this memory has served
         bool started = false;     // an INVITE has been shown to the correlator
         bool ended = false;       // its last transaction was answered
@@ -163,6 +164,7 @@ class Book final : public Listener {
     std::deque<Check> settling_;
     Correlator correlator_;
     MediaTable media_;
+    bool unknown_named_ = false; // a Call-ID was named that no leg had until then
     std::vector<JoinFound> found_;
     std::vector<JoinRecord> joins_;
     std::vector<StoredConnection> connections_;
@@ -171,7 +173,8 @@ class Book final : public Listener {
     std::vector<StoredStream> streams_;
     std::vector<std::uint32_t> members_; // slots, call by call, in the order of start
     std::vector<std::uint32_t>
-        call_begins_; // where in members_ each call begins; one more at the end
+        call_begins_;            // where in members_ each call begins; one more at the end
+    std::vector<BlobRef> chain_; // the stretches of the leg that is read back
     std::string packed_;
     sdp::Session session_;
 };

@@ -58,7 +58,9 @@ void Book::order_calls() {
         const auto root = root_of(slot);
         return std::tuple{slots_[root].start, root, slots_[slot].start, slot};
     };
-    std::ranges::sort(members_, {}, place);
+    if (!std::ranges::is_sorted(members_, {}, place)) {
+        std::ranges::sort(members_, {}, place);
+    }
     call_begins_.clear();
     for (std::uint32_t i = 0; i < members_.size(); ++i) {
         if (i == 0 || root_of(members_[i]) != root_of(members_[i - 1])) {
@@ -69,32 +71,24 @@ void Book::order_calls() {
 }
 
 void Book::load_leg(std::uint32_t slot, Call& call) {
-    std::vector<BlobRef> chain; // newest first
-    for (auto ref = slots_[slot].last; !ref.empty();) {
-        chain.push_back(ref);
-        ref = previous_of(spool_.get(ref));
+    chain_.clear(); // newest first; mostly there is one
+    for (auto ref = slots_[slot].last; !ref.empty(); ref = previous_of(spool_.get(ref))) {
+        chain_.push_back(ref);
     }
-    Stretch whole;
-    whole.pool = std::move(call.pool);
-    whole.messages = std::move(call.messages);
-    whole.media_lines = std::move(call.media_lines);
-    const auto first = whole.messages.size();
+    const auto first = call.messages.size();
     LegNames names;
-    for (auto ref = chain.rbegin(); ref != chain.rend(); ++ref) {
-        unpack(spool_.get(*ref), whole);
-        names = ref == chain.rbegin() ? whole.names : names;
+    for (auto ref = chain_.rbegin(); ref != chain_.rend(); ++ref) {
+        LegNames later;
+        unpack(spool_.get(*ref), call, ref == chain_.rbegin() ? names : later);
     }
     const auto number = static_cast<std::uint8_t>(std::min(call.legs.size(), most_legs));
-    for (auto i = first; i < whole.messages.size(); ++i) {
-        whole.messages[i].leg = number;
+    for (auto i = first; i < call.messages.size(); ++i) {
+        call.messages[i].leg = number;
     }
-    if (whole.messages.size() > first) {
+    if (call.messages.size() > first) {
         call.legs.push_back({names.call_id, names.from, names.to, names.from_name, names.to_name,
-                             whole.messages[first].time, whole.messages.back().time});
+                             call.messages[first].time, call.messages.back().time});
     }
-    call.pool = std::move(whole.pool);
-    call.messages = std::move(whole.messages);
-    call.media_lines = std::move(whole.media_lines);
 }
 
 void Book::add_joins(std::span<const std::uint32_t> slots, Call& call) {

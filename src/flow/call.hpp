@@ -26,15 +26,29 @@ struct Text {
 };
 class TextPool {
   public:
-    // Adds `s`, or finds it among the last few added: a dialog repeats itself. At most 4 GiB in
-    // all.
+    // Texts from here on are the same for all pools and stored in none: the names of methods.
+    static constexpr std::uint32_t first_common = 0xffff'ff00;
+    static Text of(sip::Method method) {
+        return {first_common + static_cast<std::uint32_t>(method),
+                static_cast<std::uint32_t>(to_string(method).size())};
+    }
+
+    // Adds `s`, or finds it among the last few added. At most 4 GiB in all.
     Text add(std::string_view s);
-    // Adds another pool's bytes as they are; a Text of that pool is valid here with the offset that
-    // this returns added to its own.
+    // Adds bytes as they are. A Text that counts from their beginning is valid here with rebase()
+    // and the offset that this returns.
     std::uint32_t append(std::string_view bytes);
+    static void rebase(Text& text, std::uint32_t base) {
+        if (text.length > 0 && text.offset < first_common) {
+            text.offset += base;
+        }
+    }
     // Valid until the next add().
-    [[nodiscard]] std::string_view view(Text t) const {
-        return std::string_view{bytes_}.substr(t.offset, t.length);
+    [[nodiscard]] std::string_view view(Text t) const { return view(bytes_, t); }
+    static std::string_view view(std::string_view bytes, Text t) {
+        return t.offset < first_common
+                   ? bytes.substr(t.offset, t.length)
+                   : to_string(static_cast<sip::Method>(t.offset - first_common));
     }
     [[nodiscard]] std::string_view bytes() const { return bytes_; }
     void clear();
@@ -59,36 +73,37 @@ struct MediaLine {
     char direction = 'b';        // s(endonly) r(ecvonly) b(oth) i(nactive)
 };
 
-// One message on the ladder.
+// One message on the ladder. Its fields stand so that no byte is unused, and those that differ from
+// message to message stand together: see archive.cpp.
 struct Message {
     Instant time;
-    std::uint32_t frame = 0; // packet in which its last byte came, from 1
-    std::uint16_t input = 0;
-    std::uint16_t status = 0; // 0 in a request
+    std::uint32_t frame = 0;      // packet in which its last byte came, from 1
+    std::uint32_t size = 0;       // bytes, headers and body
+    std::uint16_t status = 0;     // 0 in a request
+    std::uint8_t media_count = 0; // its MediaLines: [media_begin, media_begin + media_count)
+    sip::Method method = sip::Method::None;      // None in a response
+    sip::Method cseq_method = sip::Method::None; // the method in CSeq
+    std::uint8_t vias = 0; // Via values, 255 at most: 1 in a request that its maker sends
+    bool to_tag = false;   // has a tag in To: within a dialog, or an answer
+    std::uint8_t leg = 0;  // index in Call::legs, 255 at most
     Endpoint source;
     Endpoint destination;
     Endpoint sent_by; // in a request, the address in its top Via (port 0 when it is a name)
+    std::uint16_t input = 0;
     Transport transport = Transport::Udp;
-    std::uint8_t vias = 0; // Via values, 255 at most: 1 in a request that its maker sends
-    sip::Method method = sip::Method::None;      // None in a response
-    sip::Method cseq_method = sip::Method::None; // the method in CSeq
-    bool malformed = false;                      // see problem
-    bool truncated = false;                      // the capture cut it
-    bool to_tag = false;                         // has a tag in To: within a dialog, or an answer
-    bool sips = false;                           // Request-URI is a sips URI
-    std::uint8_t leg = 0;                        // index in Call::legs, 255 at most
+    bool malformed = false;       // see problem
+    bool truncated = false;       // the capture cut it
+    bool sips = false;            // Request-URI is a sips URI
+    std::uint32_t connection = 0; // Connection::id, 0 for UDP
     std::uint32_t cseq = 0;
-    std::uint32_t connection = 0;           // Connection::id, 0 for UDP
-    std::uint32_t size = 0;                 // bytes, headers and body
+    std::uint32_t media_begin = 0;
     std::uint32_t retransmission_of = none; // index in Call::messages
     std::uint32_t duplicate_of = none;      // the same message seen at another capture point
-    std::uint32_t media_begin = 0; // its MediaLines: [media_begin, media_begin + media_count)
-    std::uint16_t media_count = 0;
-    std::uint64_t branch = 0; // hash of the top Via branch, 0 when there is none
-    Text method_text;         // as written; for a response as written in CSeq
-    Text request_uri;         // empty in a response
-    Text reason;              // the reason phrase, empty in a request
-    Text body_type;           // Content-Type without parameters
+    std::uint64_t branch = 0;               // hash of the top Via branch, 0 when there is none
+    Text method_text;                       // as written; for a response as written in CSeq
+    Text request_uri;                       // empty in a response
+    Text reason;                            // the reason phrase, empty in a request
+    Text body_type;                         // Content-Type without parameters
     Text note;    // what else a reader wants to see: Reason, Warning, Replaces, DTMF in INFO
     Text problem; // why it is malformed, in words
     Text contact; // the URI in Contact

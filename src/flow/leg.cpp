@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -26,7 +27,7 @@ constexpr Duration copy_distance = milliseconds(100);
 // How far back a copy is looked for.
 constexpr std::size_t look_back = 64;
 
-Text aor_of(TextPool& pool, const Identity& id) {
+Text add_aor(StretchWriter& record, const Identity& id) {
     constexpr std::size_t longest = 512; // hostile ones are cut
     std::array<char, longest> buffer{};
     std::size_t size = 0;
@@ -41,49 +42,43 @@ Text aor_of(TextPool& pool, const Identity& id) {
     add(id.user);
     add(id.user.empty() || id.host.empty() ? "" : "@");
     add(id.host);
-    return pool.add({buffer.data(), size});
-}
-
-void name_leg(Stretch& stretch, const MessageView& message) {
-    if (stretch.names.call_id.length == 0) {
-        stretch.names.call_id = stretch.pool.add(message.value(HeaderId::CallId));
-    }
-    if (stretch.names.from.length == 0) {
-        const auto from = identity_of(message.value(HeaderId::From));
-        stretch.names.from = aor_of(stretch.pool, from);
-        stretch.names.from_name = stretch.pool.add(from.display_name);
-    }
-    if (stretch.names.to.length == 0) {
-        const auto to = identity_of(message.value(HeaderId::To));
-        stretch.names.to = aor_of(stretch.pool, to);
-        stretch.names.to_name = stretch.pool.add(to.display_name);
-    }
+    return record.add({buffer.data(), size});
 }
 
 // Every hop adds one; a comma within a quoted parameter may count too much, which tells the same.
 std::uint8_t count_vias(const MessageView& message) {
+    const auto in = [](std::string_view value) {
+        return 1 + static_cast<std::size_t>(std::ranges::count(value, ','));
+    };
     std::size_t count = 0;
-    for (const auto& header : message.headers()) {
-        if (header.id == HeaderId::Via) {
-            count += 1 + static_cast<std::size_t>(std::ranges::count(header.value, ','));
+    if (!message.repeated(HeaderId::Via)) {
+        count = message.has(HeaderId::Via) ? in(message.value(HeaderId::Via)) : 0;
+    } else {
+        for (const auto& header : message.headers()) {
+            count += header.id == HeaderId::Via ? in(header.value) : 0;
         }
     }
     return static_cast<std::uint8_t>(std::min<std::size_t>(count, 255));
+}
+
+std::uint64_t branch_key(std::string_view via) {
+    const auto params = via.find(';');
+    if (params == std::string_view::npos) {
+        return 0;
+    }
+    const auto branch = sip::find_param(via.substr(params), "branch");
+    return branch ? hash_bytes(*branch) : 0;
 }
 
 // The transaction, and of a request its sender, as the top Via names them.
 void read_via(Message& m, const MessageView& message) {
     const auto value = message.value(HeaderId::Via);
     m.vias = count_vias(message);
-    const auto params = value.find(';');
-    if (params != std::string_view::npos) {
-        const auto branch = sip::find_param(value.substr(params), "branch");
-        m.branch = branch ? hash_bytes(*branch) : 0;
-    }
+    m.branch = branch_key(value);
     if (!message.is_request()) {
         return;
     }
-    const auto via = sip::parse_via(value);
+    const auto via = sip::parse_sent_by(value);
     if (!via) {
         return;
     }
@@ -103,53 +98,6 @@ bool has_tag(std::string_view name_addr) {
            sip::find_param(params.substr(semicolon), "tag").has_value();
 }
 
-// What else a reader of the ladder wants to see at the arrow.
-void add_note(Message& m, const MessageView& message, TextPool& pool) {
-    for (const auto id : {HeaderId::Reason, HeaderId::Warning, HeaderId::Replaces,
-                          HeaderId::RetryAfter, HeaderId::Unsupported}) {
-        if (const auto* header = message.find(id)) {
-            std::array<char, 160> buffer{};
-            const auto end = fmt::format_to_n(buffer.data(), buffer.size(), "{}: {}",
-                                              sip::to_string(id), header->value);
-            m.note = pool.add({buffer.data(), std::min(end.size, buffer.size())});
-            return;
-        }
-    }
-    if (m.method == sip::Method::Refer) {
-        m.note = pool.add(message.value(HeaderId::ReferTo));
-    } else if (m.method == sip::Method::Info && message.body().size() < 200) {
-        // "Signal=5" of application/dtmf-relay, or the digit alone of application/dtmf.
-        const auto body = message.body();
-        const auto signal = body.find("ignal");
-        const auto equals = signal == std::string_view::npos ? signal : body.find('=', signal);
-        if (equals != std::string_view::npos) {
-            const auto digit = trim(body.substr(equals + 1, 3)).substr(0, 1);
-            m.note = pool.add(fmt::format("DTMF {}", digit));
-        } else if (istarts_with(message.value(HeaderId::ContentType), "application/dtmf")) {
-            m.note = pool.add(fmt::format("DTMF {}", trim(body).substr(0, 1)));
-        }
-    }
-}
-
-void read_method(Message& m, const MessageView& message, TextPool& pool) {
-    const auto cseq = sip::parse_cseq(message.value(HeaderId::CSeq));
-    if (cseq) {
-        m.cseq = cseq->number;
-        m.cseq_method = cseq->method;
-    }
-    if (message.is_request()) {
-        m.method = message.method();
-        m.cseq_method = cseq ? cseq->method : m.method;
-        m.method_text = pool.add(message.method_text());
-        m.request_uri = pool.add(message.request_uri());
-        m.sips = istarts_with(message.request_uri(), "sips:");
-    } else {
-        m.status = message.status();
-        m.reason = pool.add(message.reason());
-        m.method_text = pool.add(cseq ? cseq->method_text : std::string_view{});
-    }
-}
-
 // Headers without which no message can be assigned to a transaction [RFC 3261 §8.1.1].
 const char* missing_header(const MessageView& message) {
     constexpr std::array needed{
@@ -165,7 +113,77 @@ const char* missing_header(const MessageView& message) {
     return nullptr;
 }
 
-void judge(Message& m, const MessageEvent& event, TextPool& pool) {
+} // namespace
+
+void Stretch::name_leg(const MessageView& message) {
+    auto& names = record_.names();
+    if (names.call_id.length == 0) {
+        names.call_id = record_.add(message.value(HeaderId::CallId));
+    }
+    if (names.from.length == 0) {
+        const auto from = identity_of(message.value(HeaderId::From));
+        names.from = add_aor(record_, from);
+        names.from_name = record_.add(from.display_name);
+    }
+    if (names.to.length == 0) {
+        const auto to = identity_of(message.value(HeaderId::To));
+        names.to = add_aor(record_, to);
+        names.to_name = record_.add(to.display_name);
+    }
+}
+
+void Stretch::read_method(Message& m, const MessageView& message) {
+    const auto cseq = sip::parse_cseq(message.value(HeaderId::CSeq));
+    if (cseq) {
+        m.cseq = cseq->number;
+        m.cseq_method = cseq->method;
+    }
+    const auto name = [this](sip::Method method, std::string_view text) {
+        return method == sip::Method::None || method == sip::Method::Other ? record_.add(text)
+                                                                           : TextPool::of(method);
+    };
+    if (message.is_request()) {
+        m.method = message.method();
+        m.cseq_method = cseq ? cseq->method : m.method;
+        m.method_text = name(m.method, message.method_text());
+        m.request_uri = record_.add(message.request_uri());
+        m.sips = istarts_with(message.request_uri(), "sips:");
+    } else {
+        m.status = message.status();
+        m.reason = record_.add(message.reason());
+        m.method_text = cseq ? name(cseq->method, cseq->method_text) : Text{};
+    }
+}
+
+// What else a reader of the ladder wants to see at the arrow.
+void Stretch::add_note(Message& m, const MessageView& message) {
+    for (const auto id : {HeaderId::Reason, HeaderId::Warning, HeaderId::Replaces,
+                          HeaderId::RetryAfter, HeaderId::Unsupported}) {
+        if (const auto* header = message.find(id)) {
+            std::array<char, 160> buffer{};
+            const auto end = fmt::format_to_n(buffer.data(), buffer.size(), "{}: {}",
+                                              sip::to_string(id), header->value);
+            m.note = record_.add({buffer.data(), std::min(end.size, buffer.size())});
+            return;
+        }
+    }
+    if (m.method == sip::Method::Refer) {
+        m.note = record_.add(message.value(HeaderId::ReferTo));
+    } else if (m.method == sip::Method::Info && message.body().size() < 200) {
+        // "Signal=5" of application/dtmf-relay, or the digit alone of application/dtmf.
+        const auto body = message.body();
+        const auto signal = body.find("ignal");
+        const auto equals = signal == std::string_view::npos ? signal : body.find('=', signal);
+        if (equals != std::string_view::npos) {
+            const auto digit = trim(body.substr(equals + 1, 3)).substr(0, 1);
+            m.note = record_.add(fmt::format("DTMF {}", digit));
+        } else if (istarts_with(message.value(HeaderId::ContentType), "application/dtmf")) {
+            m.note = record_.add(fmt::format("DTMF {}", trim(body).substr(0, 1)));
+        }
+    }
+}
+
+void Stretch::judge(Message& m, const MessageEvent& event) {
     const auto problem = event.message.first_problem();
     const char* words = problem ? problem->what : missing_header(event.message);
     if (words == nullptr && m.cseq_method == sip::Method::None) {
@@ -173,53 +191,89 @@ void judge(Message& m, const MessageEvent& event, TextPool& pool) {
     }
     m.truncated = event.truncated;
     if (event.truncated) {
-        m.problem = pool.add("cut by the capture");
+        m.problem = record_.add("cut by the capture");
     } else if (words != nullptr) {
         m.malformed = true;
-        m.problem = pool.add(words);
+        m.problem = record_.add(words);
     }
 }
 
-void add_media_lines(Message& m, const sdp::Session& session, Stretch& stretch) {
-    m.media_begin = static_cast<std::uint32_t>(stretch.media_lines.size());
+void Stretch::add_media_lines(Message& m, const sdp::Session& session) {
+    m.media_begin = record_.media_lines();
     for (const auto& media : session.media) {
-        stretch.media_lines.push_back(media_line_of(session, media, stretch.pool));
-        ++m.media_count;
+        last_line_ = media_line_of(session, media, last_line_, record_.texts());
+        lines_.push_back(last_line_);
     }
+    m.media_count = static_cast<std::uint8_t>(lines_.size());
 }
 
 // Marks `m` when an earlier message of the stretch had the very same bytes.
-void find_original(Stretch& stretch, Message& m, std::uint64_t fingerprint, std::uint16_t ip_id) {
-    const auto count = stretch.fingerprints.size();
-    const auto oldest = count > look_back ? count - look_back : 0;
-    for (auto i = count; i-- > oldest;) {
-        if (stretch.fingerprints[i] != fingerprint) {
-            continue;
-        }
-        const auto& earlier = stretch.messages[i];
-        const auto original = earlier.retransmission_of != none ? earlier.retransmission_of
-                              : earlier.duplicate_of != none    ? earlier.duplicate_of
-                                                                : static_cast<std::uint32_t>(i);
-        const bool same_path = earlier.source == m.source && earlier.destination == m.destination;
-        const bool same_packet = ip_id != 0 && ip_id == stretch.ip_ids[i];
-        if (!same_path || same_packet || m.time - earlier.time < copy_distance) {
-            m.duplicate_of = original;
-        } else {
-            m.retransmission_of = original;
-        }
-        return;
+void Stretch::find_original(Message& m, const MessageEvent& event) {
+    const Seen seen{.fingerprint = hash_bytes(event.message.bytes()),
+                    .path = mix_hash(hash_value(m.source), hash_value(m.destination)),
+                    .time = m.time,
+                    .original = static_cast<std::uint32_t>(seen_.size()),
+                    .ip_id = event.at.ip_id};
+    const auto looked_at = std::min(seen_.size(), look_back);
+    const auto earlier =
+        std::find_if(seen_.rbegin(), seen_.rbegin() + static_cast<std::ptrdiff_t>(looked_at),
+                     [&](const Seen& other) { return other.fingerprint == seen.fingerprint; });
+    const bool copy = earlier != seen_.rbegin() + static_cast<std::ptrdiff_t>(looked_at);
+    if (copy) {
+        const bool same_path = earlier->path == seen.path;
+        const bool same_packet = seen.ip_id != 0 && seen.ip_id == earlier->ip_id;
+        const bool close = m.time - earlier->time < copy_distance;
+        auto& mark = !same_path || same_packet || close ? m.duplicate_of : m.retransmission_of;
+        mark = earlier->original;
     }
+    const auto original = copy ? earlier->original : seen.original;
+    seen_.push_back(seen);
+    seen_.back().original = original;
 }
 
-} // namespace
+const Message& Stretch::append(const MessageEvent& event, const sdp::Session* session) {
+    const auto& message = event.message;
+    Message m;
+    m.time = event.at.time;
+    m.frame = event.at.frame;
+    m.input = event.at.input;
+    m.source = event.at.source;
+    m.destination = event.at.destination;
+    m.transport = event.transport;
+    m.connection = event.connection;
+    m.size = static_cast<std::uint32_t>(message.bytes().size());
+    m.media_begin = last().media_begin;
+    lines_.clear();
+
+    record_.begin_message();
+    name_leg(message);
+    read_method(m, message);
+    read_via(m, message);
+    m.to_tag = has_tag(message.value(HeaderId::To));
+    if (const auto* contact = message.find(HeaderId::Contact)) {
+        const auto uri = sip::uri_text_of(contact->value);
+        m.contact = text(last().contact) == uri ? last().contact : record_.add(uri);
+    }
+    if (const auto* type = message.find(HeaderId::ContentType)) {
+        const auto name = trim(type->value.substr(0, type->value.find(';')));
+        body_type_ = text(body_type_) == name ? body_type_ : record_.add(name);
+        m.body_type = body_type_;
+    }
+    judge(m, event);
+    add_note(m, message);
+    find_original(m, event);
+    if (session != nullptr) {
+        add_media_lines(m, *session);
+    }
+    record_.end_message(m, lines_);
+    return last();
+}
 
 void Stretch::clear() {
-    names = {};
-    pool.clear();
-    messages.clear();
-    fingerprints.clear();
-    ip_ids.clear();
-    media_lines.clear();
+    record_.clear();
+    last_line_ = {};
+    body_type_ = {};
+    seen_.clear();
 }
 
 Identity identity_of(std::string_view name_addr) {
@@ -232,42 +286,6 @@ Identity identity_of(std::string_view name_addr) {
         return {uri.scheme_text, uri.user, uri.host, parsed->display};
     }
     return {uri.scheme_text, uri.user.empty() ? uri.opaque : uri.user, {}, parsed->display};
-}
-
-Message& append(Stretch& stretch, const MessageEvent& event, const sdp::Session* session) {
-    const auto& message = event.message;
-    auto& pool = stretch.pool;
-    Message m;
-    m.time = event.at.time;
-    m.frame = event.at.frame;
-    m.input = event.at.input;
-    m.source = event.at.source;
-    m.destination = event.at.destination;
-    m.transport = event.transport;
-    m.connection = event.connection;
-    m.size = static_cast<std::uint32_t>(message.bytes().size());
-    name_leg(stretch, message);
-    read_method(m, message, pool);
-    read_via(m, message);
-    m.to_tag = has_tag(message.value(HeaderId::To));
-    if (const auto* contact = message.find(HeaderId::Contact)) {
-        const auto parsed = sip::parse_name_addr(contact->value);
-        m.contact = parsed ? pool.add(parsed->uri_text) : Text{};
-    }
-    if (const auto* type = message.find(HeaderId::ContentType)) {
-        m.body_type = pool.add(trim(type->value.substr(0, type->value.find(';'))));
-    }
-    judge(m, event, pool);
-    add_note(m, message, pool);
-    const auto fingerprint = hash_bytes(message.bytes());
-    find_original(stretch, m, fingerprint, event.at.ip_id);
-    if (session != nullptr) {
-        add_media_lines(m, *session, stretch);
-    }
-    stretch.messages.push_back(m);
-    stretch.fingerprints.push_back(fingerprint);
-    stretch.ip_ids.push_back(event.at.ip_id);
-    return stretch.messages.back();
 }
 
 } // namespace cw::flow

@@ -1,6 +1,7 @@
-// A stretch of one leg (one Call-ID) while it is open: its messages as they come, with what a
-// ladder needs of each. When it has been quiet for longer than any retransmission lasts, it is
-// packed into a blob; later messages of the same Call-ID start a new stretch. Not thread-safe.
+// A stretch of one leg (one Call-ID) while it is open: what a ladder needs of its messages, written
+// down as each comes, in one piece of memory that is the blob for the spool when the leg has been
+// quiet for longer than any retransmission lasts. Later messages of the same Call-ID start a new
+// stretch. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -8,36 +9,52 @@
 #include <string_view>
 #include <vector>
 
+#include "flow/archive.hpp"
 #include "flow/call.hpp"
 #include "flow/event.hpp"
 #include "sdp/session.hpp"
 
 namespace cw::flow {
 
-// The identities of a leg, as the first message that names them gave them.
-struct LegNames {
-    Text call_id;
-    Text from;
-    Text to;
-    Text from_name;
-    Text to_name;
+class Stretch {
+  public:
+    // Adds a message. `session` is its parsed session description, or nullptr. Returns it as it is
+    // stored, see StretchWriter::last(); valid until the next call.
+    const Message& append(const MessageEvent& event, const sdp::Session* session);
+
+    [[nodiscard]] bool has_one_message() const { return record_.count() == 1; }
+    [[nodiscard]] const Message& last() const { return record_.last(); }
+    [[nodiscard]] std::string_view text(Text t) const { return record_.text(t); }
+    [[nodiscard]] const LegNames& names() const { return record_.names(); }
+
+    // All of it as a blob, after `previous`, the leg's stretch before it. Valid until the next
+    // call.
+    std::string_view blob(BlobRef previous) { return record_.blob(previous); }
+    void clear(); // keeps the memory
+
+  private:
+    // What tells a copy of an earlier message.
+    struct Seen {
+        std::uint64_t fingerprint = 0; // of its bytes
+        std::uint64_t path = 0;        // of its two ends
+        Instant time;
+        std::uint32_t original = 0; // the message that it was a copy of, or itself
+        std::uint16_t ip_id = 0;    // of its packet
+    };
+
+    void name_leg(const sip::MessageView& message);
+    void read_method(Message& m, const sip::MessageView& message);
+    void add_note(Message& m, const sip::MessageView& message);
+    void judge(Message& m, const MessageEvent& event);
+    void add_media_lines(Message& m, const sdp::Session& session);
+    void find_original(Message& m, const MessageEvent& event);
+
+    StretchWriter record_;
+    MediaLine last_line_;
+    Text body_type_; // the latest, which most bodies of a leg share
+    std::vector<MediaLine> lines_;
+    std::vector<Seen> seen_;
 };
-
-struct Stretch {
-    std::uint32_t slot = 0; // which leg of the Book
-    LegNames names;
-    TextPool pool;
-    std::vector<Message> messages;           // retransmission_of and duplicate_of index this vector
-    std::vector<std::uint64_t> fingerprints; // of the messages' bytes, parallel to messages
-    std::vector<std::uint16_t> ip_ids;       // of their packets, parallel to messages
-    std::vector<MediaLine> media_lines;
-
-    void clear(); // keeps the capacity
-};
-
-// Adds a message. `session` is its parsed session description, or nullptr.
-// Returns the message as stored; valid until the next call.
-Message& append(Stretch& stretch, const MessageEvent& event, const sdp::Session* session);
 
 // The AoR of a From or To value: scheme:user@host without port and parameters, and its display
 // name.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "flow/media_line.hpp"
 #include "rtp/payload_types.hpp"
@@ -29,9 +30,39 @@ bool MediaTable::Announcement::has(std::uint32_t slot) const {
     return std::ranges::find(slots, slot) != slots.end();
 }
 
+bool MediaTable::Description::says(std::span<const sdp::Rtpmap> maps,
+                                   std::string_view suite) const {
+    return srtp == suite &&
+           std::ranges::equal(formats, maps, [](const Format& f, const sdp::Rtpmap& map) {
+               return f.payload_type == map.payload_type && f.clock == map.clock_rate &&
+                      f.encoding == map.encoding;
+           });
+}
+
+std::shared_ptr<const MediaTable::Description> MediaTable::describe(const sdp::Session& session,
+                                                                    const sdp::Media& media) {
+    const auto maps = session.rtpmaps_of(media);
+    const auto srtp = srtp_of(session, media);
+    auto hash = hash_bytes(srtp);
+    for (const auto& map : maps) {
+        hash = hash_bytes(map.encoding, hash + map.payload_type);
+    }
+    auto& place = recent_[hash % recent_.size()];
+    if (place == nullptr || !place->says(maps, srtp)) {
+        auto fresh = std::make_shared<Description>();
+        fresh->srtp = srtp;
+        for (const auto& map : maps) {
+            fresh->formats.push_back({map.payload_type, is_event(map.encoding), map.clock_rate,
+                                      std::string{map.encoding}});
+        }
+        place = std::move(fresh);
+    }
+    return place;
+}
+
 void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, Instant now) {
     ++announced_;
-    auto& addresses = by_slot_[slot];
+    released_.erase(slot);
     for (const auto& media : session.media) {
         const auto at = sdp::rtp_endpoint(media);
         if (!at || at->port == 0 || at->address.is_unspecified()) {
@@ -43,33 +74,13 @@ void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, Insta
             entry.slots[0] = slot;
         }
         entry.time = now;
-        entry.released = {};
-        entry.srtp = srtp_of(session, media);
-        entry.formats.clear();
-        for (const auto& map : session.rtpmaps_of(media)) {
-            entry.formats.push_back({map.payload_type, is_event(map.encoding), map.clock_rate,
-                                     std::string{map.encoding}});
-        }
-        if (std::ranges::find(addresses, *at) == addresses.end()) {
-            std::ranges::rotate(addresses, addresses.end() - 1);
-            addresses[0] = *at;
-        }
+        entry.description = describe(session, media);
     }
     sweep(now);
 }
 
 void MediaTable::release(std::uint32_t slot, Instant now) {
-    const auto at = by_slot_.find(slot);
-    if (at == by_slot_.end()) {
-        return;
-    }
-    for (const auto& address : at->second) {
-        const auto entry = announcements_.find(address);
-        if (entry != announcements_.end() && entry->second.slots[0] == slot) {
-            entry->second.released = now;
-        }
-    }
-    by_slot_.erase(at);
+    released_[slot] = now;
 }
 
 const MediaTable::Announcement* MediaTable::find(const Endpoint& at) const {
@@ -183,10 +194,10 @@ void MediaTable::attach(Stream& stream, const FlowKey& key) const {
     }
     // The receiver chose the payload types, and the later description of the two is the answer,
     // which says what was agreed [RFC 3264 §6.1].
-    const auto* formats = to != nullptr ? to : from;
-    stream.formats = formats->formats;
-    const auto* agreed = to != nullptr && from != nullptr && from->time > to->time ? from : formats;
-    stream.srtp = agreed->srtp;
+    const auto* chosen = to != nullptr ? to : from;
+    stream.formats = chosen->description->formats;
+    const auto* agreed = to != nullptr && from != nullptr && from->time > to->time ? from : chosen;
+    stream.srtp = agreed->description->srtp;
 }
 
 const MediaTable::Format& MediaTable::format_of(Stream& stream, std::uint8_t payload_type) {
@@ -314,17 +325,16 @@ void MediaTable::sweep(Instant now) {
             ++at;
         }
     }
+    const auto long_ago = [now](Instant released) { return now - released > released_for; };
     boost::unordered::erase_if(announcements_, [&](const auto& entry) {
-        const auto& a = entry.second;
-        return (a.released.known() && now - a.released > released_for) ||
-               now - a.time > announced_for;
+        const auto released = released_.find(entry.second.slots[0]);
+        return (released != released_.end() && long_ago(released->second)) ||
+               now - entry.second.time > announced_for;
     });
+    boost::unordered::erase_if(released_,
+                               [&](const auto& entry) { return long_ago(entry.second); });
     boost::unordered::erase_if(
         dtls_, [&](const auto& entry) { return now - entry.second > announced_for; });
-    boost::unordered::erase_if(by_slot_, [&](const auto& entry) {
-        return std::ranges::none_of(entry.second,
-                                    [&](const Endpoint& e) { return announcements_.contains(e); });
-    });
     sweep_at_ = std::max<std::size_t>(1024, 2 * (flows_.size() + announcements_.size()));
 }
 

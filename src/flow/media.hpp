@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,13 +53,19 @@ class MediaTable {
         std::uint32_t clock = 0;
         std::string encoding; // "PCMU"; short enough to need no memory of its own
     };
-    // What session descriptions said about one address.
+    // What a session description says about its media. Most calls say the same, so those who do
+    // share one.
+    struct Description {
+        std::vector<Format> formats;
+        std::string srtp; // crypto suite, "DTLS-SRTP" or empty
+
+        [[nodiscard]] bool says(std::span<const sdp::Rtpmap> maps, std::string_view suite) const;
+    };
+    // An address that was announced.
     struct Announcement {
         std::array<std::uint32_t, 4> slots{none, none, none, none}; // legs, the latest first
         Instant time;
-        Instant released;
-        std::vector<Format> formats; // of the latest
-        std::string srtp;            // crypto suite, "DTLS-SRTP" or empty
+        std::shared_ptr<const Description> description; // the latest
 
         [[nodiscard]] bool has(std::uint32_t slot) const;
     };
@@ -66,7 +73,7 @@ class MediaTable {
         rtp::StreamStats stats;
         rtp::DtmfCollector dtmf;
         std::vector<Dtmf> digits;
-        std::vector<Format> formats;
+        std::vector<Format> formats; // those of the description, and others as they are met
         std::uint32_t slot = none;
         std::uint32_t ssrc = 0;
         bool announced = false;
@@ -91,6 +98,8 @@ class MediaTable {
         bool announced = false;
     };
 
+    std::shared_ptr<const Description> describe(const sdp::Session& session,
+                                                const sdp::Media& media);
     bool on_rtp(const MediaEvent& event, const FlowKey& key);
     bool on_rtcp(const MediaEvent& event, const FlowKey& key);
     bool recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
@@ -109,9 +118,10 @@ class MediaTable {
     boost::unordered_flat_map<FlowKey, std::unique_ptr<Flow>> flows_;
     boost::unordered_flat_map<std::uint32_t, FlowKey> by_ssrc_; // for RTCP
     boost::unordered_flat_map<FlowKey, Instant> dtls_;
-    boost::unordered_flat_map<std::uint32_t, std::array<Endpoint, 8>> by_slot_;
-    std::uint64_t announced_ = 0; // how many announce() there were
-    std::size_t sweep_at_ = 1024; // entries
+    boost::unordered_flat_map<std::uint32_t, Instant> released_; // legs whose call is over
+    std::array<std::shared_ptr<const Description>, 64> recent_;  // each in the place of its hash
+    std::uint64_t announced_ = 0;                                // how many announce() there were
+    std::size_t sweep_at_ = 1024;                                // entries
 };
 
 } // namespace cw::flow

@@ -7,8 +7,8 @@ namespace cw::flow {
 namespace {
 
 // "PCMU PCMA telephone-event": what the line offers, in its order of preference.
-std::string codecs_of(const sdp::Session& session, const sdp::Media& media) {
-    std::string names;
+void append_codecs(std::string& names, const sdp::Session& session, const sdp::Media& media) {
+    bool first = true;
     for (const auto format : session.formats_of(media)) {
         std::string_view name = format;
         if (const auto number = parse_number<std::uint8_t>(format)) {
@@ -18,9 +18,27 @@ std::string codecs_of(const sdp::Session& session, const sdp::Media& media) {
                 name = known->name;
             }
         }
-        names.append(names.empty() ? "" : " ").append(name);
+        names.append(first ? "" : " ").append(name);
+        first = false;
     }
-    return names;
+}
+
+// What was added to `texts` from `begin` on, or what stands in `like` already.
+Text text_from(std::string& texts, std::size_t begin, Text like) {
+    const Text added{static_cast<std::uint32_t>(begin),
+                     static_cast<std::uint32_t>(texts.size() - begin)};
+    if (like.length == added.length &&
+        TextPool::view(texts, like) == TextPool::view(texts, added)) {
+        texts.resize(begin);
+        return like;
+    }
+    return added;
+}
+
+Text add(std::string& texts, std::string_view text, Text like) {
+    const auto begin = texts.size();
+    texts.append(text);
+    return text_from(texts, begin, like);
 }
 
 bool is_secure_profile(std::string_view profile) {
@@ -43,24 +61,29 @@ char direction_letter(sdp::Direction direction) {
 
 } // namespace
 
-MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, TextPool& pool) {
+MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, const MediaLine& like,
+                        std::string& texts) {
     MediaLine line;
     const auto cryptos = session.cryptos_of(media);
     line.receive = sdp::rtp_endpoint(media).value_or(Endpoint{{}, media.port});
-    line.type = pool.add(media.type);
-    line.profile = pool.add(media.protocol);
-    line.codecs = pool.add(codecs_of(session, media));
-    line.crypto_suite = cryptos.empty() ? Text{} : pool.add(cryptos.front().suite);
+    line.type = add(texts, media.type, like.type);
+    line.profile = add(texts, media.protocol, like.profile);
+    const auto codecs = texts.size();
+    append_codecs(texts, session, media);
+    line.codecs = text_from(texts, codecs, like.codecs);
+    if (!cryptos.empty()) {
+        line.crypto_suite = add(texts, cryptos.front().suite, like.crypto_suite);
+    }
     line.dtls = !media.fingerprint.value.empty();
     line.secure_profile = is_secure_profile(media.protocol);
     line.direction = direction_letter(media.direction);
     return line;
 }
 
-std::string srtp_of(const sdp::Session& session, const sdp::Media& media) {
+std::string_view srtp_of(const sdp::Session& session, const sdp::Media& media) {
     const auto cryptos = session.cryptos_of(media);
     if (!cryptos.empty()) {
-        return std::string{cryptos.front().suite};
+        return cryptos.front().suite;
     }
     const bool dtls = is_secure_profile(media.protocol) && !media.fingerprint.value.empty();
     return dtls ? "DTLS-SRTP" : "";

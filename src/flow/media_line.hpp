@@ -9,10 +9,12 @@
 
 namespace cw::flow {
 
-// The media line as the ladder shows it, with its texts in `pool`.
-MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, TextPool& pool);
+// The media line as the ladder shows it. Its texts are added to `texts`, except for those that are
+// the same in the line `like`, whose texts are in `texts` already.
+MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, const MediaLine& like,
+                        std::string& texts);
 
 // How the line protects its media: the crypto suite of its first a=crypto, "DTLS-SRTP", or empty.
-std::string srtp_of(const sdp::Session& session, const sdp::Media& media);
+std::string_view srtp_of(const sdp::Session& session, const sdp::Media& media);
 
 } // namespace cw::flow

@@ -1,10 +1,11 @@
 #include "flow/references.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
-#include "flow/leg.hpp"
 #include "sip/multipart.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
@@ -54,6 +55,16 @@ void visit_refer_to(std::string_view value, const Visit& visit) {
     visit({Reference::call_id, before_params(replaces), "Refer-To"});
 }
 
+// Of an AoR: "sip:user@host", "tel:+4930123".
+std::string_view user_of(std::string_view aor) {
+    const auto user = aor.substr(std::min(aor.find(':') + 1, aor.size()));
+    const auto at = user.rfind('@');
+    if (at != std::string_view::npos) {
+        return user.substr(0, at);
+    }
+    return aor.starts_with("sip") ? std::string_view{} : user;
+}
+
 } // namespace
 
 void for_each_reference(const MessageView& message, const Visit& visit) {
@@ -83,16 +94,16 @@ void for_each_reference(const MessageView& message, const Visit& visit) {
     }
 }
 
-LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Message& message,
+LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& stretch,
                   const sdp::Session* session) {
     LegStart start;
     start.slot = slot;
     start.time = event.at.time;
     start.source = event.at.source;
     start.destination = event.at.destination;
-    start.sent_by = message.sent_by;
-    start.from_user = user_key(identity_of(event.message.value(HeaderId::From)).user);
-    start.to_user = user_key(identity_of(event.message.value(HeaderId::To)).user);
+    start.sent_by = stretch.last().sent_by;
+    start.from_user = user_key(user_of(stretch.text(stretch.names().from)));
+    start.to_user = user_key(user_of(stretch.text(stretch.names().to)));
     if (session == nullptr) {
         return start;
     }

@@ -7,6 +7,7 @@
 
 #include "flow/correlate.hpp"
 #include "flow/event.hpp"
+#include "flow/leg.hpp"
 #include "sdp/session.hpp"
 
 namespace cw::flow {
@@ -27,8 +28,8 @@ struct Reference {
 void for_each_reference(const sip::MessageView& message,
                         const std::function<void(const Reference&)>& visit);
 
-// `message` is the stored form of the event's INVITE, `session` its SDP or nullptr.
-LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Message& message,
+// Of the INVITE that was added to `stretch` last; `session` is its SDP or nullptr.
+LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& stretch,
                   const sdp::Session* session);
 
 // The session description in the message's body, alone or within a multipart; false if there is

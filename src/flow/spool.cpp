@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,9 +11,6 @@
 
 namespace cw::flow {
 namespace {
-
-// Once there is a file, so much is gathered before each write.
-constexpr std::size_t write_size = std::size_t{256} << 10;
 
 int open_unnamed_file() {
     const char* directory = std::getenv("TMPDIR");
@@ -33,6 +32,8 @@ int open_unnamed_file() {
 
 } // namespace
 
+Spool::Spool(std::size_t memory) : most_held_(std::max<std::size_t>(memory / block_size, 1)) {}
+
 Spool::~Spool() {
     if (file_ >= 0) {
         ::close(file_);
@@ -40,12 +41,31 @@ Spool::~Spool() {
 }
 
 BlobRef Spool::put(std::string_view blob) {
-    const BlobRef ref{written_ + tail_.size(), static_cast<std::uint32_t>(blob.size())};
-    tail_.append(blob);
-    if (tail_.size() > limit_ && !file_failed_) {
-        write_out();
+    const BlobRef ref{size_, static_cast<std::uint32_t>(blob.size())};
+    while (!blob.empty()) {
+        const auto at = static_cast<std::size_t>(size_ % block_size);
+        if (at == 0) {
+            add_block();
+        }
+        const auto part = std::min(blob.size(), block_size - at);
+        std::memcpy(held_.back().data() + at, blob.data(), part);
+        blob.remove_prefix(part);
+        size_ += part;
     }
     return ref;
+}
+
+// All that are held are full.
+void Spool::add_block() {
+    if (held_.size() >= most_held_ && !file_failed_) {
+        write_out();
+    }
+    if (spare_.empty()) {
+        held_.emplace_back(block_size);
+    } else {
+        held_.push_back(std::move(spare_.back()));
+        spare_.pop_back();
+    }
 }
 
 void Spool::write_out() {
@@ -53,54 +73,51 @@ void Spool::write_out() {
         file_ = open_unnamed_file();
     }
     std::size_t done = 0;
-    while (file_ >= 0 && done < tail_.size()) {
-        const auto n = ::pwrite(file_, tail_.data() + done, tail_.size() - done,
-                                static_cast<off_t>(written_ + done));
+    while (file_ >= 0 && done < held_.size() * block_size) {
+        const auto at = done % block_size;
+        const auto n = ::pwrite(file_, held_[done / block_size].data() + at, block_size - at,
+                                static_cast<off_t>(written_ * block_size + done));
         if (n <= 0) {
             break;
         }
         done += static_cast<std::size_t>(n);
     }
-    if (done <
-        tail_.size()) { // disk full: what was written is forgotten, the tail still has it all
+    if (done < held_.size() * block_size) { // disk full: all of it is still held
         file_failed_ = true;
         return;
     }
-    written_ += done;
-    tail_.clear();
-    for (auto& block : blocks_) { // the last one may have been shorter
-        block.number = UINT64_MAX;
-    }
-    // From the first write on, a small buffer is enough.
-    limit_ = std::min(limit_, write_size);
-    tail_.shrink_to_fit();
-    tail_.reserve(limit_ * 2);
+    written_ += held_.size();
+    most_held_ = std::min(most_held_, gathered);
+    held_.resize(std::min(held_.size(), gathered));
+    spare_ = std::exchange(held_, {});
 }
 
-// Shorter than block_size at the end of the file, or when it could not be read.
 std::string_view Spool::block(std::uint64_t number) {
-    auto& block = blocks_[number % kept_blocks];
+    if (number >= written_) {
+        return {held_[static_cast<std::size_t>(number - written_)].data(), block_size};
+    }
+    auto& block = read_[number % kept_blocks];
     if (block.number != number) {
-        const auto begin = number * block_size;
+        if (block.bytes.size() == 0) {
+            block.bytes = Pages{block_size};
+        }
         block.number = number;
-        block.bytes.resize(std::min<std::uint64_t>(block_size, written_ - begin));
-        std::size_t have = 0;
-        while (have < block.bytes.size()) {
-            const auto n = ::pread(file_, block.bytes.data() + have, block.bytes.size() - have,
-                                   static_cast<off_t>(begin + have));
+        block.size = 0;
+        while (block.size < block_size) {
+            const auto n = ::pread(file_, block.bytes.data() + block.size, block_size - block.size,
+                                   static_cast<off_t>(number * block_size + block.size));
             if (n <= 0) {
                 break;
             }
-            have += static_cast<std::size_t>(n);
+            block.size += static_cast<std::size_t>(n);
         }
-        block.bytes.resize(have);
     }
-    return block.bytes;
+    return {block.bytes.data(), block.size};
 }
 
 std::string_view Spool::get(BlobRef ref) {
-    if (ref.offset >= written_) {
-        return std::string_view{tail_}.substr(ref.offset - written_, ref.length);
+    if (ref.empty()) {
+        return {};
     }
     auto number = ref.offset / block_size;
     auto at = static_cast<std::size_t>(ref.offset % block_size);

@@ -1,6 +1,9 @@
 // Where finished things wait until they are shown: blobs in memory first, then in a temporary file
 // that has no name and vanishes with the process. So memory is bounded by what is open, not by the
 // size of the capture.
+//
+// The blobs stand one behind the other in blocks. All blocks are in memory until they are too many;
+// then the full ones go to the file, and from there on each as soon as some are full.
 #pragma once
 
 #include <array>
@@ -8,6 +11,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "base/pages.hpp"
 
 namespace cw::flow {
 
@@ -20,11 +26,11 @@ struct BlobRef {
 
 class Spool {
   public:
-    // Bytes kept in memory before they go to the file. A capture of some thousand calls never
-    // touches the disk.
-    static constexpr std::size_t default_memory = std::size_t{8} << 20;
+    // Bytes kept in memory before they go to the file. A capture of a thousand calls never touches
+    // the disk.
+    static constexpr std::size_t default_memory = std::size_t{1} << 20;
 
-    explicit Spool(std::size_t memory = default_memory) : limit_(memory) {}
+    explicit Spool(std::size_t memory = default_memory);
     ~Spool();
     Spool(const Spool&) = delete;
     Spool& operator=(const Spool&) = delete;
@@ -35,25 +41,31 @@ class Spool {
     std::string_view get(BlobRef ref);
 
   private:
+    static constexpr std::size_t block_size = std::size_t{64} << 10;
+    // Once there is a file, so many are gathered before they are written.
+    static constexpr std::size_t gathered = 4;
     // Reading goes mostly forward, but calls end in another order than they began: so some blocks
     // are kept.
-    static constexpr std::size_t block_size = std::size_t{64} << 10;
     static constexpr std::size_t kept_blocks = 32;
-    struct Block {
+    struct ReadBlock {
         std::uint64_t number = UINT64_MAX;
-        std::string bytes;
+        std::size_t size = 0; // shorter when it could not be read
+        Pages bytes;
     };
 
+    void add_block();
     void write_out();
-    std::string_view block(std::uint64_t number);
+    [[nodiscard]] std::string_view block(std::uint64_t number);
 
-    std::string tail_; // blobs from offset written_ on
-    std::uint64_t written_ = 0;
-    std::size_t limit_;
+    std::uint64_t size_ = 0;    // of all blobs
+    std::uint64_t written_ = 0; // blocks in the file; the others are held
+    std::vector<Pages> held_;   // the last one is being filled
+    std::vector<Pages> spare_;  // written, to be filled again
+    std::size_t most_held_;
     int file_ = -1;
     bool file_failed_ = false;
-    std::array<Block, kept_blocks> blocks_; // that were read back, each in its place
-    std::string scratch_;                   // a blob that lies in several blocks
+    std::array<ReadBlock, kept_blocks> read_; // that came back, each in its place
+    std::string scratch_;                     // a blob that lies in several blocks
 };
 
 } // namespace cw::flow

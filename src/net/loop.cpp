@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <unistd.h>
 
 #include "net/loop_state.hpp"
@@ -38,6 +39,14 @@ void watch_wake(int epoll, int fd) {
 
 bool out_of_descriptors(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+// OpenSSL writes to its socket without MSG_NOSIGNAL.
+void block_sigpipe() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 std::int64_t since_epoch_at_steady_zero() {
@@ -349,6 +358,7 @@ int Loop::wait_ms() {
 }
 
 void Loop::run() {
+    block_sigpipe();
     std::array<epoll_event, 256> events;
     running_ = true;
     while (running_) {

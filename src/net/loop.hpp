@@ -134,7 +134,7 @@ class Loop {
     // What of `fd`, which stays the guest's, is waited for; nothing: forget it.
     void watch(Guest& guest, int fd, bool input, bool output);
 
-    // Until stop(), which other threads post().
+    // Until stop(), which other threads post(). Its thread gets no SIGPIPE from then on.
     void run();
     void stop() { running_ = false; }
     // From any thread: `job` runs in the loop's, between turns. False when too many wait already.

@@ -539,6 +539,22 @@ TEST_F(TlsTest, AContextThatIsReplacedServesItsConnectionsToTheEnd) {
     EXPECT_EQ("second", shown(fresh));
 }
 
+TEST_F(TlsTest, WritingToAPeerThatIsGoneEndsTheConnectionAndNothingElse) {
+    const auto where = listen(server(basic));
+    auto peer = raw(where);
+    const auto c = client(ours);
+    auto ssl = c->connection(peer.get(), "example.com");
+    std::thread other{[&] { SSL_do_handshake(ssl.get()); }};
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == 1; }));
+    other.join();
+    peer.reset();                 // a reset: it leaves the ticket unread
+    for (int i = 0; i < 3; ++i) { // behind the loop's back: the first meets the reset
+        SSL_write(loop.tls(h.end(true)), "x", 1);
+    }
+    loop.send(h.end(true), "are you there?");
+    ASSERT_TRUE(run_until([&] { return h.closed.size() == 1; }));
+}
+
 TEST_F(TlsTest, ATruncatedConnectionIsSaidToBeOne) {
     const auto where = listen(server(basic));
     auto peer = raw(where);

@@ -59,6 +59,7 @@ Sender admit_user(Core& core, const Incoming& in, const DomainEntry& domain,
                       fmt::format("from={}", from.uri_text));
         }
         core.challenge(in, sip::HeaderId::ProxyAuthorization, domain,
+                       domain.find_user(user_name(from.uri)),
                        checked.verdict == Authenticator::Verdict::Stale);
         return Sender::Nobody;
     }

@@ -10,18 +10,6 @@
 namespace cw::server {
 namespace {
 
-std::string_view hash_of(const User& user, crypto::DigestAlgorithm algorithm) {
-    switch (algorithm) {
-    case crypto::DigestAlgorithm::Md5:
-        return user.ha1_md5;
-    case crypto::DigestAlgorithm::Sha256:
-        return user.ha1_sha256;
-    case crypto::DigestAlgorithm::Sha512_256:
-        return user.ha1_sha512_256;
-    }
-    return {};
-}
-
 // The count of an answer: eight hexadecimal digits [RFC 7616 §3.4]; 1 without qop, so that a nonce
 // serves such an answer once. 0 is never fresh.
 std::uint32_t count_of(const crypto::DigestCredentials& c) {
@@ -75,7 +63,7 @@ Authenticator::Answer Authenticator::check_one(const Incoming& in, std::string_v
         return {};
     }
     const auto algorithm = crypto::digest_algorithm(c->algorithm);
-    if (!algorithm || std::ranges::find(domain.algorithms, *algorithm) == domain.algorithms.end() ||
+    if (!algorithm || (*algorithm == crypto::DigestAlgorithm::Md5 && !domain.domain->allow_md5) ||
         (!c->qop.empty() && c->qop != "auth" && c->qop != "auth-int") ||
         !same_target(c->uri, in.message.request_uri())) {
         return {Verdict::Wrong, nullptr};
@@ -91,7 +79,8 @@ Authenticator::Answer Authenticator::check_one(const Incoming& in, std::string_v
          .nc = c->nc,
          .cnonce = c->cnonce,
          .body = in.message.body()});
-    if (!crypto::same_digest(response.text(), c->response) || user == nullptr) {
+    if (!crypto::same_digest(response.text(), c->response) || user == nullptr ||
+        hash_of(*user, *algorithm).empty()) {
         return {Verdict::Wrong, nullptr};
     }
     switch (nonces_.use(c->nonce, domain.domain->name, count_of(*c), in.now)) {
@@ -106,10 +95,10 @@ Authenticator::Answer Authenticator::check_one(const Incoming& in, std::string_v
 }
 
 void Authenticator::append_challenge(std::string& out, sip::HeaderId id, const DomainEntry& domain,
-                                     bool stale, Instant now) {
+                                     const User* user, bool stale, Instant now) {
     std::string nonce;
     nonces_.append(nonce, domain.domain->name, now);
-    for (const auto algorithm : domain.algorithms) {
+    for (const auto algorithm : domain.algorithms(user)) {
         out += id == sip::HeaderId::Authorization ? "WWW-Authenticate: Digest realm=\""
                                                   : "Proxy-Authenticate: Digest realm=\"";
         out += domain.domain->name;

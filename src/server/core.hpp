@@ -37,7 +37,8 @@ struct Core {
     // Answers by the transaction of `in`, or without one while it has none.
     void answer(const Incoming& in, const Reply& reply);
     // 401 or 407: `id` is Authorization or ProxyAuthorization.
-    void challenge(const Incoming& in, sip::HeaderId id, const DomainEntry& domain, bool stale);
+    void challenge(const Incoming& in, sip::HeaderId id, const DomainEntry& domain,
+                   const User* user, bool stale);
     static void log(const Incoming& in, LogLevel level, const char* what, std::string fields);
 };
 

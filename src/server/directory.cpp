@@ -15,32 +15,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-std::string_view hash_of(const User& user, crypto::DigestAlgorithm algorithm) {
-    switch (algorithm) {
-    case crypto::DigestAlgorithm::Md5:
-        return user.ha1_md5;
-    case crypto::DigestAlgorithm::Sha256:
-        return user.ha1_sha256;
-    case crypto::DigestAlgorithm::Sha512_256:
-        return user.ha1_sha512_256;
-    }
-    return {};
-}
-
-// Those for which each user has a hash, for what is offered must not depend on who asks; MD5 only
-// where the domain allows it.
-std::vector<crypto::DigestAlgorithm> algorithms_of(const Domain& domain) {
-    std::vector<crypto::DigestAlgorithm> out;
-    for (const auto algorithm : crypto::digest_algorithms) {
-        const auto has = [algorithm](const User& u) { return !hash_of(u, algorithm).empty(); };
-        if ((algorithm != crypto::DigestAlgorithm::Md5 || domain.allow_md5) &&
-            std::ranges::all_of(domain.users, has)) {
-            out.push_back(algorithm);
-        }
-    }
-    return out;
-}
-
 std::string host_of(const Listener& listener, const Settings& settings) {
     if (!listener.host.empty()) {
         return listener.host;
@@ -103,6 +77,32 @@ std::string_view via_word(sip::Transport transport) {
     return "UDP";
 }
 
+std::string_view hash_of(const User& user, crypto::DigestAlgorithm algorithm) {
+    switch (algorithm) {
+    case crypto::DigestAlgorithm::Md5:
+        return user.ha1_md5;
+    case crypto::DigestAlgorithm::Sha256:
+        return user.ha1_sha256;
+    case crypto::DigestAlgorithm::Sha512_256:
+        return user.ha1_sha512_256;
+    }
+    return {};
+}
+
+std::vector<crypto::DigestAlgorithm> DomainEntry::algorithms(const User* user) const {
+    std::vector<crypto::DigestAlgorithm> out;
+    if (user == nullptr && !domain->users.empty()) {
+        user = &domain->users.front();
+    }
+    for (const auto algorithm : crypto::digest_algorithms) {
+        if ((algorithm != crypto::DigestAlgorithm::Md5 || domain->allow_md5) && user != nullptr &&
+            !hash_of(*user, algorithm).empty()) {
+            out.push_back(algorithm);
+        }
+    }
+    return out;
+}
+
 const User* DomainEntry::find_user(std::string_view name) const {
     const auto at = users.find(name);
     return at != users.end() ? at->second : nullptr;
@@ -112,7 +112,6 @@ Directory::Directory(std::shared_ptr<const Settings> settings) : settings_(std::
     for (const auto& domain : settings_->domains) {
         auto& entry = domains_[lower(domain.name)];
         entry.domain = &domain;
-        entry.algorithms = algorithms_of(domain);
         for (const auto& user : domain.users) {
             entry.users.emplace(user.name, &user);
         }

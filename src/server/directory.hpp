@@ -31,11 +31,18 @@ using ByText = boost::unordered_flat_map<std::string, T, TextHash, TextEqual>;
 struct DomainEntry {
     const Domain* domain = nullptr;
     ByText<const User*> users;
-    std::vector<crypto::DigestAlgorithm> algorithms; // to be offered, strongest first
 
     // nullptr: nobody of that name. `name` without escapes.
     [[nodiscard]] const User* find_user(std::string_view name) const;
+    // By which algorithms this user can be known, strongest first: those that there is a hash for,
+    // MD5 only where the domain allows it. Note: phones exist that give up at the first one that
+    // they do not know, so a user with one hash is asked for that alone. Of somebody unknown
+    // (nullptr): what the others of the domain have.
+    [[nodiscard]] std::vector<crypto::DigestAlgorithm> algorithms(const User* user) const;
 };
+
+// H(user:realm:password) of this algorithm; empty: not known.
+std::string_view hash_of(const User& user, crypto::DigestAlgorithm algorithm);
 
 // How this server names itself on one listener.
 struct Place {

@@ -109,7 +109,7 @@ bool Registration::authentic() {
         [[fallthrough]];
     case Authenticator::Verdict::Missing:
     case Authenticator::Verdict::Stale:
-        core_.challenge(in_, sip::HeaderId::Authorization, domain_,
+        core_.challenge(in_, sip::HeaderId::Authorization, domain_, domain_.find_user(name),
                         checked.verdict == Authenticator::Verdict::Stale);
         return false;
     }

@@ -13,7 +13,9 @@
 namespace cw::server {
 
 // Someone who may register and call. The password itself is not kept: one H(user:realm:password) an
-// algorithm, in hex [RFC 7616 §3.4.2], empty where it is not known.
+// algorithm, in hex [RFC 7616 §3.4.2], empty where it is not known. Each one that is there is
+// offered, strongest first; a phone that gives up at the first algorithm that it does not know
+// (baresip does, at SHA-512-256, its version 1.0 at SHA-256 too) needs a user with its one alone.
 struct User {
     std::string name; // the user part of the address of record
     std::string ha1_md5;
@@ -25,7 +27,7 @@ struct User {
 struct Domain {
     std::string name; // in lower case
     bool authenticate = true;
-    bool allow_md5 = false; // offered last, for phones that know nothing better
+    bool allow_md5 = false; // for phones that know nothing better
     std::vector<User> users;
 };
 

@@ -142,4 +142,15 @@ Result<NameAddr> parse_name_addr(std::string_view text) {
     return result;
 }
 
+std::string_view uri_text_of(std::string_view text) {
+    if (text.starts_with('<')) { // without a display name nothing else can come first
+        const auto end = text.find('>');
+        if (end != std::string_view::npos) {
+            return trim(text.substr(1, end - 1));
+        }
+    }
+    const auto parsed = parse_name_addr(text);
+    return parsed ? parsed->uri_text : std::string_view{};
+}
+
 } // namespace cw::sip

@@ -40,4 +40,7 @@ struct NameAddr {
 // there is nothing to take for a URI: no text, a "<" that never closes, text after the parameters.
 Result<NameAddr> parse_name_addr(std::string_view text);
 
+// Its uri_text alone, for little; empty when there is none.
+std::string_view uri_text_of(std::string_view text);
+
 } // namespace cw::sip

@@ -66,7 +66,9 @@ bool ParamCursor::next(Param& param) {
     return true;
 }
 
-std::optional<std::string_view> find_param(std::string_view params, std::string_view name) {
+namespace {
+
+std::optional<std::string_view> find_with_cursor(std::string_view params, std::string_view name) {
     ParamCursor cursor{params};
     for (Param param; cursor.next(param);) {
         if (iequals(param.name, name)) {
@@ -74,6 +76,35 @@ std::optional<std::string_view> find_param(std::string_view params, std::string_
         }
     }
     return std::nullopt;
+}
+
+} // namespace
+
+// From semicolon to semicolon, as long as there are no blanks and quotes.
+std::optional<std::string_view> find_param(std::string_view params, std::string_view name) {
+    const auto* at = params.data();
+    const auto* end = at + params.size();
+    while (at != end && *at == ';') {
+        const auto* stop = find_first<';', '"', ',', ' ', '\t', '\r', '\n'>(at + 1, end);
+        if (stop != end && *stop != ';') {
+            break;
+        }
+        const std::string_view param{at + 1, stop};
+        if (istarts_with(param, name)) {
+            const auto rest = param.substr(name.size());
+            if (rest.empty()) {
+                return rest;
+            }
+            if (rest.front() == '=') {
+                return rest.substr(1);
+            }
+            if (!chars::is(rest.front(), chars::Token)) {
+                break;
+            }
+        }
+        at = stop;
+    }
+    return find_with_cursor({at, end}, name);
 }
 
 std::string_view unquote(std::string_view inside, std::string& buffer) {

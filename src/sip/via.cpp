@@ -20,9 +20,8 @@ void keep_param(Via& via, const Param& param) {
     }
 }
 
-// What is wrong in words, or nullptr.
-const char* read_via(std::string_view text, Via& via) {
-    Cursor cursor{text};
+// Up to the parameters. What is wrong in words, or nullptr.
+const char* read_sent_by(Cursor& cursor, Via& via) {
     cursor.skip_white();
     via.protocol = cursor.take(chars::Token);
     if (via.protocol.empty() || !cursor.eat_separator('/')) {
@@ -44,13 +43,22 @@ const char* read_via(std::string_view text, Via& via) {
     }
     via.host = host->text;
     via.port = host->port;
+    via.quirk = host->quirk;
+    return nullptr;
+}
+
+const char* read_via(std::string_view text, Via& via) {
+    Cursor cursor{text};
+    if (const auto* wrong = read_sent_by(cursor, via); wrong != nullptr) {
+        return wrong;
+    }
     const auto tail = cursor.rest();
     ParamCursor params{tail};
     for (Param param; params.next(param);) {
         keep_param(via, param);
     }
     via.params = tail.substr(0, tail.size() - params.rest().size());
-    via.quirk = host->quirk != nullptr ? host->quirk : params.quirk();
+    via.quirk = via.quirk != nullptr ? via.quirk : params.quirk();
     Cursor after{params.rest()};
     after.skip_white();
     if (after.eat(',')) {
@@ -71,6 +79,15 @@ bool Via::has_cookie() const {
 Result<Via> parse_via(std::string_view text) {
     Result<Via> result{std::in_place};
     if (const auto* wrong = read_via(text, *result); wrong != nullptr) {
+        result = fail(Code::Malformed, 0, wrong);
+    }
+    return result;
+}
+
+Result<Via> parse_sent_by(std::string_view text) {
+    Result<Via> result{std::in_place};
+    Cursor cursor{text};
+    if (const auto* wrong = read_sent_by(cursor, *result); wrong != nullptr) {
         result = fail(Code::Malformed, 0, wrong);
     }
     return result;

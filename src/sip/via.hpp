@@ -34,4 +34,7 @@ struct Via {
 // protocol, transport or sent-by.
 Result<Via> parse_via(std::string_view text);
 
+// The same, but its parameters are not looked at and stay empty.
+Result<Via> parse_sent_by(std::string_view text);
+
 } // namespace cw::sip

@@ -380,6 +380,12 @@ const Wire* Table::wire_of(Handle transaction) const {
     return entry != nullptr ? &entry->wire : nullptr;
 }
 
+void Table::abandon(Handle transaction) {
+    if (find(transaction) != nullptr) {
+        retire(transaction);
+    }
+}
+
 State Table::state_of(Handle transaction) const {
     const auto* entry = find(transaction);
     return entry != nullptr ? entry->state : State::Terminated;

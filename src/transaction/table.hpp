@@ -90,6 +90,9 @@ class Table {
     // is over. Valid until the next call.
     [[nodiscard]] std::string_view request_of(Handle client) const;
     [[nodiscard]] const Wire* wire_of(Handle transaction) const;
+    // Ends a transaction without more ado, which for a cancelled INVITE "SHOULD" be done that
+    // nobody answers [RFC 3261 §9.1].
+    void abandon(Handle transaction);
     [[nodiscard]] State state_of(Handle transaction) const; // Terminated when it is over
 
     // ---- time and wires ----

@@ -183,6 +183,19 @@ TEST(Table, TellsTransactionsOfRfc2543Apart) {
     EXPECT_EQ(side.receive(request("ACK", "1", 1), start).arrived, Table::Arrived::AckOfFailure);
 }
 
+TEST(Table, ForgetsATransactionThatIsAbandoned) {
+    Side side{sip::Transport::Udp};
+    const auto invite = side.send("INVITE", "z9hG4bK1", start);
+    side.answer(response(180, "INVITE", "z9hG4bK1"), start);
+    EXPECT_FALSE(side.table.next_deadline().known()); // nothing else would end it
+    side.table.abandon(invite);
+    side.table.abandon(invite);
+    EXPECT_EQ(side.table.state_of(invite), State::Terminated);
+    EXPECT_TRUE(side.happened(Table::Happened::Over));
+    EXPECT_EQ(side.table.size(), 0U);
+    EXPECT_FALSE(side.answer(response(200, "INVITE", "z9hG4bK1"), start).transaction);
+}
+
 TEST(Table, ReportsTheTransactionsOfAClosedConnectionAndOfNoOther) {
     Side side{sip::Transport::Tls};
     const auto one = side.send("INVITE", "z9hG4bK1", start);
