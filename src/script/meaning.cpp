@@ -31,7 +31,8 @@ auto ends_of(const Open& open) {
 
 // What was so before a block, and how its first section left it.
 struct Branch {
-    StepId begin = 0;
+    StepId block = 0; // its first line
+    StepId begin = 0; // that of the section at hand
     std::vector<Open> before;
     Calls calls;
     std::optional<std::vector<Open>> first;
@@ -41,7 +42,7 @@ class Walk {
   public:
     Walk(Plan& plan, Complaints& complaints)
         : plan_(plan), complaints_(complaints), variables_(plan, complaints),
-          last_ack_(plan.parties.size()) {}
+          last_ack_(plan.parties.size()), came_back_(plan.steps.size()) {}
 
     void run() {
         for (const auto& party : plan_.parties) {
@@ -76,6 +77,7 @@ class Walk {
     void assign_invite(Arrow& arrow, Request& request);
     void assign_other(Arrow& arrow, const Request& request);
     void pass_on(Arrow& arrow, const Request& request);
+    void pass_back(Arrow& arrow, const Response& response);
     void check_facts(const Arrow& arrow);
     [[nodiscard]] const Open* latest_towards(PartyId party, Method method) const;
     [[nodiscard]] std::string name(PartyId party) const { return plan_.parties[party].id; }
@@ -89,6 +91,8 @@ class Walk {
     std::vector<Open> answered_; // for the responses that say (INVITE) after the final one
     std::vector<Branch> branches_;
     std::vector<std::optional<StepId>> last_ack_; // by the party that received it
+    // By the step of a request that was passed on: the latest response to what it became.
+    std::vector<std::optional<StepId>> came_back_;
     StepId at_ = 0;
 };
 
@@ -138,6 +142,24 @@ void Walk::pass_on(Arrow& arrow, const Request& request) {
     } else if (const auto* received = latest_towards(arrow.from, request.method)) {
         arrow.forwards = received->step;
         arrow.call = received->call;
+    }
+}
+
+// A response that a proxy sends is the one that last came back to it, if it has the same status.
+void Walk::pass_back(Arrow& arrow, const Response& response) {
+    const auto came = came_back_[response.answers];
+    const auto elsewhere = [&](const Branch& branch) { // in a section that was not taken
+        return *came >= branch.block && *came < branch.begin;
+    };
+    if (came && std::ranges::none_of(branches_, elsewhere)) {
+        const auto& received = std::get<Arrow>(plan_.steps[*came].what);
+        if (std::get<Response>(received.content).status == response.status) {
+            arrow.forwards = came;
+        }
+    }
+    const auto& request = std::get<Arrow>(plan_.steps[response.answers].what);
+    if (request.forwards && !is_lost(arrow.link)) {
+        came_back_[*request.forwards] = at_;
     }
 }
 
@@ -266,6 +288,7 @@ void Walk::walk(Arrow& arrow, Response& response) {
     response.answers = request.step;
     response.method = request.method;
     arrow.call = request.call;
+    pass_back(arrow, response);
     if (again || response.status < 200 || is_lost(arrow.link)) {
         return;
     }
@@ -307,7 +330,7 @@ void Walk::section_ends(Branch& branch, Place place) {
 
 void Walk::walk(const Block& block) {
     if (!is_section(block.kind)) {
-        branches_.push_back({at_, open_, calls_.snapshot(), std::nullopt});
+        branches_.push_back({at_, at_, open_, calls_.snapshot(), std::nullopt});
         check_weights(block);
         return;
     }

@@ -81,7 +81,23 @@ TEST(Calls, GoOnThroughAProxy) {
     EXPECT_EQ(forwards(1), 1U);
     EXPECT_EQ(forwards(5), 5U);
     EXPECT_EQ(forwards(7), 7U);
+    EXPECT_EQ(forwards(3), 3U);
+    EXPECT_EQ(forwards(9), 9U);
+    EXPECT_FALSE(test::arrow(plan, 2).forwards);
     EXPECT_FALSE(test::arrow(plan, 6).forwards);
+}
+
+TEST(Proxies, AnswerByThemselvesWithAStatusOfTheirOwn) {
+    const auto plan = read("alice->>pbx: INVITE bob\npbx-->>alice: 100 Trying\npbx->>bob: INVITE\n"
+                           "bob-->>pbx: 486 Busy Here\npbx-->>alice: 480 Temporarily Unavailable");
+    EXPECT_FALSE(test::arrow(plan, 1).forwards);
+    EXPECT_FALSE(test::arrow(plan, 4).forwards);
+    const auto either =
+        read("alice->>pbx: INVITE bob\npbx->>bob: INVITE\nalt a\nbob-->>pbx: 200 OK\n"
+             "pbx-->>alice: 200 OK\nelse b\npbx-->>alice: 200 OK\nbob-->>pbx: 200 OK\n"
+             "end");
+    EXPECT_TRUE(test::arrow(either, 3).forwards);
+    EXPECT_FALSE(test::arrow(either, 4).forwards);
 }
 
 TEST(Calls, AreReInvitedWhereTheyAreAnswered) {

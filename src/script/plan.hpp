@@ -98,7 +98,7 @@ struct Arrow {
     std::uint32_t number = 0; // Mermaid's number for it
     CallId call = 0;          // 0: outside of any call
     bool opens_call = false;
-    std::optional<StepId> forwards; // the request that this one passes on
+    std::optional<StepId> forwards; // the request or response that this one passes on
     std::variant<Request, Response, Channel, Media, Narration> content;
     Facts facts;
     Place said; // the words after the colon
