@@ -143,6 +143,11 @@ std::expected<std::unique_ptr<Location>, std::string> Location::open(const std::
     if (auto r = it.connect(it.checkpointer_); !r) {
         return std::unexpected{r.error()};
     }
+    // SQLite 3.40: a connection that has not read the file yet does not know that it has a log, and
+    // "checkpoints" nothing, without an error.
+    if (auto r = it.run(it.checkpointer_.get(), "SELECT count(*) FROM sqlite_schema"); !r) {
+        return std::unexpected{r.error()};
+    }
     return made;
 }
 

@@ -102,6 +102,24 @@ TEST_F(LocationFile, LosesNothingWhenTheProcessIsKilled) {
     EXPECT_EQ(rows(*open()).size(), 1000U);
 }
 
+TEST_F(LocationFile, CheckpointsKeepTheLogShort) {
+    const auto location = open();
+    const auto round = [&] {
+        for (int i = 0; i < 200; ++i) {
+            apply(*location,
+                  {{"sip:" + std::to_string(i) + "@a", "1", 100, std::string(500, 'x')}});
+        }
+        EXPECT_TRUE(location->checkpoint());
+        return std::filesystem::file_size(path_ + "-wal");
+    };
+    const auto first = round();
+    EXPECT_GT(std::filesystem::file_size(path_), 200U * 500U) << "the rows are in the file itself";
+    for (int i = 0; i < 5; ++i) {
+        round();
+    }
+    EXPECT_LE(round(), first + first / 2) << "the log begins anew after each checkpoint";
+}
+
 TEST_F(LocationFile, TellsOthersInTheOrderOfTheDisk) {
     const auto location = open();
     std::vector<std::string> told;
