@@ -226,7 +226,7 @@ Leg* UserAgentState::leg_of(const sip::MessageView& message) {
     return nullptr;
 }
 
-// "The dialog is destroyed when the last usage within it is" [RFC 5057 §2].
+// A dialog "continues to exist until the last usage is terminated" [RFC 5057 §2].
 void UserAgentState::drop_leg_if_unused(Ref ref) {
     const auto at = legs.find(ref);
     if (at == legs.end() || at->second.has_call || !at->second.subscriptions.empty()) {

@@ -193,6 +193,8 @@ struct UserAgentState {
     void send_cancel(Sent& invite, Instant now);
     void send_prack(Leg& leg, Instant now);
     Ref retry(Sent& old, const Changes& changes, Instant now);
+
+    // ---- user_agent_responses.cpp
     void on_response(const Incoming& in);
     void on_invite_response(Sent& request, const Incoming& in);
     Leg* leg_for_response(Sent& request, const Incoming& in, bool& fresh);
@@ -220,6 +222,8 @@ struct UserAgentState {
     bool is_merged(const Received& request, const sip::MessageView& message);
     void refuse(Received& request, std::uint16_t status, const Changes& changes, Instant now);
     void deliver(const Received& request, const Incoming& in);
+
+    // ---- user_agent_answers.cpp
     bool respond(Received& request, std::uint16_t status, const Changes& changes, Instant now);
     Leg* leg_for_answer(Received& request, const sip::MessageView& message, Dialog::State state);
     void finish_draft(Draft& draft, const Received& request) const;
