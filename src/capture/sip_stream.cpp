@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "base/text.hpp"
 #include "capture/recognise.hpp"
 #include "sip/method.hpp"
+#include "sip/scan.hpp"
 
 namespace cw::capture {
 
@@ -29,19 +29,19 @@ std::size_t find_line_end(std::string_view text, std::size_t from, std::size_t l
     if (from >= end) {
         return std::string_view::npos;
     }
-    const void* found = std::memchr(text.data() + from, '\n', end - from);
-    return found == nullptr
-               ? std::string_view::npos
-               : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    const auto* found = sip::find_first<'\n'>(text.data() + from, text.data() + end);
+    return found == text.data() + end ? std::string_view::npos
+                                      : static_cast<std::size_t>(found - text.data());
 }
 
 // The offset of the value when `line` is a Content-Length header in its long or compact form,
 // 0 otherwise. Blanks may stand before the colon [RFC 3261 §7.3.1].
 std::size_t content_length_value(std::string_view line) {
     static constexpr std::string_view name = "Content-Length";
-    const auto first = ascii_lower(line.front());
+    const auto first = line.front() | 0x20;
     std::size_t at = 0;
-    if (first == 'c' && istarts_with(line, name)) {
+    if (first == 'c' && line.size() > name.size() && (line[8] | 0x20) == 'l' &&
+        istarts_with(line, name)) {
         at = name.size();
     } else if (first == 'l') {
         at = 1;
@@ -81,9 +81,12 @@ bool is_lost_start_line(std::string_view line) {
     if (line.ends_with('\r')) {
         line.remove_suffix(1);
     }
-    const bool response = ascii_lower(line.front()) == 's' && line.size() > 8 && line[3] == '/';
-    const bool request = line.size() > 8 && line[line.size() - 2] == '.' &&
-                         line[line.size() - 4] == '/' && line[line.size() - 8] == ' ';
+    if (line.size() <= 8) {
+        return false;
+    }
+    const bool response = line[3] == '/' && ascii_lower(line.front()) == 's';
+    const bool request = line[line.size() - 4] == '/' && line[line.size() - 2] == '.' &&
+                         line[line.size() - 8] == ' ';
     return (response || request) && is_sip_start_line(line);
 }
 

@@ -14,6 +14,7 @@
 #include "cli/reading.hpp"
 #include "cli/terminal.hpp"
 #include "flow/filter.hpp"
+#include "flow/redact.hpp"
 #include "view/json.hpp"
 #include "view/ladder_text.hpp"
 #include "view/list_text.hpp"
@@ -35,6 +36,7 @@ struct ReadOptions {
     int width = 0; // 0: the terminal's
     bool ascii = false;
     bool strict = false;
+    bool redact = false;
 };
 
 constexpr const char* description =
@@ -177,7 +179,11 @@ class Reader {
                 for (const auto& finding : call.findings) {
                     errors_found_ = errors_found_ || finding.severity == "error";
                 }
-                visit(call);
+                if (options_.redact) {
+                    visit(redactor_.call(call));
+                } else {
+                    visit(call);
+                }
             }
             return true;
         });
@@ -218,15 +224,11 @@ class Reader {
                 only = call;
             }
         });
-        reading_.book().for_each_connection([&](const flow::Connection& connection) {
-            list.connection(connection);
-            return true;
+        for_each_connection(
+            [&](const flow::Connection& connection) { list.connection(connection); });
+        for_each_stray([&](const flow::MediaStream& stream, const flow::TextPool& texts) {
+            list.stray(stream, texts);
         });
-        reading_.book().for_each_stray_stream(
-            [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
-                list.stray(stream, texts);
-                return true;
-            });
         list.finish(reading_.inputs(), counts());
         if (shown_ == 1 && format_ == Format::Default) {
             sink_("\n");
@@ -273,11 +275,9 @@ class Reader {
         view::JsonReport report{sink_, CALLWRIGHT_VERSION};
         for_each_tls([&](const flow::Connection& connection) { report.tls(connection); });
         for_each_wanted([&](const flow::Call& call) { report.call(call); });
-        reading_.book().for_each_stray_stream(
-            [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
-                report.stray(stream, texts);
-                return true;
-            });
+        for_each_stray([&](const flow::MediaStream& stream, const flow::TextPool& texts) {
+            report.stray(stream, texts);
+        });
         report.finish(reading_.inputs(), counts());
     }
 
@@ -305,18 +305,45 @@ class Reader {
     }
 
     template <class Visit>
-    void for_each_tls(Visit visit) {
+    void for_each_connection(Visit visit) {
         reading_.book().for_each_connection([&](const flow::Connection& connection) {
-            if (connection.is_tls()) {
+            if (options_.redact) {
+                visit(redactor_.connection(connection));
+            } else {
                 visit(connection);
             }
             return true;
         });
     }
+    template <class Visit>
+    void for_each_tls(Visit visit) {
+        for_each_connection([&](const flow::Connection& connection) {
+            if (connection.is_tls()) {
+                visit(connection);
+            }
+        });
+    }
+    template <class Visit>
+    void for_each_stray(Visit visit) {
+        reading_.book().for_each_stray_stream(
+            [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
+                if (options_.redact) {
+                    flow::TextPool masked;
+                    const auto shown = redactor_.stream(stream, texts, masked);
+                    visit(shown, masked);
+                } else {
+                    visit(stream, texts);
+                }
+                return true;
+            });
+    }
 
     view::Ladder lay_out(const flow::Call& call) {
-        return view::layout(
-            call, {.names = reading_.names(), .calls_in_all = reading_.book().counts().calls});
+        view::LadderOptions options{.calls_in_all = reading_.book().counts().calls};
+        if (!options_.redact) {
+            options.names = reading_.names();
+        }
+        return view::layout(call, options);
     }
     [[nodiscard]] view::ReportCounts counts() const {
         auto counts = reading_.counts();
@@ -332,6 +359,7 @@ class Reader {
     std::optional<flow::Filter> filter_;
     Terminal terminal_;
     Reading reading_;
+    flow::Redactor redactor_;
     view::Sink sink_;
     std::string text_;
     std::string held_;
@@ -360,6 +388,8 @@ Command add_read(CLI::App& app) {
     command->add_option("--width", options->width, "columns of text to fill")
         ->check(CLI::Range(60, 1000));
     command->add_flag("--ascii", options->ascii, "draw with ASCII characters only");
+    command->add_flag("--redact", options->redact,
+                      "for sharing: stand-ins for users, numbers, names, addresses, Call-IDs");
     command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
     return [options] { return Reader{*options}.run(); };
 }

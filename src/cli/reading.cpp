@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "capture/decoder.hpp"
+#include "cli/heap.hpp"
 #include "cli/terminal.hpp"
 #include "flow/relay.hpp"
 
@@ -61,6 +62,7 @@ bool Reading::can_read_again() const {
 }
 
 void Reading::run() {
+    prepare_heap(source_->total_bytes());
     const bool late_keys = read_once();
     const auto& counts = book_->counts();
     if (late_keys && counts.tls_decrypted < counts.tls_connections && can_read_again() &&

@@ -9,6 +9,8 @@
 namespace cw::flow {
 namespace {
 
+// A short call fits.
+constexpr std::size_t usual_size = 1008;
 // A stretch keeps its memory for the next one, but not that of an endless dialog.
 constexpr std::size_t most_kept = std::size_t{16} << 10;
 
@@ -38,7 +40,10 @@ void turn_around(Message& m) {
 
 } // namespace
 
-StretchWriter::StretchWriter() : bytes_(sizeof(Header), '\0') {}
+StretchWriter::StretchWriter() {
+    bytes_.reserve(usual_size);
+    bytes_.resize(sizeof(Header));
+}
 
 void StretchWriter::begin_message() {
     record_ = bytes_.size();

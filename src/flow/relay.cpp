@@ -4,6 +4,10 @@
 
 namespace cw::flow {
 
+Relay::Batch::Batch() {
+    bytes.reserve(batch_bytes);
+}
+
 Relay::Relay(Listener& listener)
     : listener_(listener), filling_(std::make_unique<Batch>()), thread_([this] { run(); }) {}
 

@@ -52,6 +52,7 @@ class Relay final : public Listener {
         Sighting at;
     };
     struct Batch {
+        Batch();
         std::vector<Record> records;
         std::vector<Connection> connections;
         std::string bytes;

@@ -1,5 +1,6 @@
 #include "view/json.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -284,63 +285,92 @@ void JsonReport::write_messages(const flow::Call& call) {
     json_.close_array();
 }
 
+char* JsonReport::put_endpoint(char* at, const Endpoint& e) {
+    auto& known = endpoints_[e.port % endpoints_.size()];
+    if (known.size == 0 || known.endpoint != e) {
+        known.endpoint = e;
+        known.size = static_cast<std::uint8_t>(view::write_endpoint(known.text.data(), e) -
+                                               known.text.data());
+    }
+    *at++ = '"';
+    at = std::copy_n(known.text.data(), known.size, at);
+    *at++ = '"';
+    return at;
+}
+
+char* JsonReport::put_time(char* at, Instant t) {
+    if (!t.known()) {
+        return put(at, "null");
+    }
+    *at++ = '"';
+    at = times_.write_rfc3339(at, t);
+    *at++ = '"';
+    return at;
+}
+
+namespace {
+
+char* put_index_or_null(char* at, std::uint32_t index) {
+    return index == flow::none ? put(at, "null") : write_number(at, index);
+}
+
+char* put_bool(char* at, bool b) {
+    return b ? put(at, "true") : put(at, "false");
+}
+
+} // namespace
+
+// The bulk of every report, so it is put together in one piece.
 void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
     const auto& m = call.messages[index];
-    auto& j = json_;
-    const auto index_or_null = [&](std::uint32_t value) {
-        if (value == flow::none) {
-            j.null();
-        } else {
-            j.value(value);
-        }
-    };
-    j.open_object();
-    j.member("index", index);
-    j.member("frame", m.frame);
-    j.member("input", std::uint32_t{m.input});
-    write_time("time", m.time);
-    write_endpoint("src", m.source);
-    write_endpoint("dst", m.destination);
-    j.member("transport", to_string(m.transport));
     const bool request = m.status == 0;
-    j.member_or_null("method", request ? call.text(m.method_text) : std::string_view{});
-    j.key("status");
-    if (request) {
-        j.null();
-        j.key("reason");
-        j.null();
-    } else {
-        j.value(std::uint32_t{m.status});
-        j.member("reason", call.text(m.reason));
-    }
-    j.key("cseq");
-    const auto cseq_method = to_string(m.cseq_method);
-    scratch_.clear();
-    append_number(scratch_, m.cseq);
-    scratch_ += ' ';
-    scratch_ += cseq_method.empty() ? call.text(m.method_text) : cseq_method;
-    j.value(std::string_view{scratch_});
-    j.member("call_id",
-             m.leg < call.legs.size() ? call.text(call.legs[m.leg].call_id) : std::string_view{});
-    j.key("retransmission_of");
-    index_or_null(m.retransmission_of);
-    j.key("duplicate_of");
-    index_or_null(m.duplicate_of);
-    j.member("leg", std::uint32_t{m.leg});
-    j.member("size", m.size);
-    j.key("connection");
-    if (m.connection == 0) {
-        j.null();
-    } else {
-        j.value(m.connection);
-    }
-    j.member_or_null("uri", call.text(m.request_uri));
-    j.member_or_null("body_type", call.text(m.body_type));
-    j.member_or_null("note", call.text(m.note));
-    j.member("malformed", m.malformed);
-    j.member_or_null("problem", call.text(m.problem));
-    j.member("truncated", m.truncated);
-    j.close_object();
+    const auto method = call.text(m.method_text);
+    const auto known_method = to_string(m.cseq_method);
+    const auto cseq_method = known_method.empty() ? method : known_method;
+    const auto call_id =
+        m.leg < call.legs.size() ? call.text(call.legs[m.leg].call_id) : std::string_view{};
+    const auto reason = call.text(m.reason);
+    const auto uri = call.text(m.request_uri);
+    const auto body_type = call.text(m.body_type);
+    const auto note = call.text(m.note);
+    const auto problem = call.text(m.problem);
+    constexpr std::size_t names_and_numbers = 1024;
+    const auto texts = method.size() + cseq_method.size() + call_id.size() + reason.size() +
+                       uri.size() + body_type.size() + note.size() + problem.size();
+    json_.raw(names_and_numbers + longest_escape * texts, [&](char* at) {
+        at = write_number(put(at, "{\"index\":"), index);
+        at = write_number(put(at, ",\"frame\":"), m.frame);
+        at = write_number(put(at, ",\"input\":"), m.input);
+        at = put_time(put(at, ",\"time\":"), m.time);
+        at = put_endpoint(put(at, ",\"src\":"), m.source);
+        at = put_endpoint(put(at, ",\"dst\":"), m.destination);
+        at = put_string(put(at, ",\"transport\":"), to_string(m.transport));
+        if (request) {
+            at = put_string_or_null(put(at, ",\"method\":"), method);
+            at = put(at, ",\"status\":null,\"reason\":null");
+        } else {
+            at = write_number(put(at, ",\"method\":null,\"status\":"), m.status);
+            at = put_string(put(at, ",\"reason\":"), reason);
+        }
+        at = write_number(put(at, ",\"cseq\":\""), m.cseq);
+        auto* blank = at; // where the quote of the method stands
+        at = put_string(at, cseq_method);
+        *blank = ' ';
+        at = put_string(put(at, ",\"call_id\":"), call_id);
+        at = put_index_or_null(put(at, ",\"retransmission_of\":"), m.retransmission_of);
+        at = put_index_or_null(put(at, ",\"duplicate_of\":"), m.duplicate_of);
+        at = write_number(put(at, ",\"leg\":"), m.leg);
+        at = write_number(put(at, ",\"size\":"), m.size);
+        at = put_index_or_null(put(at, ",\"connection\":"),
+                               m.connection == 0 ? flow::none : m.connection);
+        at = put_string_or_null(put(at, ",\"uri\":"), uri);
+        at = put_string_or_null(put(at, ",\"body_type\":"), body_type);
+        at = put_string_or_null(put(at, ",\"note\":"), note);
+        at = put_bool(put(at, ",\"malformed\":"), m.malformed);
+        at = put_string_or_null(put(at, ",\"problem\":"), problem);
+        at = put_bool(put(at, ",\"truncated\":"), m.truncated);
+        return put(at, "}");
+    });
 }
 
 void JsonReport::write_media(const flow::MediaStream& s, const flow::TextPool& texts) {

@@ -5,6 +5,7 @@
 //   report.tls(connection)…  report.call(call)…  report.finish(inputs, counts);
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,9 +56,18 @@ class JsonReport {
         json_.quoted(most_endpoint, [&](char* at) { return view::write_endpoint(at, e); });
     }
 
+    // An endpoint as written. A call has few, and names them in every message.
+    struct WrittenEndpoint {
+        Endpoint endpoint;
+        std::uint8_t size = 0;
+        std::array<char, most_endpoint> text;
+    };
+    char* put_endpoint(char* at, const Endpoint& e);
+    char* put_time(char* at, Instant t);
+
     Sink sink_;
     JsonWriter json_;
-    std::string scratch_;
+    std::array<WrittenEndpoint, 4> endpoints_{}; // each in the place of its port
     TimeWriter times_;
     Part part_ = Part::Begin;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -21,8 +23,22 @@ constexpr std::array<bool, 256> make_plain() {
 }
 constexpr auto plain = make_plain();
 
-// No byte becomes longer than "\u001b".
-constexpr std::size_t longest_escape = 6;
+// How many of the eight characters from `p` on are plain, as far as the first that is not.
+std::size_t plain_of_eight(const char* p) {
+    constexpr std::uint64_t ones = 0x0101'0101'0101'0101ULL;
+    constexpr std::uint64_t highs = 0x80 * ones;
+    std::uint64_t word = 0;
+    std::memcpy(&word, p, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) {
+        word = __builtin_bswap64(word);
+    }
+    // The high bit of a byte is set where it is below 0x20, from 0x7f on, a quote or a backslash.
+    const auto is_zero = [](std::uint64_t w) { return (w - ones) & ~w; };
+    const auto special = ((word - 0x20 * ones) | word | (word + ones) |
+                          is_zero(word ^ ('"' * ones)) | is_zero(word ^ ('\\' * ones))) &
+                         highs;
+    return special == 0 ? 8 : static_cast<std::size_t>(std::countr_zero(special)) / 8;
+}
 
 char* write_escaped(char* at, char32_t code) {
     constexpr std::string_view hex = "0123456789abcdef";
@@ -80,10 +96,18 @@ void JsonWriter::any_key(std::string_view name) {
     comma_ = false;
 }
 
-void JsonWriter::value(std::string_view text) {
-    auto* at = separate(text.size() * longest_escape + 3);
+char* put_string(char* at, std::string_view text) {
     *at++ = '"';
     for (std::size_t i = 0; i < text.size();) {
+        if (text.size() - i >= 8) { // eight are copied, and as many kept as are plain
+            const auto n = plain_of_eight(text.data() + i);
+            std::memcpy(at, text.data() + i, 8);
+            at += n;
+            i += n;
+            if (n == 8) {
+                continue;
+            }
+        }
         const auto byte = static_cast<std::uint8_t>(text[i]);
         if (plain[byte]) {
             *at++ = text[i++];
@@ -94,7 +118,12 @@ void JsonWriter::value(std::string_view text) {
         i += point.size;
     }
     *at++ = '"';
-    end(at);
+    return at;
+}
+
+void JsonWriter::value(std::string_view text) {
+    // One character more, for the colon of any_key().
+    end(put_string(separate(text.size() * longest_escape + 11), text));
 }
 
 void JsonWriter::value(std::uint64_t n) {

@@ -11,6 +11,22 @@
 
 namespace cw::view {
 
+// Puts a literal at `at`; returns its end.
+template <std::size_t N>
+char* put(char* at, const char (&text)[N]) {
+    std::memcpy(at, text, N - 1);
+    return at + N - 1;
+}
+// No byte becomes longer than "\u001b".
+constexpr std::size_t longest_escape = 6;
+// Puts `text` as a string, quoted and escaped: at most longest_escape × its size + 2 + 8
+// characters.
+char* put_string(char* at, std::string_view text);
+// The same, but null for an empty one.
+inline char* put_string_or_null(char* at, std::string_view text) {
+    return text.empty() ? put(at, "null") : put_string(at, text);
+}
+
 class JsonWriter {
   public:
     // What was written since the last clear(); valid until the next write.
@@ -36,6 +52,13 @@ class JsonWriter {
     }
     // A key that may hold anything.
     void any_key(std::string_view name);
+
+    // A value, or several with their keys, put together by `write`: at most `most` characters at
+    // the pointer that it is given; returns their end.
+    template <class Write>
+    void raw(std::size_t most, Write&& write) {
+        end(write(separate(most)));
+    }
 
     void value(std::string_view text);
     void value(const char* text) { value(std::string_view{text}); }

@@ -218,8 +218,10 @@ std::optional<Opened> CipherPool::open_aead(DirectionKeys& keys, std::uint64_t s
     int length = 0;
     const auto in_length = static_cast<int>(size);
     auto* tag = const_cast<std::uint8_t*>(sealed.data() + size); // OpenSSL only reads it
-    bool ok = EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce.data(), nullptr) == 1 &&
-              EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, bulk.tag_size, tag) == 1;
+    const std::array parameters{
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, bulk.tag_size),
+        OSSL_PARAM_construct_end()};
+    bool ok = EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce.data(), parameters.data()) == 1;
     if (bulk.mode == Mode::Ccm) {
         ok = ok && EVP_DecryptUpdate(context, nullptr, &length, nullptr, in_length) == 1;
     }

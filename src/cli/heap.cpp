@@ -1,0 +1,40 @@
+#include "cli/heap.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <malloc.h>
+#include <sys/mman.h>
+
+namespace cw::cli {
+namespace {
+
+// What is open at a time, and what stays of each call, in a capture of some tens of thousands.
+constexpr std::uint64_t most = std::uint64_t{8} << 20;
+constexpr std::uint64_t least = std::uint64_t{256} << 10;
+constexpr std::uint64_t input_to_heap = 8;
+
+} // namespace
+
+void prepare_heap(std::uint64_t bytes_to_read) {
+    const auto size = static_cast<std::size_t>(std::min(bytes_to_read / input_to_heap, most));
+    if (size < least) {
+        return;
+    }
+    constexpr int larger_than_any = 1 << 30;
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, larger_than_any); // tables that grow leave their memory to others
+    mallopt(M_TRIM_THRESHOLD, larger_than_any);
+    mallopt(M_TOP_PAD, 1 << 20);
+    if (auto* block = std::malloc(size); block != nullptr) {
+        constexpr std::uintptr_t page = 4096;
+        const auto begin = (reinterpret_cast<std::uintptr_t>(block) + page - 1) / page * page;
+        const auto end = (reinterpret_cast<std::uintptr_t>(block) + size) / page * page;
+#ifdef MADV_POPULATE_WRITE // since Linux 5.14; without it, all works as ever
+        ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+#endif
+        std::free(block);
+    }
+}
+
+} // namespace cw::cli
