@@ -88,12 +88,12 @@ TEST(Redact, NothingOfTheOldTextsIsLeftInACall) {
     EXPECT_EQ(shared.pool.bytes().find("10.9.8"), std::string_view::npos);
     EXPECT_EQ(shared.pool.bytes().find("301234567"), std::string_view::npos);
     EXPECT_EQ(shared.text(shared.messages[0].method_text), "INVITE");
-    EXPECT_EQ(shared.text(shared.messages[0].request_uri), "sip:000000000002@192.0.2.1");
+    EXPECT_EQ(shared.text(shared.messages[0].request_uri), "sip:000000000002@192.0.2.2");
     EXPECT_EQ(shared.text(shared.messages[0].note), "Replaces: …");
     EXPECT_EQ(shared.text(shared.messages[1].note), "DTMF x");
     EXPECT_EQ(shared.text(shared.joins[0].evidence), "same Session-ID");
     EXPECT_EQ(shared.text(shared.media_lines[0].codecs), "PCMU");
-    EXPECT_EQ(to_string(shared.media_lines[0].receive), "192.0.2.2:20000");
+    EXPECT_EQ(to_string(shared.media_lines[0].receive), "192.0.2.1:20000");
     EXPECT_EQ(shared.messages[0].source, shared.connections[0].client);
     const auto& c = shared.connections[0];
     EXPECT_EQ(c.sni, "host2.example");
