@@ -72,6 +72,8 @@ struct LogLine {
 };
 
 struct Requests {
+    // Over wires that are open. One that is gone by now is told by on_wire_closed(), so that who
+    // waits for an answer need not wait for a timer.
     transaction::Outbox outbox;
     std::vector<Resolve> resolve;
     std::vector<SendTo> send_to;

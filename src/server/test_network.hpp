@@ -134,7 +134,7 @@ class Phone {
     std::string ack_of_failure(const Message& response, Request r) {
         r.method = "ACK";
         r.to = response.value(sip::HeaderId::To);
-        r.branch = fmt::format("z9hG4bK{}{}", name, branches_);
+        r.branch = r.branch.empty() ? fmt::format("z9hG4bK{}{}", name, branches_) : r.branch;
         r.body.clear();
         return make(r);
     }

@@ -1,0 +1,433 @@
+#include "server/proxy.hpp"
+
+#include <gtest/gtest.h>
+
+#include "server/test_network.hpp"
+
+namespace cw::server::test {
+namespace {
+
+using sip::HeaderId;
+
+// Nobody is asked for a digest here: what is tested is the way of the messages.
+Settings open_settings() {
+    auto s = plain_settings();
+    s.domains[0].authenticate = false;
+    return s;
+}
+
+struct ProxyTest : testing::Test {
+    explicit ProxyTest(Settings settings = open_settings()) : network(std::move(settings)) {}
+
+    void enrol(Phone& phone, std::string_view params = {}, std::string_view uri = {}) {
+        auto text = phone.make({.method = "REGISTER",
+                                .uri = "sip:example.com",
+                                .to = fmt::format("<sip:{}@example.com>", phone.name),
+                                .call_id = "r" + to_string(phone.wire.remote.address)});
+        const auto line = fmt::format("Contact: <{}>", phone.contact());
+        text.replace(text.find(line), line.size(),
+                     fmt::format("Contact: <{}>{}",
+                                 uri.empty() ? phone.contact() : std::string{uri}, params));
+        phone.send(text);
+        network.run();
+        EXPECT_EQ(phone.take()->status(), 200);
+    }
+    void ends_idle() {
+        network.run(seconds(100));
+        EXPECT_TRUE(network.server.idle());
+        EXPECT_EQ(network.server.counters().transactions_now, 0U);
+    }
+
+    Network network;
+    Phone& alice = network.add_phone("alice");
+    Phone& bob1 = network.add_phone("bob");
+    Phone& bob2 = network.add_phone("bob");
+};
+
+TEST_F(ProxyTest, ForksToAllAndCancelsThoseWhoDidNotAnswer) {
+    enrol(bob1);
+    enrol(bob2);
+    alice.send(alice.make({}));
+    network.run();
+    const auto at1 = bob1.take_request("INVITE");
+    const auto at2 = bob2.take_request("INVITE");
+    ASSERT_TRUE(at1 && at2);
+    EXPECT_NE(at1->list(HeaderId::Via)[0], at2->list(HeaderId::Via)[0]);
+    bob1.send(bob1.reply(*at1, 180, {}, "one"));
+    bob2.send(bob2.reply(*at2, 200, {}, "two"));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    const auto cancel = bob1.take_request("CANCEL");
+    ASSERT_TRUE(cancel);
+    bob1.send(bob1.reply(*cancel, 200));
+    bob1.send(bob1.reply(*at1, 487, {}, "one"));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("ACK"));
+    EXPECT_TRUE(alice.inbox.empty());
+    ends_idle();
+}
+
+TEST_F(ProxyTest, WaitsForAProvisionalResponseBeforeItCancels) {
+    enrol(bob1);
+    enrol(bob2);
+    alice.send(alice.make({}));
+    network.run();
+    const auto at1 = bob1.take_request("INVITE");
+    bob2.send(bob2.reply(*bob2.take_request("INVITE"), 200));
+    network.run();
+    EXPECT_FALSE(bob1.take_request("CANCEL"));
+    bob1.send(bob1.reply(*at1, 100));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("CANCEL"));
+    bob1.send(bob1.reply(*at1, 487));
+    ends_idle();
+}
+
+// [RFC 6026 §7.2]: a second answer of a fork is for the caller to end.
+TEST_F(ProxyTest, PassesALateSecondAnswer) {
+    enrol(bob1);
+    enrol(bob2);
+    alice.send(alice.make({}));
+    network.run();
+    const auto at1 = bob1.take_request("INVITE");
+    const auto at2 = bob2.take_request("INVITE");
+    bob1.send(bob1.reply(*at1, 200, {}, "one"));
+    network.run();
+    bob2.send(bob2.reply(*at2, 200, {}, "two"));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    const auto second = alice.take_response(200);
+    ASSERT_TRUE(second);
+    EXPECT_NE(second->value(HeaderId::To).find("two"), std::string::npos);
+    bob2.send(bob2.reply(*at2, 200, {}, "two")); // again, for want of an ACK
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    ends_idle();
+    bob2.send(bob2.reply(*at2, 200, {}, "two")); // after everything: stray
+    network.run();
+    EXPECT_TRUE(alice.inbox.empty());
+}
+
+TEST_F(ProxyTest, TriesTheNextQWhenTheFirstIsBusy) {
+    enrol(bob1, ";q=1.0");
+    enrol(bob2, ";q=0.5");
+    alice.send(alice.make({}));
+    network.run();
+    EXPECT_TRUE(bob2.inbox.empty());
+    bob1.send(bob1.reply(*bob1.take_request("INVITE"), 486));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("ACK"));
+    EXPECT_FALSE(alice.take_response(486));
+    bob2.send(bob2.reply(*bob2.take_request("INVITE"), 200));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, TriesTheNextQWhenTheFirstRingsTooLong) {
+    enrol(bob1, ";q=1.0");
+    enrol(bob2, ";q=0.5");
+    alice.send(alice.make({}));
+    network.run();
+    const auto at1 = bob1.take_request("INVITE");
+    bob1.send(bob1.reply(*at1, 180));
+    network.run(seconds(21));
+    EXPECT_TRUE(bob1.take_request("CANCEL"));
+    EXPECT_TRUE(bob2.take_request("INVITE"));
+    bob1.send(bob1.reply(*at1, 487));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, SendsTheBestOfTheAnswers) {
+    enrol(bob1);
+    enrol(bob2);
+    for (const auto& [first, second, best] :
+         {std::tuple{486, 404, 486}, std::tuple{302, 404, 302}, std::tuple{500, 404, 404},
+          std::tuple{487, 486, 486}, std::tuple{480, 401, 401}, std::tuple{503, 503, 500},
+          std::tuple{404, 603, 603}}) {
+        alice.send(alice.make({.call_id = fmt::format("c{}-{}", first, second)}));
+        network.run();
+        bob1.send(bob1.reply(*bob1.take_request("INVITE"), first));
+        network.run();
+        bob2.send(bob2.reply(*bob2.take_request("INVITE"), second));
+        network.run();
+        EXPECT_TRUE(alice.take_response(best)) << first << ' ' << second;
+        ends_idle();
+        bob1.inbox.clear();
+        bob2.inbox.clear();
+    }
+}
+
+// [RFC 3261 §16.7 item 7]
+TEST_F(ProxyTest, GathersTheChallengesOfAllBranches) {
+    enrol(bob1);
+    enrol(bob2);
+    alice.send(alice.make({}));
+    network.run();
+    bob1.send(bob1.reply(*bob1.take_request("INVITE"), 401,
+                         "WWW-Authenticate: Digest realm=\"one\", nonce=\"1\"\r\n"));
+    bob2.send(bob2.reply(*bob2.take_request("INVITE"), 407,
+                         "Proxy-Authenticate: Digest realm=\"two\", nonce=\"2\"\r\n"));
+    network.run();
+    const auto got = alice.take_response(401);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->values(HeaderId::WwwAuthenticate).size(), 1U);
+    EXPECT_EQ(got->values(HeaderId::ProxyAuthenticate).size(), 1U);
+    ends_idle();
+}
+
+TEST_F(ProxyTest, A6xxEndsTheOtherBranches) {
+    enrol(bob1);
+    enrol(bob2);
+    alice.send(alice.make({}));
+    network.run();
+    const auto at1 = bob1.take_request("INVITE");
+    bob1.send(bob1.reply(*at1, 180));
+    bob2.send(bob2.reply(*bob2.take_request("INVITE"), 603));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("CANCEL"));
+    EXPECT_FALSE(alice.take_response(603)); // not before the others are over
+    bob1.send(bob1.reply(*at1, 487));
+    network.run();
+    EXPECT_TRUE(alice.take_response(603));
+    ends_idle();
+}
+
+// [RFC 3261 §16.8]
+TEST_F(ProxyTest, TimerCEndsACallThatRingsForEver) {
+    enrol(bob1);
+    alice.send(alice.make({}));
+    network.run();
+    const auto invite = bob1.take_request("INVITE");
+    bob1.send(bob1.reply(*invite, 180));
+    network.run(seconds(179));
+    EXPECT_FALSE(bob1.take_request("CANCEL"));
+    network.run(seconds(3));
+    EXPECT_TRUE(bob1.take_request("CANCEL"));
+    network.run(seconds(33)); // and bob is silent
+    EXPECT_TRUE(alice.take_response(408));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, AnswersACancelWhileNobodyHasRungYet) {
+    enrol(bob1);
+    alice.send(alice.make({.branch = "z9hG4bKx"}));
+    network.run();
+    alice.send(alice.make({.method = "CANCEL", .branch = "z9hG4bKx"}));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    EXPECT_FALSE(bob1.take_request("CANCEL"));
+    network.run(seconds(33)); // timer B
+    EXPECT_TRUE(alice.take_response(408) != nullptr);
+    alice.send(alice.make({.method = "CANCEL", .branch = "z9hG4bKother"}));
+    network.run();
+    EXPECT_TRUE(alice.take_response(481));
+    ends_idle();
+}
+
+// [RFC 4320 §4.2]
+TEST_F(ProxyTest, SaysNothingWhenAMessageIsNotAnswered) {
+    enrol(bob1);
+    alice.send(alice.make({.method = "MESSAGE"}));
+    network.run(seconds(40));
+    EXPECT_TRUE(bob1.take_request("MESSAGE"));
+    EXPECT_TRUE(alice.inbox.empty());
+    ends_idle();
+}
+
+TEST_F(ProxyTest, AClosedConnectionFailsItsCallsAndBindings) {
+    enrol(bob1, {}, "sip:bob@10.0.0.1:5061");
+    alice.send(alice.make({}));
+    network.run();
+    network.close(bob1);
+    network.run();
+    EXPECT_TRUE(alice.take_response(500));
+    alice.send(alice.make({.call_id = "again"}));
+    network.run();
+    EXPECT_TRUE(alice.take_response(480));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, AnAnswerForAClosedConnectionTriesToOpenAnother) {
+    enrol(bob1);
+    network.listening[{alice.wire.remote.address, alice.wire.remote.port}] = &alice;
+    alice.send(alice.make({.method = "MESSAGE"}));
+    network.run();
+    network.close(alice);
+    bob1.send(bob1.reply(*bob1.take_request("MESSAGE"), 200));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, DrainsWithoutCuttingCalls) {
+    enrol(bob1);
+    alice.send(alice.make({}));
+    network.run();
+    bob1.send(bob1.reply(*bob1.take_request("INVITE"), 200));
+    network.run();
+    const auto ok = alice.take_response(200);
+    ASSERT_TRUE(ok);
+    alice.send(alice.in_dialog("ACK", *ok, 1));
+    network.run();
+    network.server.drain();
+    alice.send(alice.make({.call_id = "new"}));
+    network.run();
+    const auto refused = alice.take_response(503);
+    ASSERT_TRUE(refused);
+    EXPECT_TRUE(refused->view.has(HeaderId::RetryAfter));
+    alice.send(alice.in_dialog("BYE", *ok, 2));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("BYE"));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, AnswersOptionsItself) {
+    alice.send(alice.make({.method = "OPTIONS", .uri = "sip:example.com", .max_forwards = 0}));
+    alice.send(
+        alice.make({.method = "OPTIONS", .uri = "sip:proxy.example.com:5061;transport=tls"}));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    EXPECT_TRUE(alice.take_response(200));
+}
+
+TEST_F(ProxyTest, RefusesAProxyRequireThatItDoesNotKnow) {
+    alice.send(alice.make({.headers = "Proxy-Require: magic\r\n"}));
+    network.run();
+    const auto got = alice.take_response(420);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(got->value(HeaderId::Unsupported), "magic");
+}
+
+// [RFC 5630 §5.3]
+TEST_F(ProxyTest, NeverMakesSipOfSips) {
+    enrol(bob1);
+    alice.send(alice.make({.uri = "sips:bob@example.com"}));
+    network.run();
+    const auto refused = alice.take_response(480);
+    ASSERT_TRUE(refused);
+    EXPECT_NE(refused->text.find("Warning: 380"), std::string::npos);
+    enrol(bob2, {}, "sips:bob@192.0.2.12:40012");
+    alice.send(alice.make({.uri = "sips:bob@example.com", .call_id = "2"}));
+    network.run();
+    const auto at2 = bob2.take_request("INVITE");
+    ASSERT_TRUE(at2);
+    EXPECT_EQ(at2->view.request_uri(), "sips:bob@192.0.2.12:40012");
+    EXPECT_TRUE(at2->list(HeaderId::RecordRoute)[0].starts_with("<sips:"));
+    EXPECT_TRUE(bob1.inbox.empty());
+    alice.send(alice.make({.call_id = "3"}));
+    network.run();
+    const auto plain = bob2.take_request("INVITE");
+    ASSERT_TRUE(plain);
+    EXPECT_EQ(plain->view.request_uri(), "sip:bob@192.0.2.12:40012");
+}
+
+TEST_F(ProxyTest, MeansOneInstanceByAGruu) {
+    enrol(bob1, ";+sip.instance=\"<urn:uuid:1>\"");
+    enrol(bob2, ";+sip.instance=\"<urn:uuid:2>\"");
+    alice.send(alice.make({.uri = "sip:bob@example.com;gr=urn:uuid:2"}));
+    network.run();
+    EXPECT_TRUE(bob2.take_request("INVITE"));
+    EXPECT_TRUE(bob1.inbox.empty());
+}
+
+TEST_F(ProxyTest, SplitsMaxBreadthAmongItsBranches) {
+    enrol(bob1);
+    enrol(bob2);
+    alice.send(alice.make({.headers = "Max-Breadth: 5\r\n"}));
+    alice.send(alice.make({.call_id = "2", .headers = "Max-Breadth: 1\r\n"}));
+    network.run();
+    EXPECT_EQ(bob1.take_request("INVITE")->value(HeaderId::MaxBreadth), "2");
+    EXPECT_TRUE(alice.take_response(440));
+}
+
+TEST_F(ProxyTest, BringsDatagramsBackToWhereTheyCameFrom) {
+    auto& carol = network.add_phone("carol", sip::Transport::Udp);
+    enrol(bob1);
+    carol.send(carol.make({}));
+    network.run();
+    const auto at1 = bob1.take_request("INVITE");
+    ASSERT_TRUE(at1);
+    const auto vias = at1->list(HeaderId::Via);
+    EXPECT_NE(vias[1].find(";received=192.0.2.13;rport=5060"), std::string::npos);
+    EXPECT_NE(at1->list(HeaderId::RecordRoute)[0].find("transport=tls"), std::string::npos);
+    EXPECT_NE(at1->list(HeaderId::RecordRoute)[1].find("transport=udp"), std::string::npos);
+    bob1.send(bob1.reply(*at1, 200));
+    network.run();
+    EXPECT_TRUE(carol.take_response(200));
+}
+
+// Over UDP with a fifth of all datagrams lost, and some twice and late.
+TEST_F(ProxyTest, GetsCallsThroughALossyNetwork) {
+    auto& carol = network.add_phone("carol", sip::Transport::Udp);
+    auto& dave = network.add_phone("bob", sip::Transport::Udp);
+    enrol(dave);
+    network.loss = 0.2;
+    network.duplicate = 0.1;
+    network.delay_most = milliseconds(300);
+    for (int n = 0; n < 40; ++n) {
+        const Phone::Request r{.call_id = fmt::format("lossy{}", n),
+                               .branch = fmt::format("z9hG4bKlossy{}", n)};
+        const auto invite = carol.make(r);
+        MessagePtr ok;
+        MessagePtr at_dave;
+        bool acknowledged = false;
+        for (int tick = 0; tick < 60 && !acknowledged; ++tick) {
+            if (!ok && !at_dave) {
+                carol.send(invite); // timer A
+            }
+            network.run(milliseconds(500));
+            for (const auto& m : std::exchange(dave.inbox, {})) {
+                if (m->value(HeaderId::CallId) == r.call_id) {
+                    at_dave = m->method() == "INVITE" ? m : at_dave;
+                    acknowledged = acknowledged || m->method() == "ACK";
+                }
+            }
+            if (at_dave) {
+                dave.send(dave.reply(*at_dave, 200)); // again and again until the ACK [§13.3.1.4]
+            }
+            for (const auto& m : std::exchange(carol.inbox, {})) {
+                if (m->status() == 200 && m->value(HeaderId::CallId) == r.call_id) {
+                    ok = m;
+                    carol.send(carol.in_dialog("ACK", *ok, 1));
+                }
+            }
+        }
+        EXPECT_TRUE(acknowledged) << n;
+    }
+    ends_idle();
+}
+
+TEST(Redirect, TellsWhereTheUserIs) {
+    auto settings = open_settings();
+    settings.redirect = true;
+    Network network{settings};
+    auto& bob = network.add_phone("bob");
+    bob.send(bob.make({.method = "REGISTER", .uri = "sip:example.com"}));
+    network.run();
+    auto& alice = network.add_phone("alice");
+    alice.send(alice.make({}));
+    network.run();
+    const auto moved = alice.take_response(302);
+    ASSERT_TRUE(moved);
+    EXPECT_EQ(moved->value(HeaderId::Contact), fmt::format("<{}>;q=1.000", bob.contact()));
+}
+
+TEST(Bounds, MoreTransactionsThanAllowedAreRefusedWithoutOne) {
+    auto settings = open_settings();
+    settings.transactions = 10;
+    Network network{settings};
+    auto& bob = network.add_phone("bob");
+    bob.send(bob.make({.method = "REGISTER", .uri = "sip:example.com"}));
+    network.run();
+    auto& alice = network.add_phone("alice");
+    for (int n = 0; n < 50; ++n) {
+        alice.send(alice.make({.call_id = fmt::format("{}", n)}));
+    }
+    network.run();
+    EXPECT_LE(network.server.counters().transactions_now, 12U);
+    EXPECT_TRUE(alice.take_response(503));
+}
+
+} // namespace
+} // namespace cw::server::test
