@@ -114,7 +114,7 @@ class Run {
     }
     // Time ends everything: nothing is left behind but bindings.
     void finish() {
-        for (int i = 0; i < 64 && !server_.idle(); ++i) {
+        for (int i = 0; i < 64; ++i) {
             while (!questions_.empty() || !sendings_.empty()) {
                 reply_to_question(0);
                 take();
