@@ -33,6 +33,7 @@ struct Config {
     std::string metrics; // ADDR:PORT of the HTTP listener; empty: none
     LogLevel log_level = LogLevel::Info;
     std::uint32_t drain_s = 30;
+    std::string dns_servers; // empty: those of the system
     net::TlsSettings tls;
     std::uint32_t ticket_hours = 12; // how often ticket keys are changed; 0: no tickets
     crypto::IdentityPolicy identity;

@@ -376,6 +376,11 @@ constexpr Key<Config> limit_keys[] = {
      [](const node& n, Config& c, Problem& p) {
          return read_integer<10, 10'000'000>(n, c.limits.net.connections, p);
      }},
+    {"handshakes", "1 to 1000000", "8192",
+     "in progress at once, of one shard; beyond these the oldest gives way",
+     [](const node& n, Config& c, Problem& p) {
+         return read_integer<1, 1'000'000>(n, c.limits.net.handshakes, p);
+     }},
     {"handshakes_per_source", "1 to 100000", "128", "in progress, from one address",
      [](const node& n, Config& c, Problem& p) {
          return read_integer<1, 100'000>(n, c.limits.net.handshakes_per_source, p);
@@ -441,6 +446,8 @@ constexpr Key<Config> root_keys[] = {
      }},
     {"drain_s", "0 to 3600", "30", "how long calls in progress are waited for at the end",
      [](const node& n, Config& c, Problem& p) { return read_integer<0, 3600>(n, c.drain_s, p); }},
+    {"dns_servers", "a string", "those of the system", "`\"192.0.2.1,192.0.2.2:5353\"`",
+     [](const node& n, Config& c, Problem& p) { return read_string(n, c.dns_servers, p); }},
     {"domain", "tables", "localhost", "see `[[domain]]`", read_domains},
     {"trunk", "tables", "none", "see `[[trunk]]`", read_trunks},
     {"resolve", "tables", "none", "see `[[resolve]]`", read_resolve},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "crypto/identity.hpp"
 #include "host/message_stream.hpp"
 #include "net/loop.hpp"
+#include "net/websocket.hpp"
 #include "transaction/wire.hpp"
 
 namespace cw::host {
@@ -20,8 +22,10 @@ struct Peer {
     transaction::Wire wire; // as the server sees the connection; its generation is the loop's
     bool open = false;
     bool incoming = false;
-    Instant deadline; // as set in the loop; moved only when it has come much nearer
+    bool unfinished = false; // its deadline is that of a message which has begun
+    Instant deadline;        // as set in the loop; moved only when it has come much nearer
     std::unique_ptr<MessageStream> stream;
+    std::unique_ptr<net::WebSocket> websocket; // instead of the stream [RFC 7118]
     // Who the peer's verified certificate speaks for; none without one.
     std::unique_ptr<const crypto::Identity> identity;
 

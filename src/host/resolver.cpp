@@ -9,10 +9,46 @@
 #include "sip/uri.hpp"
 
 namespace cw::host {
+namespace {
 
-Resolver::Resolver(net::Loop& loop, const Abilities& abilities,
+net::DnsSettings settings_with(const std::string& servers) {
+    net::DnsSettings settings;
+    settings.servers = servers;
+    return settings;
+}
+
+net::DnsType type_of(RecordType type) {
+    switch (type) {
+    case RecordType::Naptr:
+        return net::DnsType::Naptr;
+    case RecordType::Srv:
+        return net::DnsType::Srv;
+    case RecordType::A:
+        return net::DnsType::A;
+    case RecordType::Aaaa:
+        return net::DnsType::Aaaa;
+    }
+    return net::DnsType::A;
+}
+
+Records records_of(const net::DnsAnswer& answer) {
+    Records records;
+    for (const auto& r : answer.naptr) {
+        records.naptr.push_back({r.order, r.preference, r.flags, r.services, r.replacement});
+    }
+    for (const auto& r : answer.srv) {
+        records.srv.push_back({r.priority, r.weight, r.port, r.target});
+    }
+    records.addresses = answer.addresses;
+    return records;
+}
+
+} // namespace
+
+Resolver::Resolver(net::Loop& loop, const Abilities& abilities, const std::string& servers,
                    std::shared_ptr<const FixedPlaces> fixed, Found found)
-    : loop_(loop), abilities_(abilities), fixed_(std::move(fixed)), found_(std::move(found)) {}
+    : abilities_(abilities), fixed_(std::move(fixed)), found_(std::move(found)),
+      dns_(loop, settings_with(servers)) {}
 
 Resolver::~Resolver() = default;
 
@@ -48,13 +84,52 @@ Resolver::fixed_hops(const server::Resolve& question) const {
 
 void Resolver::resolve(const server::Resolve& question) {
     if (auto hops = fixed_hops(question)) {
-        found_(question.token, std::move(*hops));
+        hand_out(question, std::move(*hops));
         return;
     }
-    NextHops search{question.uri, question.secure, abilities_, [this](std::uint32_t below) {
-                        return std::uniform_int_distribution<std::uint32_t>{0, below - 1}(random_);
-                    }};
-    found_(question.token, search.take_hops());
+    const auto random = [this](std::uint32_t below) {
+        return std::uniform_int_distribution<std::uint32_t>{0, below - 1}(random_);
+    };
+    const auto id = ++last_;
+    searches_.try_emplace(
+        id, Search{question, NextHops{question.uri, question.secure, abilities_, random}});
+    go_on(id);
+}
+
+// Asks what the search needs, until it has to wait or is finished. An answer that is known comes
+// within query(), any other from a turn of the loop.
+void Resolver::go_on(std::uint64_t id) {
+    auto& search = searches_.at(id);
+    search.asking = true;
+    while (!search.hops.finished()) {
+        const std::vector<Question> questions{search.hops.questions().begin(),
+                                              search.hops.questions().end()};
+        const auto left = std::make_shared<std::size_t>(questions.size());
+        for (std::size_t i = 0; i < questions.size(); ++i) {
+            dns_.query(questions[i].name, type_of(questions[i].type),
+                       [this, id, i, left](const net::DnsAnswer& answer) {
+                           auto& it = searches_.at(id);
+                           it.hops.answer(i, records_of(answer));
+                           if (--*left == 0 && !it.asking) {
+                               go_on(id);
+                           }
+                       });
+        }
+        if (*left > 0) {
+            search.asking = false;
+            return;
+        }
+    }
+    auto finished = std::move(searches_.extract(id).mapped());
+    hand_out(finished.question, finished.hops.take_hops());
+}
+
+// The name that will do as well is the question's, not the search's.
+void Resolver::hand_out(const server::Resolve& question, std::vector<server::Hop> hops) const {
+    for (auto& hop : hops) {
+        hop.identity = question.identity;
+    }
+    found_(question.token, std::move(hops));
 }
 
 } // namespace cw::host

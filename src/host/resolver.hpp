@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/next_hops.hpp"
+#include "net/dns.hpp"
 #include "net/loop.hpp"
 #include "server/host_side.hpp"
 
@@ -31,9 +32,9 @@ class Resolver {
   public:
     using Found = std::function<void(std::uint64_t token, std::vector<server::Hop> hops)>;
 
-    // `loop` must outlive it.
-    Resolver(net::Loop& loop, const Abilities& abilities, std::shared_ptr<const FixedPlaces> fixed,
-             Found found);
+    // `loop` must outlive it. `servers`: as net::DnsSettings has them.
+    Resolver(net::Loop& loop, const Abilities& abilities, const std::string& servers,
+             std::shared_ptr<const FixedPlaces> fixed, Found found);
     ~Resolver();
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;
@@ -45,10 +46,20 @@ class Resolver {
     [[nodiscard]] std::optional<std::vector<server::Hop>>
     fixed_hops(const server::Resolve& question) const;
 
-    net::Loop& loop_;
+    struct Search {
+        server::Resolve question;
+        NextHops hops;
+        bool asking = false; // its questions are being asked: answers may come at once
+    };
+    void go_on(std::uint64_t id);
+    void hand_out(const server::Resolve& question, std::vector<server::Hop> hops) const;
+
     Abilities abilities_;
     std::shared_ptr<const FixedPlaces> fixed_;
     Found found_;
+    net::Dns dns_;
+    std::unordered_map<std::uint64_t, Search> searches_; // in progress
+    std::uint64_t last_ = 0;
     std::mt19937 random_{std::random_device{}()}; // weights: nothing secret
 };
 

@@ -88,6 +88,15 @@ Service::Done Service::open(const Config& config) {
         return std::unexpected{location.error()};
     }
     location_ = std::move(*location);
+    if (!config.trace.empty()) {
+        auto trace = TraceFile::create(config.trace);
+        if (!trace) {
+            return std::unexpected{trace.error()};
+        }
+        trace_ = std::move(*trace);
+    }
+    tickets_ = std::make_shared<net::Tickets>();
+    set_ticket_hours(config.ticket_hours);
     if (auto bound = bind(config); !bound) {
         return bound;
     }
@@ -158,6 +167,10 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
             settings.trusted = throw_away_ca_;
         }
     }
+    settings.tickets = tickets_;
+    if (trace_ != nullptr) {
+        settings.key_log = [trace = trace_](std::string_view line) { trace->add_secret(line); };
+    }
     auto set = std::make_shared<TlsSet>();
     set->policy = config.identity;
     if (!settings.certificates.empty()) {
@@ -205,9 +218,11 @@ void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tl
             .tls = tls,
             .fixed_places = fixed,
             .abilities = abilities_of(settings_->listeners),
+            .dns_servers = config.dns_servers,
             .limits = limits,
             .location = location_.get(),
             .log = &log_,
+            .trace = trace_.get(),
         }));
         all.push_back(shards_.back().get());
         for (auto& socket : sockets_[i]) {
@@ -268,6 +283,7 @@ Service::Done Service::reload(const Config& config) {
     if (!tls) {
         return std::unexpected{tls.error()};
     }
+    set_ticket_hours(config.ticket_hours);
     settings_ = std::make_shared<const server::Settings>(std::move(settings));
     const auto fixed = std::make_shared<const FixedPlaces>(config.fixed_places);
     ask_shards([settings = settings_, set = std::move(*tls), fixed](Shard& shard) {
@@ -276,7 +292,21 @@ Service::Done Service::reload(const Config& config) {
     return {};
 }
 
+void Service::set_ticket_hours(std::uint32_t hours) {
+    if (hours == 0) {
+        tickets_->replace({});
+    } else if (ticket_hours_ == 0) {
+        tickets_->rotate(); // none were sealed so far
+    }
+    ticket_hours_ = hours;
+    next_tickets_ = net::Loop::now() + seconds(std::int64_t{3600} * hours);
+}
+
 void Service::tick(Instant now) {
+    if (ticket_hours_ != 0 && now >= next_tickets_) {
+        tickets_->rotate();
+        next_tickets_ = now + seconds(std::int64_t{3600} * ticket_hours_);
+    }
     if (now >= next_checkpoint_) {
         next_checkpoint_ = now + between_checkpoints;
         if (const auto done = location_->checkpoint(); !done) {

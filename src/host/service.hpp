@@ -17,6 +17,8 @@
 #include "host/metrics.hpp"
 #include "host/shard.hpp"
 #include "host/tls_set.hpp"
+#include "host/trace_file.hpp"
+#include "net/tickets.hpp"
 #include "store/location.hpp"
 
 namespace cw::host {
@@ -60,12 +62,14 @@ class Service {
     std::expected<std::shared_ptr<const TlsSet>, std::string> make_tls(const Config& config);
     void make_shards(const Config& config, std::shared_ptr<const TlsSet> tls);
     // Runs `job(shard)` in each shard's thread and waits for all of them, two seconds at most.
+    void set_ticket_hours(std::uint32_t hours);
     template <class Job>
     std::size_t ask_shards(Job job);
 
     const Log& log_;
     std::unique_ptr<DataFolder> folder_;
     std::unique_ptr<store::Location> location_;
+    std::shared_ptr<TraceFile> trace_; // TLS contexts hold it too, for their secrets
     std::shared_ptr<const server::Settings> settings_;
     std::string throw_away_ca_;
     std::size_t shard_count_ = 0;
@@ -73,6 +77,9 @@ class Service {
     std::vector<std::unique_ptr<Shard>> shards_;
     std::vector<std::thread> threads_;
     Instant next_checkpoint_;
+    std::shared_ptr<net::Tickets> tickets_;
+    std::uint32_t ticket_hours_ = 0;
+    Instant next_tickets_;
 };
 
 } // namespace cw::host

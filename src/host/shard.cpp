@@ -12,7 +12,7 @@ namespace cw::host {
 namespace {
 
 constexpr sip::Policy policy = sip::Policy::strict();
-// A byte every so often would hold a message, and its memory, open for ever.
+// From its first byte to its last: a byte every so often must not hold its memory for ever.
 constexpr Duration unfinished_message = seconds(60);
 constexpr int slack = 8; // a deadline is moved only when an eighth of its time has gone
 
@@ -20,13 +20,16 @@ constexpr int slack = 8; // a deadline is moved only when an eighth of its time 
 
 Shard::Shard(Setup setup)
     : number_(setup.identity.shard), limits_(setup.limits), tls_(std::move(setup.tls)),
-      location_(setup.location), log_(setup.log), loop_(*this, setup.limits.net),
-      server_(std::move(setup.settings), std::move(setup.identity)),
-      resolver_(loop_, setup.abilities, std::move(setup.fixed_places),
+      location_(setup.location), log_(setup.log),
+      trace_(setup.trace != nullptr ? std::make_unique<Trace>(*setup.trace) : nullptr),
+      loop_(*this, setup.limits.net), server_(std::move(setup.settings), std::move(setup.identity)),
+      resolver_(loop_, setup.abilities, setup.dns_servers, std::move(setup.fixed_places),
                 [this](std::uint64_t token, std::vector<server::Hop> hops) {
                     resolved(token, std::move(hops));
                 }),
-      now_(net::Loop::now()) {}
+      now_(net::Loop::now()) {
+    loop_.set_tap(trace_.get());
+}
 
 Shard::~Shard() = default;
 
@@ -92,6 +95,10 @@ TransportCounters Shard::transport_counters() const {
 // ---- what comes
 
 void Shard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
+    now_ = net::Loop::now();
+    if (trace_ != nullptr) {
+        trace_->datagram(remote, sockets_[socket].at, bytes);
+    }
     const auto text = as_text(bytes);
     if (text.find_first_not_of("\r\n") == std::string_view::npos) {
         ++counters_.pings; // a keep-alive of the old kind, which UDP does not answer
@@ -100,7 +107,7 @@ void Shard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes byte
     if (looks_like_stun(bytes)) {
         ++counters_.pings;
         if (const auto answer = stun_answer(bytes, remote); !answer.empty()) {
-            loop_.send_datagram(socket, remote, answer);
+            send_datagram(socket, remote, answer);
         }
         return;
     }
@@ -124,7 +131,12 @@ Peer& Shard::make_peer(net::Key key, const net::ConnectionInfo& info, sip::Trans
     peer.open = true;
     peer.incoming = info.incoming;
     peer.wire = {transport, number_, key.index, key.generation, info.local, info.remote};
-    peer.stream = std::make_unique<MessageStream>(policy);
+    if (transport == sip::Transport::Ws || transport == sip::Transport::Wss) {
+        peer.websocket = std::make_unique<net::WebSocket>(net::WebSocket::Role::Server, "sip",
+                                                          net::WebSocketLimits{});
+    } else {
+        peer.stream = std::make_unique<MessageStream>(policy);
+    }
     ++counters_.connections;
     std::string why;
     peer.identity = verified_identity(
@@ -138,6 +150,7 @@ Peer& Shard::make_peer(net::Key key, const net::ConnectionInfo& info, sip::Trans
 }
 
 void Shard::on_open(net::Key key, const net::ConnectionInfo& info) {
+    now_ = net::Loop::now();
     if (auto dialing = dialings_.end(key)) {
         dialed(key, std::move(*dialing), info);
         return;
@@ -150,21 +163,43 @@ void Shard::on_bytes(net::Key key, Bytes bytes) {
     if (peer == nullptr) {
         return;
     }
+    now_ = net::Loop::now();
     keep_alive_until(key, *peer);
-    auto& stream = *peer->stream;
-    const auto wire = peer->wire;
+    if (peer->websocket != nullptr) {
+        websocket_bytes(key, *peer, bytes);
+    } else {
+        stream_bytes(key, *peer, bytes);
+    }
+}
+
+// [RFC 7118 §5] A message a WebSocket message.
+void Shard::websocket_bytes(net::Key key, Peer& peer, Bytes bytes) {
+    using Kind = net::WebSocket::Event::Kind;
+    const auto wire = peer.wire;
+    peer.websocket->feed(bytes, [&](const net::WebSocket::Event& event) {
+        if (event.kind == Kind::Message) {
+            message(event.text, wire, &peer);
+        } else if (event.kind == Kind::Closed || event.kind == Kind::Failed) {
+            send_bytes(peer, {});
+            loop_.close(key, event.kind == Kind::Failed ? event.text : "closed by its client");
+        }
+    });
+    send_bytes(peer, {}); // what it answers by itself: the upgrade, pongs
+}
+
+void Shard::stream_bytes(net::Key key, Peer& peer, Bytes bytes) {
+    auto& stream = *peer.stream;
+    const auto wire = peer.wire;
     stream.feed(bytes);
     for (;;) {
         const auto item = stream.next();
         switch (item.kind) {
         case MessageStream::Kind::None:
-            if (stream.held() > 0) {
-                peer->deadline = now_ + unfinished_message;
-                loop_.set_deadline(key, peer->deadline);
-            }
+            limit_unfinished(key, peer);
             return;
         case MessageStream::Kind::Message:
-            message(item.text, wire, peer);
+            peer.unfinished = false;
+            message(item.text, wire, &peer);
             break;
         case MessageStream::Kind::Ping:
             ++counters_.pings;
@@ -242,7 +277,19 @@ void Shard::note_alias(const sip::MessageView& message, const Peer& peer) {
     }
 }
 
+void Shard::limit_unfinished(net::Key key, Peer& peer) {
+    const bool holds = peer.stream->held() > 0;
+    if (holds && !peer.unfinished) {
+        peer.deadline = now_ + unfinished_message;
+        loop_.set_deadline(key, peer.deadline);
+    }
+    peer.unfinished = holds;
+}
+
 void Shard::keep_alive_until(net::Key key, Peer& peer) {
+    if (peer.unfinished) {
+        return;
+    }
     const auto until = now_ + limits_.idle;
     if (!peer.deadline.known() || (until - peer.deadline).ns > limits_.idle.ns / slack) {
         peer.deadline = until;
@@ -251,6 +298,7 @@ void Shard::keep_alive_until(net::Key key, Peer& peer) {
 }
 
 void Shard::on_closed(net::Key key, std::string_view why) {
+    now_ = net::Loop::now();
     if (auto dialing = dialings_.end(key)) { // closed by us: it is not who it should be
         for (auto& waiting : dialing->waiting) {
             unsent(waiting.token, std::string{why});
@@ -268,6 +316,7 @@ void Shard::on_closed(net::Key key, std::string_view why) {
     dialings_.closed(key);
     peer->open = false;
     peer->stream.reset();
+    peer->websocket.reset();
     peer->identity.reset();
     for (std::size_t i = 0; i < parcels_.size(); ++i) {
         if (i != number_) { // their transactions may use it
@@ -279,6 +328,7 @@ void Shard::on_closed(net::Key key, std::string_view why) {
 }
 
 void Shard::on_failed(net::Key key, const Endpoint& remote, bool incoming, std::string_view why) {
+    now_ = net::Loop::now();
     ++counters_.connections_failed;
     log_->line(incoming ? LogLevel::Info : LogLevel::Warning, "connection_failed",
                field("remote", to_string(remote)) + field("incoming", incoming ? "yes" : "no") +
@@ -292,6 +342,9 @@ void Shard::on_failed(net::Key key, const Endpoint& remote, bool incoming, std::
 }
 
 Instant Shard::next_deadline() {
+    if (trace_ != nullptr) {
+        trace_->flush(); // the turn has been written: the loop asks before it waits
+    }
     return server_.next_deadline();
 }
 
@@ -301,7 +354,10 @@ void Shard::on_turn(Instant now) {
         server_.advance(now, requests_);
     }
     settle();
-    commit();
+    while (!changes_.empty()) {
+        commit();
+        settle(); // a wire may have gone meanwhile
+    }
     post_parcels();
 }
 

@@ -23,6 +23,7 @@
 #include "host/peer.hpp"
 #include "host/resolver.hpp"
 #include "host/tls_set.hpp"
+#include "host/trace.hpp"
 #include "net/loop.hpp"
 #include "server/server.hpp"
 #include "sip/message.hpp"
@@ -50,9 +51,11 @@ class Shard final : private net::Handler {
         std::shared_ptr<const TlsSet> tls;
         std::shared_ptr<const FixedPlaces> fixed_places;
         Abilities abilities;
+        std::string dns_servers; // empty: those of the system
         ShardLimits limits;
         store::Location* location = nullptr; // outlives the shard
         const Log* log = nullptr;            // outlives the shard
+        TraceFile* trace = nullptr;          // outlives the shard; null: no trace
     };
     explicit Shard(Setup setup);
     ~Shard() override;
@@ -97,11 +100,12 @@ class Shard final : private net::Handler {
             std::string bytes;
             std::vector<std::string> domains; // of the peer, of an arrival
         };
-        std::vector<Piece> arrivals; // responses to what it has sent
-        std::vector<Piece> sends;    // on its wires
-        std::vector<transaction::Wire> closed;
+        std::vector<Piece> arrivals;           // responses to what it has sent
+        std::vector<Piece> sends;              // on its wires
+        std::vector<transaction::Wire> closed; // tell your transactions
+        std::vector<transaction::Wire> close;  // yours: close them
         [[nodiscard]] bool empty() const {
-            return arrivals.empty() && sends.empty() && closed.empty();
+            return arrivals.empty() && sends.empty() && closed.empty() && close.empty();
         }
     };
 
@@ -121,6 +125,9 @@ class Shard final : private net::Handler {
     bool hand_over(const sip::MessageView& response, const transaction::Wire& wire,
                    const Peer* peer);
     void note_alias(const sip::MessageView& message, const Peer& peer);
+    void stream_bytes(net::Key key, Peer& peer, Bytes bytes);
+    void websocket_bytes(net::Key key, Peer& peer, Bytes bytes);
+    void limit_unfinished(net::Key key, Peer& peer);
     void keep_alive_until(net::Key key, Peer& peer);
 
     // out (shard_out.cpp)
@@ -128,6 +135,8 @@ class Shard final : private net::Handler {
     void perform();
     void tell(const Answer& answer);
     void send(const transaction::Wire& wire, std::string_view bytes);
+    void send_bytes(const Peer& peer, std::string_view bytes);
+    void send_datagram(std::uint32_t socket, const Endpoint& to, std::string_view bytes);
     void send_to(server::SendTo request);
     void send_datagram_to(const server::SendTo& request);
     void dial(server::SendTo request);
@@ -149,6 +158,7 @@ class Shard final : private net::Handler {
     std::vector<server::Listener> sockets_; // by number; the transports of what they accept
     std::vector<std::uint32_t> datagram_sockets_;
 
+    std::unique_ptr<Trace> trace_; // null: none
     net::Loop loop_;
     server::Server server_;
     Resolver resolver_;

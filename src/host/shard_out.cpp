@@ -54,6 +54,8 @@ void Shard::perform() {
     for (const auto& wire : requests_.close) {
         if (wire.shard == number_) {
             loop_.close(key_of(wire), "closed by the server");
+        } else if (wire.shard < parcels_.size()) {
+            parcels_[wire.shard].close.push_back(wire);
         }
     }
     for (const auto& line : requests_.log) {
@@ -65,7 +67,7 @@ void Shard::perform() {
 void Shard::send(const transaction::Wire& wire, std::string_view bytes) {
     if (wire.transport == sip::Transport::Udp) { // every shard has the same sockets
         ++counters_.messages_out;
-        loop_.send_datagram(wire.connection, wire.remote, bytes);
+        send_datagram(wire.connection, wire.remote, bytes);
         return;
     }
     if (wire.shard != number_) {
@@ -75,9 +77,9 @@ void Shard::send(const transaction::Wire& wire, std::string_view bytes) {
         }
         return;
     }
-    if (find_peer(key_of(wire)) != nullptr) {
+    if (const auto* peer = find_peer(key_of(wire)); peer != nullptr) {
         ++counters_.messages_out;
-        loop_.send(key_of(wire), bytes);
+        send_bytes(*peer, bytes);
     } else {
         answers_.push_back({Answer::Kind::Closed, 0, wire, {}, {}});
     }
@@ -88,6 +90,26 @@ void Shard::unsent(std::uint64_t token, std::string reason) {
         return;
     }
     answers_.push_back({Answer::Kind::Unsent, token, {}, std::move(reason), {}});
+}
+
+// On a WebSocket, together with what it has to say itself.
+void Shard::send_bytes(const Peer& peer, std::string_view bytes) {
+    if (peer.websocket == nullptr) {
+        loop_.send(key_of(peer.wire), bytes);
+        return;
+    }
+    if (!bytes.empty()) {
+        peer.websocket->send(bytes);
+    }
+    loop_.send(key_of(peer.wire), peer.websocket->output());
+    peer.websocket->output().clear();
+}
+
+void Shard::send_datagram(std::uint32_t socket, const Endpoint& to, std::string_view bytes) {
+    loop_.send_datagram(socket, to, bytes);
+    if (trace_ != nullptr) {
+        trace_->datagram(sockets_[socket].at, to, as_bytes(bytes));
+    }
 }
 
 void Shard::sent(std::uint64_t token, const transaction::Wire& wire) {
@@ -210,9 +232,6 @@ void Shard::dialed(net::Key key, Dialing dialing, const net::ConnectionInfo& inf
 // ---- once a turn
 
 void Shard::commit() {
-    if (changes_.empty()) {
-        return;
-    }
     std::vector<store::LocationRow> rows;
     rows.reserve(changes_.size());
     for (const auto& change : changes_) {
@@ -229,7 +248,7 @@ void Shard::commit() {
             if (other != this) {
                 other->post([other, changes] {
                     for (const auto& change : *changes) {
-                        other->server_.on_location(change, other->now_);
+                        other->server_.on_location(change, net::Loop::now());
                     }
                 });
             }
@@ -278,6 +297,10 @@ void Shard::post_parcels() {
 }
 
 void Shard::take(const Parcel& parcel, std::uint8_t from) {
+    now_ = net::Loop::now();
+    for (const auto& wire : parcel.close) {
+        loop_.close(key_of(wire), "closed by the server");
+    }
     for (const auto& piece : parcel.sends) {
         if (find_peer(key_of(piece.wire)) != nullptr) {
             send(piece.wire, piece.bytes);

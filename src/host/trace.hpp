@@ -14,6 +14,9 @@ class Trace final : public net::Tap {
   public:
     // `file` must outlive it.
     explicit Trace(TraceFile& file) : file_(file) {}
+    ~Trace() override { flush(); }
+    Trace(const Trace&) = delete;
+    Trace& operator=(const Trace&) = delete;
 
     void on_opened(net::Key key, const net::ConnectionInfo& info) override;
     void on_raw(net::Key key, bool outgoing, Bytes bytes) override;
