@@ -75,7 +75,7 @@ void Log::line(LogLevel level, std::string_view what, std::string_view fields) c
     }
     text.append(fields) += '\n';
     // A log that cannot be written to must not stop the calls.
-    static_cast<void>(::write(fd_, text.data(), text.size()));
+    [[maybe_unused]] const auto wrote = ::write(fd_, text.data(), text.size());
 }
 
 } // namespace cw::host
