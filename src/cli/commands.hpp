@@ -22,5 +22,6 @@ using Command = std::function<int()>;
 Command add_read(CLI::App& app);
 Command add_certs(CLI::App& app);
 Command add_serve(CLI::App& app);
+Command add_probe(CLI::App& app);
 
 } // namespace cw::cli

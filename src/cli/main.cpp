@@ -18,6 +18,7 @@ constexpr const char* about =
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
     "  callwright serve                                a registrar and proxy on localhost\n"
+    "  callwright probe sips:example.com               what a SIP server shows to a client\n"
     "  callwright certs init                           a small CA, and what it issues\n"
     "  callwright COMMAND --help                       all that it can do\n";
 
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
     add(add_read);
     add(add_certs);
     add(add_serve);
+    add(add_probe);
 
     try {
         app.parse(argc, argv);

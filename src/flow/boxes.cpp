@@ -208,6 +208,23 @@ class Grouping {
     int hidden_joined_ = 0;
 };
 
+// The one client that had a connection to the same server from the same address before `resumed`;
+// null when there was none, or several.
+const Endpoint* earlier_client(const Call& call, const Connection& resumed) {
+    const Endpoint* found = nullptr;
+    for (const auto& c : call.connections) {
+        if (c.id >= resumed.id || c.resumed || !c.is_tls() || c.server != resumed.server ||
+            c.client.address != resumed.client.address) {
+            continue;
+        }
+        if (found != nullptr && *found != c.client) {
+            return nullptr;
+        }
+        found = &c.client;
+    }
+    return found;
+}
+
 } // namespace
 
 Boxes::Boxes(const Call& call, KnownNames names) {
@@ -252,6 +269,11 @@ Boxes::Boxes(const Call& call, KnownNames names) {
         }
     }
     for (const auto& c : call.connections) {
+        // Who takes up a TLS session holds its secret: it is the client that had it before.
+        if (const auto* earlier = c.resumed ? earlier_client(call, c) : nullptr;
+            earlier != nullptr && !by_endpoint_.contains(c.client) && of(*earlier) != no_box) {
+            by_endpoint_.emplace(c.client, of(*earlier));
+        }
         place(c.client);
         place(c.server);
     }

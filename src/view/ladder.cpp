@@ -179,7 +179,7 @@ void Layout::add_connection(const flow::Connection& c) {
         row.detail = shorten(printable(c.reason, 512), 100);
     } else if (c.is_tls()) {
         add_handshake_messages(c);
-        const auto done = c.handshake.empty() ? opened : c.handshake.back().time;
+        const auto done = !c.handshake.empty() && c.established.known() ? c.established : opened;
         auto& row = add(RowKind::Handshake, c.start_seen ? done : Instant{}, c.client, c.server);
         row.tone = c.handshake_done || !c.start_seen ? Tone::Good : Tone::Bad;
         row.lock = Lock::Secure;
