@@ -36,8 +36,11 @@ Kind client_kind(sip::Method method) {
 Event event_of(std::uint16_t status) {
     return status < 200 ? Event::Provisional : status < 300 ? Event::Success : Event::Failure;
 }
+// Connections of other shards have the same numbers.
 std::uint64_t wire_key(const Wire& wire) {
-    return std::uint64_t{wire.generation} << 32 | wire.connection;
+    constexpr std::uint32_t generations = 0xff'ffff;
+    return std::uint64_t{wire.shard} << 56 | std::uint64_t{wire.generation & generations} << 32 |
+           wire.connection;
 }
 
 void append_header(std::string& out, const sip::Header& header) {

@@ -203,7 +203,11 @@ TEST(Table, ReportsTheTransactionsOfAClosedConnectionAndOfNoOther) {
     side.wire.connection = 8;
     const auto other = side.send("MESSAGE", "z9hG4bK3", start);
     side.wire.connection = 7;
+    side.wire.shard = 1;
+    const auto elsewhere = side.send("MESSAGE", "z9hG4bK4", start);
+    side.wire.shard = 0;
     side.table.on_wire_closed(side.wire, start, side.outbox);
+    EXPECT_EQ(side.table.state_of(elsewhere), State::Trying) << "the same number on another shard";
     EXPECT_EQ(side.table.state_of(one), State::Terminated);
     EXPECT_EQ(side.table.state_of(two), State::Terminated);
     EXPECT_EQ(side.table.state_of(other), State::Trying);

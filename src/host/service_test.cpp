@@ -1,0 +1,302 @@
+// The whole server in this process, with real sockets on loopback and four shards: which connection
+// lands on which shard is the kernel's choice, so calls cross them.
+#include "host/service.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "host/stun.hpp"
+#include "host/test_phone.hpp"
+
+namespace {
+
+using namespace cw;
+using namespace cw::host;
+using test::Phone;
+
+class ServiceTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::signal(SIGPIPE, SIG_IGN);
+        std::string pattern = testing::TempDir() + "callwright-service-XXXXXX";
+        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+        folder_ = pattern;
+        log_fd_.reset(::open((folder_ / "log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600));
+        log_ = std::make_unique<Log>(log_fd_.get(), LogLevel::Debug);
+        config_ = *parse_config(R"(
+listen = ["udp:127.0.0.1:0", "tcp:127.0.0.1:0", "tls:127.0.0.1:0", "ws:127.0.0.1:0"]
+shards = 4
+[[domain]]
+name = "localhost"
+authenticate = false
+)",
+                                "test");
+        config_.data = folder_ / "data";
+        // Sanitizers take descriptors for nothing; a test needs few connections.
+        config_.limits.net.connections = 100;
+    }
+    void TearDown() override {
+        service_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+    void start() {
+        auto started = Service::start(config_, *log_);
+        ASSERT_TRUE(started) << started.error();
+        service_ = std::move(*started);
+    }
+    [[nodiscard]] Endpoint at(sip::Transport transport) const {
+        for (const auto& listener : service_->listeners()) {
+            if (listener.transport == transport) {
+                return listener.at;
+            }
+        }
+        return {};
+    }
+    [[nodiscard]] std::unique_ptr<Phone> phone(const std::string& name,
+                                               sip::Transport transport = sip::Transport::Tls) {
+        auto made = std::make_unique<Phone>(
+            name, at(transport),
+            transport == sip::Transport::Tls ? service_->throw_away_ca() : std::string{});
+        EXPECT_TRUE(made->connected()) << name;
+        return made;
+    }
+    [[nodiscard]] std::string logged() const {
+        std::ifstream file{folder_ / "log"};
+        return {std::istreambuf_iterator<char>{file}, {}};
+    }
+
+    std::filesystem::path folder_;
+    net::Descriptor log_fd_;
+    std::unique_ptr<Log> log_;
+    Config config_;
+    std::unique_ptr<Service> service_;
+};
+
+// INVITE, 180, 200, ACK, BYE, 200. Says what went wrong, or nothing.
+std::string call(Phone& caller, Phone& callee) {
+    const auto uri = callee.aor().substr(1, callee.aor().size() - 2);
+    const auto invite = caller.request("INVITE", uri, callee.aor());
+    caller.write(invite);
+    const auto arrived = callee.read();
+    if (!arrived.starts_with("INVITE ")) {
+        return "the callee got: " + arrived;
+    }
+    callee.write(callee.response(arrived, "180 Ringing"));
+    callee.write(callee.response(arrived, "200 OK"));
+    const auto answer = caller.read_final();
+    if (!answer.starts_with("SIP/2.0 200")) {
+        return "the caller got: " + answer;
+    }
+    const auto target = callee.contact().substr(1, callee.contact().size() - 2);
+    const auto to = Phone::value_of(answer, sip::HeaderId::To);
+    const auto routes = Phone::routes_of(answer);
+    const auto cseq = std::stoi(Phone::value_of(answer, sip::HeaderId::CSeq));
+    caller.write(caller.request("ACK", target, to, routes, cseq));
+    const auto ack = callee.read();
+    if (!ack.starts_with("ACK ")) {
+        return "instead of the ACK: " + ack;
+    }
+    caller.write(caller.request("BYE", target, to, routes));
+    const auto bye = callee.read();
+    if (!bye.starts_with("BYE ")) {
+        return "instead of the BYE: " + bye;
+    }
+    callee.write(callee.response(bye, "200 OK"));
+    const auto over = caller.read_final();
+    return over.starts_with("SIP/2.0 200") ? "" : "the BYE was answered: " + over;
+}
+
+TEST_F(ServiceTest, CarriesACallOverTls) {
+    start();
+    const auto alice = phone("alice");
+    const auto bob = phone("bob");
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 200 OK");
+    EXPECT_EQ(bob->do_register(), "SIP/2.0 200 OK");
+    EXPECT_EQ(call(*alice, *bob), "");
+    EXPECT_EQ(call(*bob, *alice), "");
+    const auto totals = service_->totals();
+    EXPECT_EQ(totals.shards, 4U);
+    EXPECT_EQ(totals.server.registrations, 2U);
+    EXPECT_EQ(totals.server.bindings_now, 2U);
+    EXPECT_EQ(totals.transport.connections_now, 2U);
+}
+
+// Registrations and calls from many connections at once. Under the thread sanitizer this is the
+// proof that shards share nothing.
+TEST_F(ServiceTest, CarriesManyCallsAtOnceOnFourShards) {
+    start();
+    constexpr int pairs = 12;
+    constexpr int calls = 5;
+    std::atomic<int> good = 0;
+    std::vector<std::thread> threads;
+    for (int pair = 0; pair < pairs; ++pair) {
+        threads.emplace_back([&, pair] {
+            const auto transport = pair % 3 == 0 ? sip::Transport::Tcp : sip::Transport::Tls;
+            const auto caller = phone("caller" + std::to_string(pair), transport);
+            const auto callee = phone("callee" + std::to_string(pair));
+            for (int i = 0; i < calls; ++i) {
+                EXPECT_EQ(caller->do_register(), "SIP/2.0 200 OK");
+                EXPECT_EQ(callee->do_register(), "SIP/2.0 200 OK");
+                const auto wrong = call(*caller, *callee);
+                EXPECT_EQ(wrong, "");
+                good += wrong.empty() ? 1 : 0;
+            }
+        });
+    }
+    for (int i = 0; i < 5; ++i) { // meanwhile
+        EXPECT_TRUE(service_->reload(config_));
+        service_->tick(net::Loop::now());
+        EXPECT_EQ(service_->totals().silent, 0U);
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(good, pairs * calls);
+    EXPECT_EQ(service_->totals().server.bindings_now, 2U * pairs);
+}
+
+TEST_F(ServiceTest, KnowsItsBindingsAfterARestart) {
+    start();
+    EXPECT_EQ(phone("alice", sip::Transport::Tcp)->do_register(), "SIP/2.0 200 OK");
+    const auto alice = phone("carol");
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 200 OK");
+    service_.reset();
+    start();
+    EXPECT_GE(service_->totals().server.bindings_now, 1U);
+    EXPECT_TRUE(logged().contains("event=bindings_loaded"));
+}
+
+TEST_F(ServiceTest, AnswersAPingAndClosesWhatCannotBeFramed) {
+    start();
+    const auto alice = phone("alice");
+    alice->write("\r\n\r\n");
+    EXPECT_EQ(alice->read_some(), "\r\n");
+    alice->write("OPTIONS sip:localhost SIP/2.0\r\nContent-Length: -5\r\n\r\n");
+    std::string rest;
+    for (auto more = alice->read_some(); !more.empty(); more = alice->read_some()) {
+        rest += more;
+    }
+    const auto bob = phone("bob");
+    EXPECT_EQ(bob->do_register(), "SIP/2.0 200 OK") << "and goes on for others";
+}
+
+TEST_F(ServiceTest, SpeaksSipOverWebSocket) {
+    start();
+    Phone browser{"browser", at(sip::Transport::Ws), {}};
+    ASSERT_TRUE(browser.connected());
+    net::WebSocket machine{net::WebSocket::Role::Client, "sip", {}, [] { return 0x12345678U; }};
+    machine.request({.host = "localhost"});
+    std::string answer;
+    bool open = false;
+    const auto exchange = [&] {
+        browser.write(machine.output());
+        machine.output().clear();
+        const auto bytes = browser.read_some();
+        machine.feed(as_bytes(std::string_view{bytes}), [&](const net::WebSocket::Event& event) {
+            open = open || event.kind == net::WebSocket::Event::Kind::Open;
+            answer = event.text;
+        });
+    };
+    exchange();
+    ASSERT_TRUE(open);
+    machine.send(
+        "REGISTER sip:localhost SIP/2.0\r\nVia: SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bKw\r\n"
+        "Max-Forwards: 70\r\nFrom: <sip:web@localhost>;tag=1\r\nTo: <sip:web@localhost>\r\n"
+        "Call-ID: w\r\nCSeq: 1 REGISTER\r\nContact: <sip:web@df7jal23ls0d.invalid;transport=ws>\r\n"
+        "Expires: 600\r\nContent-Length: 0\r\n\r\n");
+    exchange();
+    EXPECT_EQ(Phone::status_of(answer), "SIP/2.0 200 OK");
+}
+
+TEST_F(ServiceTest, AnswersOverUdpAndTellsItsAddressByStun) {
+    start();
+    net::Descriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const timeval patience{10, 0};
+    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    sockaddr_storage address{};
+    const auto length = net::to_sockaddr(at(sip::Transport::Udp), address);
+    ASSERT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+    const auto exchange = [&](std::string_view text) {
+        EXPECT_EQ(send(fd.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+        std::string buffer(65'536, '\0');
+        const auto got = recv(fd.get(), buffer.data(), buffer.size(), 0);
+        buffer.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        return buffer;
+    };
+    const std::string stun{"\x00\x01\x00\x00\x21\x12\xa4\x42"
+                           "123456789abc",
+                           20};
+    EXPECT_TRUE(exchange(stun).starts_with("\x01\x01"));
+    EXPECT_TRUE(exchange("OPTIONS sip:localhost SIP/2.0\r\n"
+                         "Via: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bKu\r\nMax-Forwards: 70\r\n"
+                         "From: <sip:a@localhost>;tag=1\r\nTo: <sip:localhost>\r\nCall-ID: u\r\n"
+                         "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+                    .starts_with("SIP/2.0 "));
+}
+
+TEST_F(ServiceTest, ABadReloadChangesNothing) {
+    start();
+    const auto alice = phone("alice");
+    auto bad = config_;
+    bad.tls.certificates = {{"/nowhere/cert.pem", "/nowhere/key.pem"}};
+    const auto refused = service_->reload(bad);
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(refused.error().contains("/nowhere/cert.pem")) << refused.error();
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 200 OK");
+    EXPECT_EQ(phone("bob")->do_register(), "SIP/2.0 200 OK") << "new connections too";
+}
+
+TEST_F(ServiceTest, APortThatIsTakenIsNamed) {
+    start();
+    auto second = config_;
+    second.data = folder_ / "second";
+    second.settings.listeners = {*parse_listener("tls:" + to_string(at(sip::Transport::Tls)))};
+    const auto started = Service::start(second, *log_);
+    ASSERT_FALSE(started);
+    EXPECT_TRUE(started.error().starts_with("tls:" + to_string(at(sip::Transport::Tls)) + ": "))
+        << started.error();
+    EXPECT_TRUE(started.error().contains("in use")) << started.error();
+}
+
+TEST_F(ServiceTest, ASecondProcessDoesNotGetTheFolder) {
+    start();
+    const auto started = Service::start(config_, *log_);
+    ASSERT_FALSE(started);
+    EXPECT_TRUE(started.error().contains("in use by another callwright serve"));
+}
+
+TEST_F(ServiceTest, SaysGoodbyeWhenItStops) {
+    start();
+    const auto alice = phone("alice");
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 200 OK");
+    service_->drain();
+    service_->stop();
+    EXPECT_EQ(alice->read_some(), "") << "close_notify: an orderly end";
+}
+
+TEST_F(ServiceTest, LogsNoSecrets) {
+    config_.settings.domains[0].authenticate = true;
+    config_.settings.domains[0].users = {make_user("alice", "localhost", "geheim")};
+    start();
+    const auto alice = phone("alice");
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 401 Unauthorized");
+    alice->write(alice->request("REGISTER", "sip:localhost", alice->aor(),
+                                "Authorization: Digest username=\"alice\", realm=\"localhost\", "
+                                "nonce=\"made-up-nonce\", uri=\"sip:localhost\", "
+                                "response=\"0123456789abcdef0123456789abcdef\"\r\n"));
+    EXPECT_TRUE(alice->read().starts_with("SIP/2.0 40"));
+    for (const char* secret : {"geheim", "made-up-nonce", "0123456789abcdef"}) {
+        EXPECT_FALSE(logged().contains(secret)) << secret;
+    }
+    EXPECT_FALSE(logged().contains(config_.settings.domains[0].users[0].ha1_sha256));
+}
+
+} // namespace
