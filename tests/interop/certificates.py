@@ -1,0 +1,67 @@
+"""Certificate authorities and certificates for the peers, good ones and bad ones. Made with openssl,
+so that what the server verifies was not made by its own code."""
+import os
+import subprocess
+
+NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+CA_CONFIG = """[ca]
+default_ca = here
+[here]
+database = {folder}/index
+serial = {folder}/serial
+new_certs_dir = {folder}
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+"""
+
+
+def openssl(*arguments):
+    run = subprocess.run(["openssl", *arguments], capture_output=True, text=True)
+    if run.returncode != 0:
+        raise AssertionError(f"openssl {' '.join(arguments)}: {run.stderr}")
+
+
+class Certificate:
+    """A pair of PEM files."""
+
+    def __init__(self, base):
+        self.certificate, self.key = base + ".pem", base + "-key.pem"
+
+
+class Authority:
+    """A private CA in a folder of its own."""
+
+    def __init__(self, folder, name="ca"):
+        self.folder = os.path.join(folder, name)
+        os.makedirs(self.folder)
+        self.certificate, self.key = os.path.join(self.folder, "ca.pem"), os.path.join(self.folder, "ca-key.pem")
+        self.config = os.path.join(self.folder, "ca.cnf")
+        for file, text in (("ca.cnf", CA_CONFIG.format(folder=self.folder)), ("index", ""), ("serial", "1000\n")):
+            with open(os.path.join(self.folder, file), "w", encoding="ascii") as out:
+                out.write(text)
+        openssl("req", "-x509", *NEW_KEY, "-days", "30", "-keyout", self.key, "-out", self.certificate,
+                "-subj", f"/CN=Interop test {name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def issue(self, name, file=None, names=None, expired=False):
+        """For the SIP domain `name`: a URI and a DNS name [RFC 5922 §7.1]. `names` overrides what the
+        certificate says; `file` what its files are called."""
+        base = os.path.join(self.folder, file or name)
+        with open(base + ".ext", "w", encoding="ascii") as out:
+            out.write(f"subjectAltName={names or f'URI:sip:{name},DNS:{name}'}\nkeyUsage=critical,digitalSignature\n"
+                      "extendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=critical,CA:FALSE\n")
+        openssl("req", "-new", *NEW_KEY, "-keyout", base + "-key.pem", "-out", base + ".csr", "-subj", f"/CN={name}")
+        dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if expired else ["-days", "30"]
+        openssl("ca", "-batch", "-notext", "-config", self.config, "-cert", self.certificate, "-keyfile", self.key,
+                "-in", base + ".csr", *dates, "-extfile", base + ".ext", "-out", base + ".pem")
+        return Certificate(base)
+
+
+def self_signed(folder, name):
+    """A certificate that vouches for itself."""
+    base = os.path.join(folder, name + "-self-signed")
+    openssl("req", "-x509", *NEW_KEY, "-days", "30", "-keyout", base + "-key.pem", "-out", base + ".pem",
+            "-subj", f"/CN={name}", "-addext", f"subjectAltName=URI:sip:{name},DNS:{name}")
+    return Certificate(base)
