@@ -1,7 +1,9 @@
-"""Certificate authorities and certificates for the peers, good ones and bad ones. Made with openssl,
-so that what the server verifies was not made by its own code."""
+"""Certificate authorities and certificates for the peers, good ones and bad ones. Mostly made with
+openssl, so that what the server verifies was not made by its own code."""
 import os
 import subprocess
+
+from harness import PROGRAM
 
 NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 CA_CONFIG = """[ca]
@@ -27,8 +29,8 @@ def openssl(*arguments):
 class Certificate:
     """A pair of PEM files."""
 
-    def __init__(self, base):
-        self.certificate, self.key = base + ".pem", base + "-key.pem"
+    def __init__(self, base, key="-key.pem"):
+        self.certificate, self.key = base + ".pem", base + key
 
 
 class Authority:
@@ -57,6 +59,24 @@ class Authority:
         openssl("ca", "-batch", "-notext", "-config", self.config, "-cert", self.certificate, "-keyfile", self.key,
                 "-in", base + ".csr", *dates, "-extfile", base + ".ext", "-out", base + ".pem")
         return Certificate(base)
+
+
+class OwnAuthority:
+    """A CA made by `callwright certs`, to see that others take what it issues."""
+
+    def __init__(self, folder):
+        self.folder = os.path.join(folder, "own-ca")
+        self.certificate = os.path.join(self.folder, "ca.pem")
+        self._run("init")
+
+    def _run(self, *arguments):
+        run = subprocess.run([PROGRAM, "certs", *arguments, "--dir", self.folder], capture_output=True, text=True)
+        if run.returncode != 0:
+            raise AssertionError(f"callwright certs {' '.join(arguments)}: {run.stderr}")
+
+    def issue(self, *names):
+        self._run("issue", *names)
+        return Certificate(os.path.join(self.folder, names[0]), ".key")
 
 
 def self_signed(folder, name):
