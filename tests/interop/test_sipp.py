@@ -8,6 +8,7 @@ from servers import Callwright, callwright_config, listens, write
 from sip import unique
 
 # SIPp says sip:NAME@ADDRESS:PORT for everybody: the server's address is the domain, and no phone's.
+# Callers are sip:sipp@127.0.0.1:PORT.
 DOMAIN = "127.0.0.2"
 CALLS = 50
 REGISTER = """<?xml version="1.0" encoding="UTF-8"?>
@@ -53,7 +54,8 @@ class SippTest(InteropTest):
         need("sipp")
         super().setUp()
         self.port = free_port()
-        config = callwright_config(self.folder, [f"{transport}:{DOMAIN}:{self.port}" for transport in ("udp", "tcp")], DOMAIN)
+        config = callwright_config(self.folder, [f"{transport}:{DOMAIN}:{self.port}" for transport in ("udp", "tcp")], DOMAIN,
+                                   more='[[domain]]\nname = "127.0.0.1"\nauthenticate = false')
         self.server = self.started(Callwright(self.folder, ["-c", config]))
         self.remote = f"{DOMAIN}:{self.port}"
 
