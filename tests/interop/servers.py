@@ -1,4 +1,5 @@
 """The servers: ours under test, and Kamailio as somebody else's."""
+import hashlib
 import os
 import re
 
@@ -118,10 +119,16 @@ class Callwright(Process):
             self.wait_log(r"(?m)^callwright: ready", 20)
 
 
-def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more=""):
-    """A configuration file. `users`: (name, password); none: the domain does not authenticate.
-    `certificates`: Certificates, the first is the default one."""
-    people = "".join(f'[[domain.users]]\nname = "{name}"\npassword = "{password}"\n' for name, password in users)
+def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", md5_only=()):
+    """A configuration file. `users`: (name, password); none: the domain does not authenticate. Those in
+    `md5_only` have a phone that gives up when it is offered anything else. `certificates`: Certificates,
+    the first is the default one."""
+    def secret(name, password):
+        if name not in md5_only:
+            return f'password = "{password}"'
+        return f'ha1_md5 = "{hashlib.md5(f"{name}:{domain}:{password}".encode()).hexdigest()}"'
+
+    people = "".join(f'[[domain.users]]\nname = "{name}"\n{secret(name, password)}\n' for name, password in users)
     pairs = ", ".join(f'{{ certificate = "{c.certificate}", key = "{c.key}" }}' for c in certificates)
     listen = ", ".join(f'"{listener}"' for listener in listeners)
     trust = f'trusted = "{trusted}"\n' if trusted else ""

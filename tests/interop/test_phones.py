@@ -12,18 +12,21 @@ from servers import Callwright, callwright_config
 
 DOMAIN = "example.test"
 USERS = (("alice", "correct horse"), ("bob", "battery staple"))
+# Whose phone is a baresip, in which test: it gives up when SHA-256 is offered beside MD5.
+MD5_ONLY = {"test_dtls_srtp_passes_through": ("alice", "bob")}
 PACKETS = 25  # half a second of speech: it flows
 
 
 class Phones(InteropTest):
     def setUp(self):
-        need("baresip", "linphonec", "openssl")
+        need("baresip", "linphonec")
         super().setUp()
         self.authority = OwnAuthority(self.folder)
         certificate = self.authority.issue(DOMAIN, "localhost")  # linphone looks that up
         self.port, self.dns_port = free_port(), free_port()
         self.trace = os.path.join(self.folder, "trace.pcapng")
-        config = callwright_config(self.folder, [f"tls:127.0.0.1:{self.port}"], DOMAIN, USERS, [certificate])
+        config = callwright_config(self.folder, [f"tls:127.0.0.1:{self.port}"], DOMAIN, USERS, [certificate],
+                                   md5_only=MD5_ONLY.get(self._testMethodName, ("alice",)))
         self.server = self.started(Callwright(self.folder, ["-c", config, "--trace", self.trace]))
         self.started(NameServer(self.dns_port, {"server.example.test": "127.0.0.1"},
                                 {f"_sips._tcp.{DOMAIN}": ("server.example.test", self.port)}))
@@ -80,7 +83,7 @@ class Phones(InteropTest):
         """Baresip 1.0 takes any certificate, whatever its sip_cafile says; linphone does not."""
         bob = self.linphone("bob", trusted=Authority(self.folder, "other").certificate)
         bob.wait_debug(r"to \[LinphoneRegistrationFailed\]", 20)
-        self.server.wait_log(r"unknown ca")
+        self.server.wait_log(r"(?i)unknown ca")
 
     def test_a_wrong_password_is_refused(self):
         wrong = self.started(Baresip(self.folder, "alice", DOMAIN, "wrong", self.authority.certificate, self.dns_port))

@@ -23,8 +23,8 @@ class Signals(InteropTest):
     def configure(self, certificate, users):
         self.config = callwright_config(self.folder, [f"tls:127.0.0.1:{self.port}"], DOMAIN, users, [certificate])
 
-    def start(self):
-        self.server = self.started(Callwright(self.folder, ["-c", self.config]))
+    def start(self, name="serve"):
+        self.server = self.started(Callwright(self.folder, ["-c", self.config], name=name))
 
     def agent(self, user, password):
         agent = Agent(user, DOMAIN, password, Connection(
@@ -79,7 +79,7 @@ class Signals(InteropTest):
         self.pair()
         self.server.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.server.wait_exit(), 0)
-        self.start()
+        self.start("serve-again")
         answer = self.agent("bob", "b").ask("REGISTER", f"sip:{DOMAIN}", to=f"<sip:bob@{DOMAIN}>",
                                             headers=["Expires: 600"])
         self.assertEqual(len(answer.all("Contact", "m")[0].split(",")) + len(answer.all("Contact", "m")) - 1, 2)

@@ -7,9 +7,9 @@ from harness import InteropTest, Process, free_port, material, need, wait_for
 from servers import Callwright, callwright_config, listens, write
 from sip import unique
 
-# SIPp says sip:NAME@ADDRESS:PORT for everybody: the server's address is the domain, and no phone's.
-# Callers are sip:sipp@127.0.0.1:PORT.
-DOMAIN = "127.0.0.2"
+# SIPp says sip:NAME@ADDRESS:PORT for everybody: addresses are domains. Who is called has one that is
+# none, or a Contact would be a user of ours.
+DOMAIN, CALLERS, CALLED = "127.0.0.2", "127.0.0.3", "127.0.0.1"
 CALLS = 50
 REGISTER = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="register">
@@ -31,11 +31,11 @@ Content-Length: 0
 
 
 class Sipp(Process):
-    def __init__(self, folder, transport, *arguments, name="sipp"):
+    def __init__(self, folder, transport, address, *arguments, name="sipp"):
         kind = {"udp": "u1", "tcp": "t1"}[transport]
         self.port = free_port()
         super().__init__(name, [
-            "sipp", "-t", kind, "-i", "127.0.0.1", "-p", str(self.port), "-mp", str(free_port()), "-nostdin", "-trace_err",
+            "sipp", "-t", kind, "-i", address, "-p", str(self.port), "-mp", str(free_port()), "-nostdin", "-trace_err",
             "-error_file", os.path.join(folder, name + ".errors"), *arguments], folder, {"TERM": "dumb"})
         self.errors_path = os.path.join(folder, name + ".errors")
 
@@ -54,21 +54,22 @@ class SippTest(InteropTest):
         need("sipp")
         super().setUp()
         self.port = free_port()
-        config = callwright_config(self.folder, [f"{transport}:{DOMAIN}:{self.port}" for transport in ("udp", "tcp")], DOMAIN,
-                                   more='[[domain]]\nname = "127.0.0.1"\nauthenticate = false')
+        config = callwright_config(
+            self.folder, [f"{transport}:{DOMAIN}:{self.port}" for transport in ("udp", "tcp")], DOMAIN,
+            more=f'[[domain]]\nname = "{CALLERS}"\nauthenticate = false')
         self.server = self.started(Callwright(self.folder, ["-c", config]))
         self.remote = f"{DOMAIN}:{self.port}"
 
-    def sipp(self, transport, *arguments):
-        return self.started(Sipp(self.folder, transport, *map(str, arguments), name=unique("sipp-")))
+    def sipp(self, transport, address, *arguments):
+        return self.started(Sipp(self.folder, transport, address, *map(str, arguments), name=unique("sipp-")))
 
     def called(self, transport, *scenario):
         """A user agent server that is registered as `service`, the user that SIPp calls by itself."""
-        uas = self.sipp(transport, *scenario, "-m", CALLS)
+        uas = self.sipp(transport, CALLED, *scenario, "-m", CALLS)
         wait_for("SIPp listens", lambda: listens(uas.port, transport))
         path = write(os.path.join(self.folder, unique("register") + ".xml"), REGISTER.format(
             domain=DOMAIN, user="service", port=uas.port, transport=transport))
-        self.finish(self.sipp(transport, "-sf", path, "-m", 1, self.remote))
+        self.finish(self.sipp(transport, CALLED, "-sf", path, "-m", 1, self.remote))
         return uas
 
     def finish(self, *all_of_them):
@@ -81,7 +82,7 @@ class SippTest(InteropTest):
 
     def calls(self, caller_transport, callee_transport, caller, callee):
         uas = self.called(callee_transport, *callee)
-        uac = self.sipp(caller_transport, *caller, "-m", CALLS, "-r", 50, "-l", 20, self.remote)
+        uac = self.sipp(caller_transport, CALLERS, *caller, "-m", CALLS, "-r", 50, "-l", 20, self.remote)
         self.finish(uac, uas)
 
     def test_built_in_scenarios_over_udp(self):
@@ -105,10 +106,11 @@ class SippTest(InteropTest):
     def test_a_registration_load(self):
         users = write(os.path.join(self.folder, "users.csv"),
                       "SEQUENTIAL\n" + "".join(f"user{n};\n" for n in range(500)))
-        scenario = os.path.join(material("..", "peers", "scenarios"), "regload.xml")
         for transport in ("udp", "tcp"):
+            path = write(os.path.join(self.folder, f"load-{transport}.xml"), REGISTER.format(
+                domain=DOMAIN, user="[field0]", port=9, transport=transport))
             with self.subTest(transport):
-                self.finish(self.sipp(transport, "-sf", scenario, "-inf", users, "-m", 500, "-r", 500, self.remote))
+                self.finish(self.sipp(transport, CALLERS, "-sf", path, "-inf", users, "-m", 500, "-r", 500, self.remote))
 
     def test_sipsak(self):
         need("sipsak")

@@ -38,6 +38,7 @@ class Smuggling(InteropTest):
     def sent(self, edit):
         """Sends an authenticated MESSAGE after `edit` has changed its lines: (status that Mallory gets,
         what Bob got). None for either: nothing."""
+        self.mallory = self.agent("mallory")  # a refusal may have closed the connection
         lines = self.mallory.request("MESSAGE", self.bob.aor, headers=[self.credentials()], body="hello",
                                      kind="text/plain").split("\r\n")
         self.mallory.connection.send("\r\n".join(edit(lines)))
@@ -50,7 +51,6 @@ class Smuggling(InteropTest):
             try:
                 answer = self.mallory.connection.receive(0.02)
             except ConnectionError:
-                self.mallory = self.agent("mallory")
                 return "closed", received
             if answer and answer.status >= 200:
                 return answer.status, received
