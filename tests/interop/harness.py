@@ -15,7 +15,7 @@ import unittest
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MATERIAL = os.path.join(os.environ.get("CALLWRIGHT_SHARED_DIR", os.path.join(SOURCE, "..", "shared")), "material")
 PROGRAM = os.environ.get("CALLWRIGHT_PROGRAM", os.path.join(SOURCE, "build", "release", "callwright"))
-LOG_SHOWN = 6000  # characters of each log that a failed test prints
+LOG_SHOWN = int(os.environ.get("LOG_SHOWN", "6000"))  # characters of each log that a failed test prints
 
 _ports = random.Random(os.getpid())
 _given = set()

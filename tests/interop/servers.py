@@ -119,10 +119,11 @@ class Callwright(Process):
             self.wait_log(r"(?m)^callwright: ready", 20)
 
 
-def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", md5_only=()):
+def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", md5_only=(),
+                      host=None):
     """A configuration file. `users`: (name, password); none: the domain does not authenticate. Those in
     `md5_only` have a phone that gives up when it is offered anything else. `certificates`: Certificates,
-    the first is the default one."""
+    the first is the default one. `host`: what phones call the listeners in a Route."""
     def secret(name, password):
         if name not in md5_only:
             return f'password = "{password}"'
@@ -130,7 +131,7 @@ def callwright_config(folder, listeners, domain, users=(), certificates=(), trus
 
     people = "".join(f'[[domain.users]]\nname = "{name}"\n{secret(name, password)}\n' for name, password in users)
     pairs = ", ".join(f'{{ certificate = "{c.certificate}", key = "{c.key}" }}' for c in certificates)
-    listen = ", ".join(f'"{listener}"' for listener in listeners)
+    listen = ", ".join(f'{{ at = "{listener}", host = "{host or listener.split(":")[1]}" }}' for listener in listeners)
     trust = f'trusted = "{trusted}"\n' if trusted else ""
     return write(os.path.join(folder, "serve.toml"), f"""listen = [{listen}]
 data = "{folder}/data"

@@ -85,6 +85,7 @@ class Load:
                 alice.call(bob)
                 alice.hang_up(bob)
                 yield
+            bob.register(expires=0)
             alice.close()
             bob.close()
 

@@ -11,7 +11,7 @@ from phones import Baresip, Linphone
 from servers import Callwright, callwright_config
 
 DOMAIN = "example.test"
-USERS = (("alice", "correct horse"), ("bob", "battery staple"))
+USERS = (("alice", "correct-horse"), ("bob", "battery-staple"))
 # Whose phone is a baresip, in which test: it gives up when SHA-256 is offered beside MD5.
 MD5_ONLY = {"test_dtls_srtp_passes_through": ("alice", "bob")}
 PACKETS = 25  # half a second of speech: it flows
@@ -26,9 +26,9 @@ class Phones(InteropTest):
         self.port, self.dns_port = free_port(), free_port()
         self.trace = os.path.join(self.folder, "trace.pcapng")
         config = callwright_config(self.folder, [f"tls:127.0.0.1:{self.port}"], DOMAIN, USERS, [certificate],
-                                   md5_only=MD5_ONLY.get(self._testMethodName, ("alice",)))
+                                   md5_only=MD5_ONLY.get(self._testMethodName, ("alice",)), host="localhost")
         self.server = self.started(Callwright(self.folder, ["-c", config, "--trace", self.trace]))
-        self.started(NameServer(self.dns_port, {"server.example.test": "127.0.0.1"},
+        self.started(NameServer(self.dns_port, {"server.example.test": "127.0.0.1", "localhost": "127.0.0.1"},
                                 {f"_sips._tcp.{DOMAIN}": ("server.example.test", self.port)}))
 
     def baresip(self, user, trusted=None, **more):
