@@ -41,11 +41,14 @@ TEST_F(ServerCall, IsMadeAndEndedOverTheConnectionsThatThePhonesRegisteredOn) {
     EXPECT_EQ(invite_at_bob->view.body(), "v=0\r\n");
 
     bob.send(bob.reply(*invite_at_bob, 180));
-    bob.send(bob.reply(*invite_at_bob, 200));
     network.run();
     EXPECT_TRUE(alice.take_response(180));
+    EXPECT_FALSE(network.server.idle());
+    bob.send(bob.reply(*invite_at_bob, 200));
+    network.run();
     const auto ok = alice.take_response(200);
     ASSERT_TRUE(ok);
+    EXPECT_TRUE(network.server.idle()) << "nobody waits, though transactions linger";
     EXPECT_EQ(ok->list(HeaderId::Via).size(), 1U);
 
     alice.send(alice.in_dialog("ACK", *ok, 2));

@@ -54,6 +54,12 @@ std::uint32_t& Proxy::Places::place(std::uint32_t index) const {
     return proxy->contexts_[index]->place;
 }
 
+bool Proxy::owes_an_answer() const {
+    return std::ranges::any_of(contexts_, [](const auto& context) {
+        return context->used && !context->finished && !context->one_way;
+    });
+}
+
 // ---- contexts
 
 std::uint32_t Proxy::make_context(const Incoming& in, Sender sender, const Passage& passage) {

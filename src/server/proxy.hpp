@@ -37,6 +37,8 @@ class Proxy {
     void advance(Instant now, Requests& out);
     [[nodiscard]] Instant next_deadline() const;
     [[nodiscard]] std::size_t size() const { return contexts_.size() - free_.size(); }
+    // Does anybody wait for an answer? Looks at all that is in progress.
+    [[nodiscard]] bool owes_an_answer() const;
 
   private:
     struct Places {

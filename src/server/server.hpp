@@ -67,7 +67,7 @@ class Server {
     void advance(Instant now, Requests& out);
     [[nodiscard]] Instant next_deadline() const; // not known(): none
 
-    // No new calls; true when nothing is in progress any more. For SIGTERM.
+    // No new calls; idle() is true when nobody waits for an answer any more. For SIGTERM.
     void drain();
     [[nodiscard]] bool idle() const;
     [[nodiscard]] Counters counters() const;

@@ -150,5 +150,7 @@ class InteropTest(unittest.TestCase):
                 print(f"---- {self.id()}: {peer.name} ({len(text)} characters)\n{text[-LOG_SHOWN:]}", flush=True)
 
     def _failed(self):
+        """Also when only a part of it has (subTest)."""
         result = self._outcome.result
-        return any(test is self for test, _ in result.failures + result.errors) or not self._outcome.success
+        bad = [getattr(test, "test_case", test) for test, _ in result.failures + result.errors]
+        return any(test is self for test in bad) or not self._outcome.success

@@ -136,6 +136,7 @@ def callwright_config(folder, listeners, domain, users=(), certificates=(), trus
     return write(os.path.join(folder, "serve.toml"), f"""listen = [{listen}]
 data = "{folder}/data"
 shards = 2
+log_level = "debug"
 [[domain]]
 name = "{domain}"
 authenticate = {"true" if users else "false"}

@@ -1,6 +1,4 @@
 """Kamailio as the other company's proxy: calls both ways over mutual TLS, and what is refused."""
-import os
-import re
 import subprocess
 import unittest
 
@@ -68,13 +66,6 @@ class Federation(InteropTest):
         mallory.aor = f"sip:boss@{OURS}"  # nor somebody of ours
         self.assertIn(mallory.ask("INVITE", alice.aor).status, (403, 407))
 
-    def assert_not_called(self, alert):
-        """Their call does not arrive here; `alert` is what their TLS was told."""
-        alice, bob = self.alice(), self.bob()
-        self.assertGreaterEqual(bob.ask("INVITE", alice.aor, seconds=20).status, 400)
-        self.kamailio.wait_log(alert)
-        self.assertIsNone(alice.connection.receive(0))
-
     def assert_call_refused(self, reason, alert=None):
         """A call to them is not made, as what shows a certificate there cannot prove that it is them."""
         alice = self.alice()
@@ -112,7 +103,7 @@ class Federation(InteropTest):
             with self.subTest(alert):
                 run = subprocess.run(
                     ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-cert", certificate.certificate, "-key",
-                     certificate.key, "-CAfile", self.authority.certificate, "-verify_quiet"],
+                     certificate.key, "-CAfile", self.authority.certificate, "-verify_quiet", "-ign_eof"],
                     input="", capture_output=True, text=True, timeout=20)
                 self.assertIn(f"alert {alert.strip()}", run.stdout + run.stderr)
         other = self.authority.issue("third.test")
