@@ -100,14 +100,23 @@ void Edits::normalise() {
         if (!folded) {
             continue;
         }
+        // Before the value, in it, and behind it.
+        const auto* begin = header.value.data();
         const auto* end = end_of(header.value);
-        for (const auto* p = std::find(header.value.data(), end, '\r'); p != end;
-             p = std::find(p, end, '\r')) {
+        const auto* colon = std::find(name_end, begin, ':');
+        if (colon != begin && std::find(colon, begin, '\r') != begin) {
+            replace(between(colon + 1, begin), " ");
+        }
+        for (const auto* p = std::find(begin, end, '\r'); p != end; p = std::find(p, end, '\r')) {
             const auto* from = p;
             while (p != end && (is_blank(*p) || *p == '\r' || *p == '\n')) {
                 ++p;
             }
             replace(between(from, p), " ");
+        }
+        if (const auto* stop = end_of(line_of(*message_, header));
+            stop - end > 2 && std::find(end, stop - 2, '\r') != stop - 2) {
+            remove(between(end, stop - 2));
         }
     }
 }

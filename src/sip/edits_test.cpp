@@ -13,8 +13,9 @@ constexpr std::string_view invite = "INVITE sip:b@b.example SIP/2.0\r\n"
                                     "Content-Length: 4\r\n\r\nbody";
 
 struct Fixture : testing::Test {
-    Fixture() {
-        message = *index(invite, headers);
+    Fixture() { use(invite); }
+    void use(std::string_view text) {
+        message = *index(text, headers);
         edits.begin(message);
     }
     std::string result() {
@@ -81,6 +82,20 @@ TEST_F(SipEdits, NormaliseBlanksBeforeColonsAndFolds) {
                         "Route: <sip:p3;lr>\r\n"
                         "X-Own:\t kept as it is \r\n"
                         "Content-Length: 4\r\n\r\nbody");
+}
+
+TEST_F(SipEdits, NormaliseFoldsAroundAValue) {
+    use("INVITE sip:b@b.example SIP/2.0\r\n"
+        "From:\r\n <sip:a@a.example>;tag=1\r\n"
+        "To: <sip:b@b.example> \r\n\t \r\n"
+        "Subject:\r\n \r\n one\r\n\ttwo\r\n \r\n"
+        "Content-Length: 0\r\n\r\n");
+    edits.normalise();
+    EXPECT_EQ(result(), "INVITE sip:b@b.example SIP/2.0\r\n"
+                        "From: <sip:a@a.example>;tag=1\r\n"
+                        "To: <sip:b@b.example>\r\n"
+                        "Subject: one two\r\n"
+                        "Content-Length: 0\r\n\r\n");
 }
 
 } // namespace
