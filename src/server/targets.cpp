@@ -175,7 +175,10 @@ void Finder::abroad() {
     target.secure = uri_.scheme == sip::Scheme::Sips;
     const bool is_sip = uri_.scheme == sip::Scheme::Sip || uri_.scheme == sip::Scheme::Sips;
     const auto* trunk = is_sip ? directory_.find_trunk(uri_.host) : nullptr;
-    if (sender_ == Sender::Dialog && trunk == nullptr && is_sip) {
+    // A user who authenticated may also be within a dialog that was set up through us: our seal in
+    // its Route is for this Call-ID.
+    const bool within = sender_ == Sender::Dialog || (route_.sealed && in_.in_dialog());
+    if (within && trunk == nullptr && is_sip) {
         target.next = route_.request_uri; // the Contact of the other party
         target.identity = peer_identity();
     } else if (trunk == nullptr && is_sip && directory_.settings().federation) {
