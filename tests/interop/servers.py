@@ -119,15 +119,16 @@ class Callwright(Process):
             self.wait_log(r"(?m)^callwright: ready", 20)
 
 
-def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", md5_only=(),
+def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", digest=None,
                       host=None):
-    """A configuration file. `users`: (name, password); none: the domain does not authenticate. Those in
-    `md5_only` have a phone that gives up when it is offered anything else. `certificates`: Certificates,
-    the first is the default one. `host`: what phones call the listeners in a Route."""
+    """A configuration file. `users`: (name, password); none: the domain does not authenticate. `digest`: the
+    one algorithm of a user whose phone gives up when it is offered another one too. `certificates`:
+    Certificates, the first is the default one. `host`: what phones call the listeners in a Route."""
     def secret(name, password):
-        if name not in md5_only:
+        algorithm = (digest or {}).get(name)
+        if not algorithm:
             return f'password = "{password}"'
-        return f'ha1_md5 = "{hashlib.md5(f"{name}:{domain}:{password}".encode()).hexdigest()}"'
+        return f'ha1_{algorithm} = "{hashlib.new(algorithm, f"{name}:{domain}:{password}".encode()).hexdigest()}"'
 
     people = "".join(f'[[domain.users]]\nname = "{name}"\n{secret(name, password)}\n' for name, password in users)
     pairs = ", ".join(f'{{ certificate = "{c.certificate}", key = "{c.key}" }}' for c in certificates)
