@@ -27,22 +27,18 @@ class SipHash {
         const char* p = text.data();
         auto left = text.size();
         length_ += left;
-        while (held_ != 0 && left != 0) {
-            hold(*p++);
-            --left;
-        }
         for (; left >= 8; p += 8, left -= 8) {
-            std::uint64_t word = 0;
-            std::memcpy(&word, p, 8);
-            compress(word);
+            take(load<std::uint64_t>(p), 8);
         }
-        for (; left != 0; --left) {
-            hold(*p++);
+        if (left != 0) {
+            take(load_short(p, left), static_cast<unsigned>(left));
         }
         return *this;
     }
     SipHash& add(std::uint64_t number) {
-        return add({reinterpret_cast<const char*>(&number), sizeof number});
+        length_ += sizeof number;
+        take(number, sizeof number);
+        return *this;
     }
     // A text and its end, so that "ab" "c" and "a" "bc" differ.
     SipHash& add_part(std::string_view text) { return add(text).add(std::uint64_t{text.size()}); }
@@ -57,13 +53,30 @@ class SipHash {
     }
 
   private:
-    void hold(char c) {
-        pending_ |= std::uint64_t{static_cast<std::uint8_t>(c)} << (8 * held_);
-        if (++held_ == 8) {
-            compress(pending_);
-            pending_ = 0;
-            held_ = 0;
+    template <class Word>
+    static std::uint64_t load(const char* p) {
+        Word word{};
+        std::memcpy(&word, p, sizeof word);
+        return word;
+    }
+    // One to seven octets: two words that overlap, or three octets that may be the same ones.
+    static std::uint64_t load_short(const char* p, std::size_t n) {
+        if (n >= 4) {
+            return load<std::uint32_t>(p) | load<std::uint32_t>(p + n - 4) << (8 * (n - 4));
         }
+        return load<std::uint8_t>(p) | load<std::uint8_t>(p + n / 2) << (8 * (n / 2)) |
+               load<std::uint8_t>(p + n - 1) << (8 * (n - 1));
+    }
+    // The lowest `n` octets of `word`, whose others are zero; 1 to 8.
+    void take(std::uint64_t word, unsigned n) {
+        pending_ |= word << (8 * held_);
+        held_ += n;
+        if (held_ < 8) {
+            return;
+        }
+        compress(pending_);
+        held_ -= 8;
+        pending_ = held_ != 0 ? word >> (8 * (n - held_)) : 0;
     }
     void compress(std::uint64_t word) {
         v3_ ^= word;

@@ -1,9 +1,9 @@
 #include "server/branch.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cstring>
 
+#include "base/hash.hpp"
 #include "sip/name_addr.hpp"
 
 namespace cw::server {
@@ -12,10 +12,11 @@ namespace {
 constexpr std::string_view prefix = "z9hG4bKcw";
 constexpr std::uint64_t loop_mask = 0xffff'ffff'ffffULL; // 48 bits
 
-constexpr std::array sealed_headers{
+constexpr std::array sealed_ids{
     sip::HeaderId::Route, sip::HeaderId::ProxyRequire, sip::HeaderId::ProxyAuthorization,
     sip::HeaderId::From,  sip::HeaderId::To,           sip::HeaderId::CallId,
     sip::HeaderId::CSeq};
+constexpr sip::HeaderSet sealed_headers{sealed_ids};
 
 void write_hex(char* at, std::uint64_t value, int digits) {
     for (int i = digits - 1; i >= 0; --i) {
@@ -38,19 +39,20 @@ bool is_ours(std::string_view branch) {
 
 Branches::Branches(std::string_view secret, std::uint8_t shard, std::uint64_t boot)
     : number_key_(crypto::derive_key(secret, "branch")),
-      loop_key_(crypto::derive_key(secret, "loop")), shard_(shard), boot_(boot) {}
+      loop_seed_(crypto::derive_key(secret, "loop").low), shard_(shard), boot_(boot) {}
 
 // [RFC 5393 §4.2.1]: Request-URI and Route decide where it goes; the others tell a spiral's
-// messages apart. "Via" and what the proxy itself changes must not be in.
+// messages apart. "Via" and what the proxy itself changes must not be in. Any hash will do under
+// which two requests hardly ever meet, "CRC-32c" too [§4.2.4]; its seed is secret, so that nobody
+// can look for two that do.
 std::uint64_t Branches::loop_seal(const sip::MessageView& request) const {
-    crypto::SipHash hash{loop_key_};
-    hash.add_part(request.request_uri());
+    auto hash = hash_bytes(request.request_uri(), loop_seed_);
     for (const auto& header : request.headers()) {
-        if (std::ranges::find(sealed_headers, header.id) != sealed_headers.end()) {
-            hash.add_part(header.value);
+        if (sealed_headers.has(header.id)) {
+            hash = hash_bytes(header.value, hash);
         }
     }
-    return hash.finish() & loop_mask;
+    return hash & loop_mask;
 }
 
 Branches::Text Branches::next(std::uint64_t loop_seal) {
@@ -67,7 +69,8 @@ Branches::Text Branches::next(std::uint64_t loop_seal) {
 
 bool Branches::looped(const sip::MessageView& request, std::uint64_t loop_seal) {
     for (const auto& header : request.headers()) {
-        if (header.id != sip::HeaderId::Via) {
+        if (header.id != sip::HeaderId::Via ||
+            header.value.find(prefix) == std::string_view::npos) {
             continue;
         }
         for (auto via = sip::parse_via(header.value); via; via = sip::parse_via(via->rest)) {

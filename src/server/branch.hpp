@@ -33,7 +33,7 @@ class Branches {
 
   private:
     crypto::SipHashKey number_key_;
-    crypto::SipHashKey loop_key_;
+    std::uint64_t loop_seed_;
     std::uint8_t shard_;
     std::uint64_t boot_;
     std::uint64_t next_ = 0;

@@ -150,10 +150,11 @@ bool Checker::address_quirk(HeaderId id, const NameAddr& address) {
 }
 
 bool Checker::singles() {
-    for (const auto id : single_headers) {
-        if (message_.repeated(id)) {
-            return refuse(id, "a header that may be there only once");
-        }
+    static constexpr HeaderSet singles{single_headers};
+    if (message_.repeated(singles)) {
+        const auto* id = std::ranges::find_if(
+            single_headers, [this](HeaderId one) { return message_.repeated(one); });
+        return refuse(*id, "a header that may be there only once");
     }
     for (const auto id :
          {HeaderId::Via, HeaderId::From, HeaderId::To, HeaderId::CallId, HeaderId::CSeq}) {

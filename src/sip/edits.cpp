@@ -89,16 +89,13 @@ void Edits::remove_first_values(HeaderId id, std::size_t count) {
 }
 
 void Edits::normalise() {
-    const auto head = message_->head();
-    const auto lines = static_cast<std::size_t>(std::ranges::count(head, '\n'));
-    const bool folded = lines > message_->headers().size() + 2;
+    if (message_->is_plain()) {
+        return;
+    }
     for (const auto& header : message_->headers()) {
         const auto* name_end = end_of(header.name);
         if (*name_end != ':') {
             remove(between(name_end, std::find(name_end, header.value.data(), ':')));
-        }
-        if (!folded) {
-            continue;
         }
         // Before the value, in it, and behind it.
         const auto* begin = header.value.data();

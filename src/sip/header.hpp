@@ -3,8 +3,10 @@
 // is the same header as the long one [RFC 3261 §7.3.1, §7.3.3].
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace cw::sip {
@@ -21,6 +23,36 @@ inline constexpr std::size_t header_id_count = 1
 #include "sip/headers.def"
 #undef CW_SIP_HEADER
     ;
+
+// A set of ids.
+class HeaderSet {
+  public:
+    constexpr HeaderSet() = default;
+    constexpr explicit HeaderSet(std::span<const HeaderId> ids) {
+        for (const auto id : ids) {
+            insert(id);
+        }
+    }
+    constexpr void insert(HeaderId id) { words_[word(id)] |= bit(id); }
+    [[nodiscard]] constexpr bool has(HeaderId id) const {
+        return (words_[word(id)] & bit(id)) != 0;
+    }
+    // Is an id in both?
+    [[nodiscard]] constexpr bool meets(const HeaderSet& other) const {
+        std::uint64_t both = 0;
+        for (std::size_t i = 0; i < words_.size(); ++i) {
+            both |= words_[i] & other.words_[i];
+        }
+        return both != 0;
+    }
+
+  private:
+    static constexpr std::size_t word(HeaderId id) { return static_cast<std::size_t>(id) / 64; }
+    static constexpr std::uint64_t bit(HeaderId id) {
+        return std::uint64_t{1} << (static_cast<std::size_t>(id) % 64);
+    }
+    std::array<std::uint64_t, (header_id_count + 63) / 64> words_{};
+};
 
 // `name` is a field name without blanks, in any case, long or compact. O(1).
 HeaderId header_id(std::string_view name);

@@ -12,7 +12,7 @@ namespace cw::sip {
 void HeaderIndex::clear() {
     size_ = 0;
     first_.fill(0);
-    repeated_.fill(0);
+    repeated_ = {};
 }
 
 bool HeaderIndex::grow() {
@@ -250,6 +250,7 @@ inline void Indexer::header_line() {
     while (name_end != from && is_blank(name_end[-1])) {
         --name_end;
     }
+    view_.plain_ = view_.plain_ && name_end == colon;
     const auto name = between(from, name_end);
     const auto id = header_id(name);
     const auto* value = colon + 1;
@@ -260,6 +261,7 @@ inline void Indexer::header_line() {
     auto text = line();
     // A line that begins with a blank continues the one before it [RFC 3261 §7.3.1].
     while (at_ != end_ && is_blank(*at_)) {
+        view_.plain_ = false;
         const auto more = line();
         text = between(value, more.data() + more.size());
     }

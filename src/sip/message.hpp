@@ -53,7 +53,7 @@ class HeaderIndex {
         if (first_[n] == 0) {
             first_[n] = static_cast<std::uint16_t>(size_);
         } else {
-            repeated_[n / 64] |= std::uint64_t{1} << (n % 64);
+            repeated_.insert(id);
         }
         return true;
     }
@@ -65,10 +65,9 @@ class HeaderIndex {
         return at == 0 ? nullptr : data_ + (at - 1);
     }
     // More than one header field with this id. O(1).
-    [[nodiscard]] bool repeated(HeaderId id) const {
-        const auto n = static_cast<std::size_t>(id);
-        return (repeated_[n / 64] >> (n % 64) & 1) != 0;
-    }
+    [[nodiscard]] bool repeated(HeaderId id) const { return repeated_.has(id); }
+    // More than one with one of these ids.
+    [[nodiscard]] bool repeated(const HeaderSet& ids) const { return repeated_.meets(ids); }
 
   private:
     bool grow();
@@ -79,7 +78,7 @@ class HeaderIndex {
     std::size_t size_ = 0;
     std::size_t capacity_ = inline_.size();
     std::array<std::uint16_t, header_id_count> first_{}; // position + 1 of the first of each id
-    std::array<std::uint64_t, 4> repeated_{};
+    HeaderSet repeated_;
 };
 
 // What index() can find wrong with the shape of a message. problem_text() says it in words.
@@ -125,6 +124,7 @@ class MessageView {
     }
     [[nodiscard]] bool has(HeaderId id) const { return find(id) != nullptr; }
     [[nodiscard]] bool repeated(HeaderId id) const { return index_->repeated(id); }
+    [[nodiscard]] bool repeated(const HeaderSet& ids) const { return index_->repeated(ids); }
     // The first header field with this name, in any case; for those without an id. O(headers).
     [[nodiscard]] const Header* find_by_name(std::string_view name) const;
 
@@ -136,6 +136,8 @@ class MessageView {
         return bytes_.substr(0, bytes_.size() - body_.size());
     }
 
+    // Every header field is on one line, without a blank before its colon.
+    [[nodiscard]] bool is_plain() const { return plain_; }
     [[nodiscard]] bool has(Problem p) const { return (problems_ >> static_cast<int>(p) & 1U) != 0; }
     // What is wrong with the shape of the message, if anything; its offset is from bytes().begin().
     [[nodiscard]] std::optional<Error> first_problem() const {
@@ -157,6 +159,7 @@ class MessageView {
     std::uint16_t status_ = 0;
     Method method_ = Method::None;
     bool request_ = false;
+    bool plain_ = true;
 };
 
 // Tolerant: fails only when there is no start line that can belong to a SIP message (Malformed), or
