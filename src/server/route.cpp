@@ -24,9 +24,12 @@ void take_token(const Core& core, const Incoming& in, const sip::Uri& uri, Route
 // Record-Route header field [...] the proxy MUST replace the Request-URI in the request with the
 // last value from the Route header field" [RFC 3261 §16.4]
 void undo_strict_router(const Core& core, const Incoming& in, Route& route) {
+    if (!in.message.has(sip::HeaderId::Route)) {
+        return;
+    }
     const auto uri = sip::parse_uri(route.request_uri);
-    if (!uri || uri->user.empty() || !in.message.has(sip::HeaderId::Route) ||
-        !core.directory->is_listener(*uri) || !core.seal.open_flow(uri->user, in.call_id())) {
+    if (!uri || uri->user.empty() || !core.directory->is_listener(*uri) ||
+        !core.seal.open_flow(uri->user, in.call_id())) {
         return;
     }
     take_token(core, in, *uri, route);

@@ -148,7 +148,7 @@ void Server::on_message(const Arrival& arrival, Instant now, Requests& out) {
     auto& core = impl_->core;
     const auto& message = arrival.message;
     const auto via = sip::parse_via(message.value(sip::HeaderId::Via));
-    const auto verdict = sip::check(message);
+    const auto verdict = via ? sip::check(message, *via) : sip::check(message);
     if (!message.is_request()) {
         ++core.counters.responses;
         if (verdict.ok && via) {

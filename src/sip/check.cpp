@@ -30,8 +30,8 @@ constexpr std::array single_headers{
 
 class Checker {
   public:
-    Checker(const MessageView& message, const Policy& policy)
-        : message_(message), policy_(policy) {}
+    Checker(const MessageView& message, const Via* top, const Policy& policy)
+        : message_(message), top_(top), policy_(policy) {}
 
     Verdict run();
 
@@ -42,6 +42,7 @@ class Checker {
     bool request_uri();
     bool singles();
     bool vias();
+    bool via(const Via& via);
     bool party(HeaderId id);
     bool addresses(HeaderId id);
     bool cseq();
@@ -57,6 +58,7 @@ class Checker {
     bool refuse(HeaderId id, const char* what, std::uint16_t status = 400);
 
     const MessageView& message_;
+    const Via* top_; // not to be read again; nullptr: not read yet
     const Policy& policy_;
     Verdict verdict_;
     Uri uri_; // the Request-URI
@@ -107,8 +109,7 @@ bool Checker::request_uri() {
         text.remove_prefix(text.starts_with('<') ? 1 : 0);
         text.remove_suffix(text.ends_with('>') ? 1 : 0);
     }
-    if (!policy_.allow_space_in_request_uri &&
-        text.find_first_of(" \t") != std::string_view::npos) {
+    if (!policy_.allow_space_in_request_uri && has_any<' ', '\t'>(text)) {
         return refuse(HeaderId::Other, "white space in the Request-URI");
     }
     if (const auto r = parse_uri(text, uri_); !r) {
@@ -176,27 +177,31 @@ bool Checker::goes_on(HeaderId id, bool more, std::string_view rest, std::string
     return more;
 }
 
+bool Checker::via(const Via& via) {
+    if (via.quirk != nullptr && !policy_.allow_bad_params) {
+        return refuse(HeaderId::Via, via.quirk);
+    }
+    if (via.branch.size() == 7 && via.has_cookie()) {
+        // [RFC 4475 §3.2.1]: the magic cookie alone identifies no transaction
+        return refuse(HeaderId::Via, "a branch without an identifier");
+    }
+    return policy_.allow_rfc2543 || via.has_cookie() ||
+           refuse(HeaderId::Via, "a branch without the magic cookie");
+}
+
 bool Checker::vias() {
+    const auto* read = top_;
     for (const auto& header : message_.headers()) {
         if (header.id != HeaderId::Via) {
             continue;
         }
         for (auto text = header.value; verdict_.ok;) {
-            const auto via = parse_via(text);
-            if (!via) {
-                return refuse(HeaderId::Via, via.error().what);
+            const auto parsed = read != nullptr ? Result<Via>{*read} : parse_via(text);
+            read = nullptr;
+            if (!parsed) {
+                return refuse(HeaderId::Via, parsed.error().what);
             }
-            if (via->quirk != nullptr && !policy_.allow_bad_params) {
-                return refuse(HeaderId::Via, via->quirk);
-            }
-            if (via->branch.size() == 7 && via->has_cookie()) {
-                // [RFC 4475 §3.2.1]: the magic cookie alone identifies no transaction
-                return refuse(HeaderId::Via, "a branch without an identifier");
-            }
-            if (!policy_.allow_rfc2543 && !via->has_cookie()) {
-                return refuse(HeaderId::Via, "a branch without the magic cookie");
-            }
-            if (!goes_on(HeaderId::Via, via->more, via->rest, text)) {
+            if (!via(*parsed) || !goes_on(HeaderId::Via, parsed->more, parsed->rest, text)) {
                 break;
             }
         }
@@ -271,7 +276,7 @@ bool Checker::cseq() {
 
 bool Checker::others() {
     const auto call_id = message_.value(HeaderId::CallId);
-    if (call_id.empty() || call_id.find_first_of(" \t\r\n") != std::string_view::npos) {
+    if (call_id.empty() || has_any<' ', '\t', '\r', '\n'>(call_id)) {
         return refuse(HeaderId::CallId, "Call-ID is empty, or more than one word");
     }
     if (message_.is_request()) {
@@ -315,7 +320,11 @@ Verdict Checker::run() {
 } // namespace
 
 Verdict check(const MessageView& message, const Policy& policy) {
-    return Checker{message, policy}.run();
+    return Checker{message, nullptr, policy}.run();
+}
+
+Verdict check(const MessageView& message, const Via& top, const Policy& policy) {
+    return Checker{message, &top, policy}.run();
 }
 
 std::string_view unsupported_option(const MessageView& message, HeaderId id,

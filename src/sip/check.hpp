@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "sip/message.hpp"
 #include "sip/policy.hpp"
+#include "sip/via.hpp"
 
 namespace cw::sip {
 
@@ -25,6 +26,9 @@ struct Verdict {
 // `message` comes from index() or parse(). An unknown scheme is reported only when all else is
 // well.
 Verdict check(const MessageView& message, const Policy& policy = Policy::strict());
+
+// The same for a caller that has read the topmost Via by parse_via(): it is judged, not read again.
+Verdict check(const MessageView& message, const Via& top, const Policy& policy = Policy::strict());
 
 // The first option tag of a Require or Proxy-Require header (`id`) that is not in `supported`;
 // empty when there is none. It deserves a 420 that names it in Unsupported [RFC 3261 §8.2.2.3].

@@ -52,6 +52,9 @@ std::optional<IpAddress> host_to_address(std::string_view host) {
     if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
         host = host.substr(1, host.size() - 2);
     }
+    if (!host.empty() && chars::is(host.back(), chars::Alpha) && !has_any<':'>(host)) {
+        return std::nullopt; // a name, as most are
+    }
     const auto colons = host.find(":::");
     if (colons == std::string_view::npos) {
         return IpAddress::parse(host);

@@ -148,19 +148,28 @@ bool is_version(std::string_view text) {
            chars::all(text.substr(dot + 1), chars::Digit);
 }
 
+// The place of the first blank; the end of the text when there is none.
+std::size_t find_blank(std::string_view text) {
+    const auto* at = find_first<' ', '\t'>(text.data(), text.data() + text.size());
+    return static_cast<std::size_t>(at - text.data());
+}
+
 // Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF [RFC 3261 §7.2]. The phrase may be
 // empty, and the SP before it is often missing then.
 void Indexer::status_line(std::string_view text) {
     const auto* start = text.data();
-    const auto version_end = std::min(text.find_first_of(" \t"), text.size());
+    const auto version_end = find_blank(text);
     view_.version_ = text.substr(0, version_end);
     text.remove_prefix(version_end);
-    const auto code = std::min(text.find_first_not_of(" \t"), text.size());
+    std::size_t code = 0;
+    while (code != text.size() && is_blank(text[code])) {
+        ++code;
+    }
     if (text.substr(0, code) != " ") {
         note(Problem::StartLineSpace, start);
     }
     text.remove_prefix(code);
-    const auto code_end = std::min(text.find_first_of(" \t"), text.size());
+    const auto code_end = find_blank(text);
     view_.method_text_ = text.substr(0, code_end);
     view_.reason_ = trim(text.substr(code_end));
     const auto status = parse_number<std::uint16_t>(view_.method_text_);

@@ -1,10 +1,11 @@
-// Finding the few bytes that delimit SIP: sixteen bytes a step where SSE2 is (every x86-64), eight
-// a step elsewhere. None of these reads at or past `end`.
+// Finding the few bytes that delimit SIP: sixteen bytes a step where SSE2 is (every x86-64) and
+// eight at the end, eight a step elsewhere. None of these reads at or past `end`.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -29,14 +30,24 @@ constexpr std::uint64_t spread(char c) {
 template <char... wanted>
 inline const char* find_first(const char* p, const char* end) {
 #if defined(__SSE2__)
-    while (end - p >= 16) {
-        const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto hits_in = [](__m128i chunk) {
         auto hits = _mm_setzero_si128();
         ((hits = _mm_or_si128(hits, _mm_cmpeq_epi8(chunk, _mm_set1_epi8(wanted)))), ...);
-        if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hits)); mask != 0) {
-            return p + std::countr_zero(mask);
+        return static_cast<unsigned>(_mm_movemask_epi8(hits));
+    };
+    while (end - p >= 16) {
+        const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+        if (const auto hits = hits_in(chunk); hits != 0) {
+            return p + std::countr_zero(hits);
         }
         p += 16;
+    }
+    if (end - p >= 8) {
+        const auto chunk = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+        if (const auto hits = hits_in(chunk) & 0xffU; hits != 0) {
+            return p + std::countr_zero(hits);
+        }
+        p += 8;
     }
 #else
     if constexpr (std::endian::native == std::endian::little) {
@@ -57,12 +68,18 @@ inline const char* find_first(const char* p, const char* end) {
     return p;
 }
 
+// Is one of `wanted` in `text`?
+template <char... wanted>
+inline bool has_any(std::string_view text) {
+    const auto* end = text.data() + text.size();
+    return find_first<wanted...>(text.data(), end) != end;
+}
+
 // Past the letters, digits, "-", "." and "_" at the front of [p, end): what most tokens, hosts and
 // users are made of. May stop early, so the caller goes on one by one.
 inline const char* skip_plain(const char* p, const char* end) {
 #if defined(__SSE2__)
-    while (end - p >= 16) {
-        const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto misses_in = [](__m128i chunk) {
         // c in [low, low + span] exactly when c - low, unsigned, is at most span.
         const auto within = [](__m128i c, char low, char span) {
             const auto distance = _mm_sub_epi8(c, _mm_set1_epi8(low));
@@ -72,11 +89,21 @@ inline const char* skip_plain(const char* p, const char* end) {
         const auto others = _mm_or_si128(within(chunk, '0', 9), within(chunk, '-', 1));
         const auto hits =
             _mm_or_si128(_mm_or_si128(letters, others), _mm_cmpeq_epi8(chunk, _mm_set1_epi8('_')));
-        const auto misses = ~static_cast<unsigned>(_mm_movemask_epi8(hits)) & 0xffffU;
-        if (misses != 0) {
+        return ~static_cast<unsigned>(_mm_movemask_epi8(hits));
+    };
+    while (end - p >= 16) {
+        const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+        if (const auto misses = misses_in(chunk) & 0xffffU; misses != 0) {
             return p + std::countr_zero(misses);
         }
         p += 16;
+    }
+    if (end - p >= 8) {
+        const auto chunk = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+        if (const auto misses = misses_in(chunk) & 0xffU; misses != 0) {
+            return p + std::countr_zero(misses);
+        }
+        p += 8;
     }
 #else
     static_cast<void>(end);

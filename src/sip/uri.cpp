@@ -141,12 +141,13 @@ Result<void> parse_uri(std::string_view text, Uri& uri) {
     const auto is_scheme_char = [](char c) {
         return chars::is(c, chars::Alpha | chars::Digit) || c == '+' || c == '-' || c == '.';
     };
-    if (colon == end || !is_alpha(text.front()) ||
-        !std::ranges::all_of(uri.scheme_text, is_scheme_char)) {
+    const auto scheme = scheme_of(uri.scheme_text);
+    if (colon == end ||
+        (scheme == Scheme::Other &&
+         (!is_alpha(text.front()) || !std::ranges::all_of(uri.scheme_text, is_scheme_char)))) {
         return fail(Code::Malformed, 0, "a URI without a scheme");
     }
     uri.opaque = text.substr(uri.scheme_text.size() + 1);
-    const auto scheme = scheme_of(uri.scheme_text);
     if (scheme == Scheme::Sip || scheme == Scheme::Sips) {
         if (const auto r = parse_sip(uri); !r) {
             return r;
