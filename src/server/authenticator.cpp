@@ -94,11 +94,12 @@ Authenticator::Answer Authenticator::check_one(const Incoming& in, std::string_v
     return {Verdict::Wrong, nullptr};
 }
 
-void Authenticator::append_challenge(std::string& out, sip::HeaderId id, const DomainEntry& domain,
-                                     const User* user, bool stale, Instant now) {
+void Authenticator::append_challenge(std::string& out, const Incoming& in, sip::HeaderId id,
+                                     const DomainEntry& domain, const User* user, bool stale) {
     std::string nonce;
-    nonces_.append(nonce, domain.domain->name, now);
-    for (const auto algorithm : domain.algorithms(user)) {
+    nonces_.append(nonce, domain.domain->name, in.now);
+    const auto user_agent = in.message.value(sip::HeaderId::UserAgent);
+    for (const auto algorithm : domain.algorithms(user, user_agent)) {
         out += id == sip::HeaderId::Authorization ? "WWW-Authenticate: Digest realm=\""
                                                   : "Proxy-Authenticate: Digest realm=\"";
         out += domain.domain->name;

@@ -32,8 +32,8 @@ class Authenticator {
 
     // Appends one header line an algorithm, strongest first [RFC 8760 §2.4]; `id` as for check().
     // `user` is who the sender says to be; nullptr: nobody of ours.
-    void append_challenge(std::string& out, sip::HeaderId id, const DomainEntry& domain,
-                          const User* user, bool stale, Instant now);
+    void append_challenge(std::string& out, const Incoming& in, sip::HeaderId id,
+                          const DomainEntry& domain, const User* user, bool stale);
 
   private:
     Answer check_one(const Incoming& in, std::string_view value, const DomainEntry& domain);

@@ -24,7 +24,7 @@ void Core::answer(const Incoming& in, const Reply& reply) {
 void Core::challenge(const Incoming& in, sip::HeaderId id, const DomainEntry& domain,
                      const User* user, bool stale) {
     std::string headers;
-    authenticator.append_challenge(headers, id, domain, user, stale, in.now);
+    authenticator.append_challenge(headers, in, id, domain, user, stale);
     ++counters.challenges;
     answer(in,
            {.status = static_cast<std::uint16_t>(id == sip::HeaderId::Authorization ? 401 : 407),

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "server/known_phones.hpp"
 
 namespace cw::server {
 namespace {
@@ -89,7 +90,8 @@ std::string_view hash_of(const User& user, crypto::DigestAlgorithm algorithm) {
     return {};
 }
 
-std::vector<crypto::DigestAlgorithm> DomainEntry::algorithms(const User* user) const {
+std::vector<crypto::DigestAlgorithm> DomainEntry::algorithms(const User* user,
+                                                             std::string_view user_agent) const {
     std::vector<crypto::DigestAlgorithm> out;
     if (user == nullptr && !domain->users.empty()) {
         user = &domain->users.front();
@@ -99,6 +101,10 @@ std::vector<crypto::DigestAlgorithm> DomainEntry::algorithms(const User* user) c
             !hash_of(*user, algorithm).empty()) {
             out.push_back(algorithm);
         }
+    }
+    const auto too_much = [&](auto algorithm) { return !copes_with(user_agent, algorithm); };
+    if (!std::ranges::all_of(out, too_much)) {
+        std::erase_if(out, too_much);
     }
     return out;
 }

@@ -35,10 +35,11 @@ struct DomainEntry {
     // nullptr: nobody of that name. `name` without escapes.
     [[nodiscard]] const User* find_user(std::string_view name) const;
     // By which algorithms this user can be known, strongest first: those that there is a hash for,
-    // MD5 only where the domain allows it. Note: phones exist that give up at the first one that
-    // they do not know, so a user with one hash is asked for that alone. Of somebody unknown
-    // (nullptr): what the others of the domain have.
-    [[nodiscard]] std::vector<crypto::DigestAlgorithm> algorithms(const User* user) const;
+    // MD5 only where the domain allows it. Without those that would make a phone of this User-Agent
+    // give up (known_phones.hpp), unless nothing would be left. Of somebody unknown (nullptr): what
+    // the others of the domain have.
+    [[nodiscard]] std::vector<crypto::DigestAlgorithm>
+    algorithms(const User* user, std::string_view user_agent = {}) const;
 };
 
 // H(user:realm:password) of this algorithm; empty: not known.

@@ -1,5 +1,6 @@
 #include "server/registrar.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "server/test_network.hpp"
@@ -64,6 +65,37 @@ TEST_F(RegistrarTest, OffersTheStrongestFirstAndMd5OnlyWhereAllowed) {
     EXPECT_EQ(old_phone.register_now()->status(), 200);
     other.server.set_settings(std::make_shared<const Settings>(plain_settings()));
     EXPECT_EQ(old_phone.register_now({}, {}, 9)->status(), 200); // by what she has now
+}
+
+TEST_F(RegistrarTest, AsksAPhoneForNoMoreThanItCopesWith) {
+    auto settings = plain_settings();
+    settings.domains[0].allow_md5 = true;
+    settings.domains[0].users[0].ha1_md5 = std::string(32, 'a');
+    Network home{settings};
+    auto& phone = home.add_phone("alice");
+    const auto offered = [&](std::string_view user_agent) {
+        phone.send(phone.make({.method = "REGISTER",
+                               .uri = "sip:example.com",
+                               .to = "<sip:alice@example.com>",
+                               .headers = user_agent.empty()
+                                              ? std::string{}
+                                              : fmt::format("User-Agent: {}\r\n", user_agent)}));
+        home.run();
+        std::string all;
+        for (const auto& challenge : phone.take()->values(HeaderId::WwwAuthenticate)) {
+            const auto at = challenge.find("algorithm=") + 10;
+            all += challenge.substr(at, challenge.find(',', at) - at) + " ";
+        }
+        return all;
+    };
+    EXPECT_EQ(offered(""), "SHA-512-256 SHA-256 MD5 ");
+    EXPECT_EQ(offered("baresip v1.0.0 (x86_64/linux)"), "MD5 ");
+    EXPECT_EQ(offered("baresip v3.5.0 (x86_64/linux)"), "SHA-256 MD5 ");
+    EXPECT_EQ(offered("Linphonec/5.1.65 (desk) LinphoneSDK/5.1.65"), "SHA-256 MD5 ");
+
+    settings.domains[0].allow_md5 = false; // then an old phone is told what it would have to know
+    home.server.set_settings(std::make_shared<const Settings>(settings));
+    EXPECT_EQ(offered("baresip v1.0.0 (x86_64/linux)"), "SHA-512-256 SHA-256 ");
 }
 
 TEST_F(RegistrarTest, KeepsSeveralContactsWithTheirQ) {

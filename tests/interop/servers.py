@@ -1,5 +1,4 @@
 """The servers: ours under test, and Kamailio as somebody else's."""
-import hashlib
 import os
 import re
 
@@ -119,18 +118,10 @@ class Callwright(Process):
             self.wait_log(r"(?m)^callwright: ready", 20)
 
 
-def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", digest=None,
-                      host=None):
-    """A configuration file. `users`: (name, password); none: the domain does not authenticate. `digest`: the
-    one algorithm of a user whose phone gives up when it is offered another one too. `certificates`:
+def callwright_config(folder, listeners, domain, users=(), certificates=(), trusted=None, more="", host=None):
+    """A configuration file. `users`: (name, password); none: the domain does not authenticate. `certificates`:
     Certificates, the first is the default one. `host`: what phones call the listeners in a Route."""
-    def secret(name, password):
-        algorithm = (digest or {}).get(name)
-        if not algorithm:
-            return f'password = "{password}"'
-        return f'ha1_{algorithm} = "{hashlib.new(algorithm, f"{name}:{domain}:{password}".encode()).hexdigest()}"'
-
-    people = "".join(f'[[domain.users]]\nname = "{name}"\n{secret(name, password)}\n' for name, password in users)
+    people = "".join(f'[[domain.users]]\nname = "{name}"\npassword = "{password}"\n' for name, password in users)
     pairs = ", ".join(f'{{ certificate = "{c.certificate}", key = "{c.key}" }}' for c in certificates)
     listen = ", ".join(f'{{ at = "{listener}", host = "{host or listener.split(":")[1]}" }}' for listener in listeners)
     trust = f'trusted = "{trusted}"\n' if trusted else ""
