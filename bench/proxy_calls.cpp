@@ -1,7 +1,7 @@
 // Calls through the server's logic, in memory: no sockets, no TLS. Prints the CPU time of the
 // server for a call of 13 messages (INVITE, 100, 180, 200, ACK, BYE, 200, in and out) and for a
 // REGISTER with digest. For instructions:
-//   valgrind --tool=callgrind --toggle-collect='serve*' proxy_calls 2000 1
+//   valgrind --tool=callgrind --toggle-collect='*Bench::serve*' proxy_calls 2000 1
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
