@@ -132,7 +132,8 @@ TEST_F(LocationFile, TellsOthersInTheOrderOfTheDisk) {
                 const auto applied = location->apply({&row, 1}, [&] { told.push_back(data); });
                 EXPECT_TRUE(applied) << applied.error();
                 if (i % 10 == 0) {
-                    EXPECT_TRUE(location->checkpoint());
+                    const auto checkpointed = location->checkpoint();
+                    EXPECT_TRUE(checkpointed) << checkpointed.error();
                 }
             }
         });
