@@ -1,0 +1,61 @@
+#include "rtp/srtp_suite.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <sys/random.h>
+
+namespace cw::rtp {
+namespace {
+
+constexpr std::array<SrtpSuiteFacts, 6> suites{{
+    {SrtpSuite::AesCm128Sha1_80, "AES_CM_128_HMAC_SHA1_80", 16, 14, 10, false},
+    {SrtpSuite::AesCm128Sha1_32, "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, false},
+    {SrtpSuite::AesCm256Sha1_80, "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, false},
+    {SrtpSuite::AesCm256Sha1_32, "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, false},
+    {SrtpSuite::AeadAes128Gcm, "AEAD_AES_128_GCM", 16, 12, 16, true},
+    {SrtpSuite::AeadAes256Gcm, "AEAD_AES_256_GCM", 32, 12, 16, true},
+}};
+
+} // namespace
+
+const SrtpSuiteFacts& facts_of(SrtpSuite suite) {
+    return suites[static_cast<std::size_t>(suite)];
+}
+
+std::span<const SrtpSuiteFacts> all_srtp_suites() {
+    return suites;
+}
+
+std::optional<SrtpSuite> srtp_suite(std::string_view name) {
+    for (const auto& facts : suites) {
+        if (facts.name == name) {
+            return facts.suite;
+        }
+    }
+    return std::nullopt;
+}
+
+SrtpSecret::SrtpSecret(Bytes octets)
+    : size_(static_cast<std::uint8_t>(octets.size() < most ? octets.size() : most)) {
+    std::copy_n(octets.begin(), size_, octets_.begin());
+}
+
+SrtpSecret::~SrtpSecret() {
+    explicit_bzero(octets_.data(), octets_.size());
+}
+
+Result<SrtpParameters> random_srtp_parameters(SrtpSuite suite) {
+    const auto& facts = facts_of(suite);
+    std::array<std::uint8_t, SrtpSecret::most> octets{};
+    const auto size = static_cast<std::size_t>(facts.key + facts.salt);
+    if (getentropy(octets.data(), size) != 0) {
+        return fail(Code::CryptoFailed, 0, "the system gave no random numbers");
+    }
+    SrtpParameters out{.suite = suite, .keys = {SrtpMasterKey{}}};
+    out.keys[0].secret = SrtpSecret{Bytes{octets}.first(size)};
+    explicit_bzero(octets.data(), octets.size());
+    return out;
+}
+
+} // namespace cw::rtp
