@@ -90,6 +90,10 @@ class Describer {
         if (const auto* response = std::get_if<Response>(&arrow.content)) {
             text += fmt::format(", answers {}", number_of(response->answers));
         }
+        if (const auto* request = std::get_if<Request>(&arrow.content);
+            request != nullptr && request->subscription) {
+            text += fmt::format(", about {}", number_of(*request->subscription));
+        }
         if (arrow.forwards) {
             text += fmt::format(", passes on {}", number_of(*arrow.forwards));
         }

@@ -20,7 +20,8 @@ namespace cw::script {
 enum class Subject : std::uint8_t { Message, Channel, Media, Party, Block, Flow };
 
 // Messages.
-enum class Protection : std::uint8_t { Sdp, Rtp, Srtp, DtlsSrtp };
+// Osrtp: RTP, or SRTP where the other side takes it [RFC 8643].
+enum class Protection : std::uint8_t { Sdp, Rtp, Srtp, DtlsSrtp, Osrtp };
 struct Description { // "SRTP offer"
     Protection protection = Protection::Sdp;
     bool answer = false;
@@ -33,6 +34,8 @@ enum class Word : std::uint8_t { // facts that are said by their name alone
     Digest,
     WrongPassword,
     Aka,
+    NewKey, // other SRTP keys than before
+    NoCall, // outside of any call
     Mutual,
     Resumed,
     UnderTest,

@@ -68,6 +68,9 @@ TEST(MessageFacts, AreTyped) {
     EXPECT_EQ(value_of<Description>(request("RTP answer")), (Description{Protection::Rtp, true}));
     EXPECT_EQ(value_of<Description>(request("DTLS-SRTP offer")).protection, Protection::DtlsSrtp);
     EXPECT_EQ(value_of<Description>(request("SDP answer")), (Description{Protection::Sdp, true}));
+    EXPECT_EQ(value_of<Description>(request("OSRTP offer")).protection, Protection::Osrtp);
+    EXPECT_EQ(value_of<Word>(request("new key")), Word::NewKey);
+    EXPECT_EQ(value_of<Word>(request("no call")), Word::NoCall);
     EXPECT_EQ(value_of<Word>(request("no SDP")), Word::NoSdp);
     EXPECT_EQ(value_of<Word>(request("hold")), Word::Hold);
     EXPECT_EQ(value_of<Word>(request("resume")), Word::Resume);

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include "script/calls.hpp"
+#include "script/misplaced.hpp"
 #include "script/parse.hpp"
+#include "script/subscriptions.hpp"
 #include "script/variables.hpp"
 
 namespace cw::script {
@@ -35,6 +37,7 @@ struct Branch {
     StepId begin = 0; // that of the section at hand
     std::vector<Open> before;
     Calls calls;
+    Subscriptions subscriptions;
     std::optional<std::vector<Open>> first;
 };
 
@@ -75,10 +78,10 @@ class Walk {
     void check_weights(const Block& first);
     bool explicit_call(Arrow& arrow, bool invite);
     void assign_invite(Arrow& arrow, Request& request);
-    void assign_other(Arrow& arrow, const Request& request);
+    void assign_other(Arrow& arrow, Request& request);
+    [[nodiscard]] const Subscription* subscription_of(const Arrow& arrow, Method method) const;
     void pass_on(Arrow& arrow, const Request& request);
     void pass_back(Arrow& arrow, const Response& response);
-    void check_facts(const Arrow& arrow);
     [[nodiscard]] const Open* latest_towards(PartyId party, Method method) const;
     [[nodiscard]] std::string name(PartyId party) const { return plan_.parties[party].id; }
     [[nodiscard]] std::string list(const std::vector<Open>& open) const;
@@ -87,6 +90,7 @@ class Walk {
     Complaints& complaints_;
     Variables variables_;
     Calls calls_;
+    Subscriptions subscriptions_;
     std::vector<Open> open_;
     std::vector<Open> answered_; // for the responses that say (INVITE) after the final one
     std::vector<Branch> branches_;
@@ -102,7 +106,7 @@ void Walk::walk(Arrow& arrow) {
     } else if (auto* response = std::get_if<Response>(&arrow.content)) {
         walk(arrow, *response);
     }
-    check_facts(arrow);
+    check_facts(arrow, complaints_);
     const bool ours = plan_.parties[arrow.to].control != Control::External;
     const Variables::Where where{.may_capture = ours, .call = arrow.call, .calls = calls_.count()};
     variables_.see(arrow.facts, where);
@@ -221,8 +225,23 @@ void Walk::assign_invite(Arrow& arrow, Request& request) {
     }
 }
 
-void Walk::assign_other(Arrow& arrow, const Request& request) {
-    if (explicit_call(arrow, false) || arrow.call != 0) {
+const Subscription* Walk::subscription_of(const Arrow& arrow, Method method) const {
+    if (method == Method::Notify) {
+        return subscriptions_.reported_by(arrow);
+    }
+    return method == Method::Subscribe ? subscriptions_.refreshed_by(arrow) : nullptr;
+}
+
+void Walk::assign_other(Arrow& arrow, Request& request) {
+    const auto* subscription = subscription_of(arrow, request.method);
+    if (subscription != nullptr) {
+        request.subscription = subscription->step;
+    }
+    if (explicit_call(arrow, false) || arrow.call != 0 || says(arrow.facts, Word::NoCall)) {
+        return;
+    }
+    if (subscription != nullptr) {
+        arrow.call = subscription->call;
         return;
     }
     // These stand outside of any call unless they say which one they belong to.
@@ -252,6 +271,10 @@ void Walk::walk(Arrow& arrow, Request& request) {
     }
     if (request.method == Method::Bye) {
         calls_.ended(arrow.call);
+    }
+    if (request.method == Method::Refer ||
+        (request.method == Method::Subscribe && !request.subscription)) {
+        subscriptions_.add(at_, arrow, request);
     }
     if (request.again) {
         return;
@@ -294,6 +317,9 @@ void Walk::walk(Arrow& arrow, Response& response) {
     }
     open_.erase(std::next(found).base());
     answered_.push_back(request);
+    if (response.status >= 300) {
+        subscriptions_.refused(request.step);
+    }
     if (request.method == Method::Invite && !request.in_dialog) {
         if (response.status < 300) {
             calls_.answered(request.call);
@@ -330,7 +356,7 @@ void Walk::section_ends(Branch& branch, Place place) {
 
 void Walk::walk(const Block& block) {
     if (!is_section(block.kind)) {
-        branches_.push_back({at_, at_, open_, calls_.snapshot(), std::nullopt});
+        branches_.push_back({at_, at_, open_, calls_.snapshot(), subscriptions_, std::nullopt});
         check_weights(block);
         return;
     }
@@ -339,6 +365,7 @@ void Walk::walk(const Block& block) {
         section_ends(branch, plan_.steps[branch.begin].place);
         open_ = branch.before;
         calls_.restore(branch.calls);
+        subscriptions_ = branch.subscriptions;
         branch.begin = at_;
     }
 }
@@ -357,6 +384,7 @@ void Walk::leave(BlockKind kind) {
     } else if (kind == BlockKind::Break) {
         open_ = std::move(branch.before); // whoever goes on was not in it
         calls_.restore(branch.calls);
+        subscriptions_ = std::move(branch.subscriptions);
     }
 }
 
@@ -373,33 +401,6 @@ void Walk::check_weights(const Block& first) {
         }
         if (block->next == block->end) {
             return;
-        }
-    }
-}
-
-// Facts that would mean nothing on this message.
-void Walk::check_facts(const Arrow& arrow) {
-    const auto* request = std::get_if<Request>(&arrow.content);
-    for (const auto& fact : arrow.facts) {
-        const auto* word = std::get_if<Word>(&fact.value);
-        const auto* call = std::get_if<InCall>(&fact.value);
-        const bool credentials =
-            word != nullptr && (*word == Word::Digest || *word == Word::WrongPassword);
-        if (request != nullptr && std::holds_alternative<Answers>(fact.value)) {
-            complaints_.error(fact.place, "only a response says which request it answers",
-                              "the name of a request on a response");
-        } else if (std::holds_alternative<Sipfrag>(fact.value) &&
-                   (request == nullptr || request->method != Method::Notify)) {
-            complaints_.error(fact.place, "only a NOTIFY reports a status", "this on a NOTIFY");
-        } else if (request == nullptr && credentials) {
-            complaints_.error(fact.place, "only a request carries credentials",
-                              "this on a request");
-        } else if (call != nullptr && call->replaces > 0 &&
-                   (request == nullptr ||
-                    (request->method != Method::Invite && request->method != Method::Refer))) {
-            // [RFC 3891 §6.1]: Replaces is defined for INVITE; a Refer-To may carry it.
-            complaints_.error(fact.place, "only an INVITE or a REFER replaces a call",
-                              "this on an INVITE or a REFER");
         }
     }
 }

@@ -148,6 +148,51 @@ TEST(Calls, DoNotHoldRequestsThatStandAlone) {
               "1 1 0 0 1 1");
 }
 
+std::string reports(const Plan& plan) {
+    std::string out;
+    for (const auto& step : plan.steps) {
+        const auto* arrow = std::get_if<Arrow>(&step.what);
+        const auto* request = arrow == nullptr ? nullptr : std::get_if<Request>(&arrow->content);
+        if (request != nullptr && request->subscription) {
+            const auto& about = std::get<Arrow>(plan.steps[*request->subscription].what);
+            out += std::to_string(arrow->number) + ":" + std::to_string(about.number) + " ";
+        }
+    }
+    return out;
+}
+
+TEST(Subscriptions, AreReportedOnByTheNotifiesThatComeBack) {
+    const auto plan = read("autonumber\nalice->>bob: REFER\nbob-->>alice: 202 Accepted\n"
+                           "alice->>bob: SUBSCRIBE\n%% Event: dialog\nbob-->>alice: 200 OK\n"
+                           "bob->>alice: NOTIFY (100 Trying)\nalice-->>bob: 200 OK\n"
+                           "bob->>alice: NOTIFY\n%% Event: dialog;x=y\nalice-->>bob: 200 OK\n"
+                           "bob->>alice: NOTIFY\nalice-->>bob: 200 OK\n"
+                           "alice->>bob: SUBSCRIBE\n%% Event: dialog\nbob-->>alice: 200 OK");
+    EXPECT_EQ(reports(plan), "5:1 7:3 9:3 11:3 ");
+}
+
+TEST(Subscriptions, ThatAreRefusedAreNone) {
+    EXPECT_EQ(reports(read("autonumber\nalice->>bob: SUBSCRIBE\nbob-->>alice: 401 Unauthorized\n"
+                           "alice->>bob: SUBSCRIBE (digest)\nbob-->>alice: 200 OK\n"
+                           "bob->>alice: NOTIFY")),
+              "5:3 ");
+}
+
+TEST(Subscriptions, ReachTheirSubscriberPastAProxy) {
+    EXPECT_EQ(reports(read("participant p\nautonumber\nalice->>p: SUBSCRIBE\np->>bob: SUBSCRIBE\n"
+                           "bob-->>p: 200 OK\np-->>alice: 200 OK\nbob->>alice: NOTIFY")),
+              "5:2 ");
+}
+
+TEST(Subscriptions, KeepTheirNotifiesOutOfCallsThatTheyDoNotBelongTo) {
+    const auto plan =
+        read("alice->>bob: INVITE\nbob-->>alice: 200 OK\nalice->>bob: REFER (no call)\n"
+             "bob-->>alice: 202 Accepted\nbob->>alice: NOTIFY (100 Trying)\n"
+             "alice-->>bob: 200 OK\nalice->>bob: REFER\nbob-->>alice: 202 Accepted\n"
+             "bob->>alice: NOTIFY (100 Trying)\nalice-->>bob: 200 OK");
+    EXPECT_EQ(calls(plan), "1 1 0 0 0 0 1 1 1 1");
+}
+
 TEST(Branches, BeginWithWhatWasThereBefore) {
     const auto plan = read("alice->>bob: INVITE\nalt yes\nbob-->>alice: 200 OK\nelse no\n"
                            "bob-->>alice: 486 Busy Here\nend");

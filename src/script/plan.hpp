@@ -62,6 +62,9 @@ struct Request {
     std::variant<std::monostate, PartyId, Template> target;
     std::optional<Template> text; // the body of a MESSAGE
     bool again = false;           // the same request is open still: a retransmission
+    // A NOTIFY: the SUBSCRIBE or REFER that it reports on. A SUBSCRIBE: the one it refreshes or
+    // ends.
+    std::optional<StepId> subscription;
     bool operator==(const Request&) const = default;
 };
 struct Response {

@@ -59,7 +59,7 @@ Made bad(const Scope& /*scope*/, Arguments a) {
 
 Made description(const Scope& /*scope*/, Arguments a) {
     constexpr std::array order{Protection::Srtp, Protection::Rtp, Protection::DtlsSrtp,
-                               Protection::Sdp};
+                               Protection::Osrtp, Protection::Sdp};
     return Description{order[a[0].count()], a[1].number == 1};
 }
 Made in_call(const Scope& /*scope*/, Arguments a) {
@@ -191,13 +191,15 @@ struct Row {
 };
 // Of two rows that match, the first is meant.
 constexpr auto rows = std::to_array<Row>({
-    {Subject::Message, "SRTP|RTP|DTLS-SRTP|SDP offer|answer", description},
+    {Subject::Message, "SRTP|RTP|DTLS-SRTP|OSRTP|SDP offer|answer", description},
     {Subject::Message, "no SDP", say<Word::NoSdp>},
     {Subject::Message, "hold", say<Word::Hold>},
     {Subject::Message, "resume", say<Word::Resume>},
     {Subject::Message, "digest", say<Word::Digest>},
     {Subject::Message, "wrong password", say<Word::WrongPassword>},
     {Subject::Message, "AKA", say<Word::Aka>},
+    {Subject::Message, "new key", say<Word::NewKey>},
+    {Subject::Message, "no call", say<Word::NoCall>},
     {Subject::Message, "MD5|SHA-256|SHA-512-256", chosen<Algorithm, Hash>},
     {Subject::Message, "signed", alone<Signed>},
     {Subject::Message, "signed by $party", of_party<Signed>},
