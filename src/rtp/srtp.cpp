@@ -152,6 +152,9 @@ struct SrtpSession::Impl {
             sources.push_back({ssrc, false});
         }
     }
+    [[nodiscard]] std::size_t rtp_tag() const {
+        return parameters.authenticate_rtp ? facts_of(parameters.suite).rtp_tag : 0U;
+    }
     [[nodiscard]] bool has_mki() const { return !parameters.keys[0].mki.empty(); }
 
     Result<void> protect(std::vector<std::uint8_t>& packet, bool rtcp);
@@ -206,6 +209,11 @@ Result<void> SrtpSession::Impl::unprotect(std::vector<std::uint8_t>& packet, boo
     if (!ssrc) {
         return std::unexpected(ssrc.error());
     }
+    const auto header = rtcp ? rtcp_header_size + 4 : header_size; // SRTCP has an index too
+    const std::size_t tag = rtcp ? (facts_of(parameters.suite).aead ? 16U : 10U) : rtp_tag();
+    if (packet.size() < header + tag + parameters.keys[0].mki.size()) {
+        return verdict(srtp_err_status_auth_fail); // what is there cannot be a tag
+    }
     auto size = static_cast<int>(packet.size());
     const int mki = has_mki() ? 1 : 0;
     const auto status = rtcp ? srtp_unprotect_rtcp_mki(session, packet.data(), &size, mki)
@@ -237,7 +245,7 @@ Result<void> SrtpSession::Impl::verdict(srtp_err_status_t status) {
     if (status == srtp_err_status_key_expired) {
         return fail(Code::CryptoFailed, 0, "the SRTP master key is used up");
     }
-    return fail(Code::Malformed, 0, "the packet cannot be one of SRTP");
+    return fail(Code::Unsupported, 0, "the packet cannot be one of SRTP");
 }
 
 SrtpSession::SrtpSession(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -38,7 +38,7 @@ class SrtpSession {
     Result<void> protect(std::vector<std::uint8_t>& rtp);
     Result<void> protect_rtcp(std::vector<std::uint8_t>& rtcp);
     // In place; the packet shrinks. After a failure (CryptoFailed: authentication, key; Malformed:
-    // replay, no packet) it is of no use.
+    // a replay, or no RTP; Unsupported: what SRTP cannot look like) it is of no use.
     Result<void> unprotect(std::vector<std::uint8_t>& rtp);
     Result<void> unprotect_rtcp(std::vector<std::uint8_t>& rtcp);
 

@@ -41,6 +41,10 @@ class StreamStats {
         return static_cast<std::int64_t>(expected()) -
                static_cast<std::int64_t>(packets_ - strays());
     }
+    // Sequence number and cycles, as reports carry them [RFC 3550 §6.4.1].
+    [[nodiscard]] std::uint32_t extended_highest() const {
+        return static_cast<std::uint32_t>(highest_ - 65536);
+    }
     [[nodiscard]] std::uint32_t wraps() const { return wraps_; }       // 65535 → 0
     [[nodiscard]] std::uint32_t restarts() const { return restarts_; } // the sender began anew
     [[nodiscard]] std::uint32_t clock_changes() const { return clock_changes_; }
