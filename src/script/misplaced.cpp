@@ -4,6 +4,7 @@ namespace cw::script {
 
 void check_facts(const Arrow& arrow, Complaints& complaints) {
     const auto* request = std::get_if<Request>(&arrow.content);
+    const auto* call_said = find<InCall>(arrow.facts);
     for (const auto& fact : arrow.facts) {
         const auto* word = std::get_if<Word>(&fact.value);
         const auto* call = std::get_if<InCall>(&fact.value);
@@ -11,7 +12,7 @@ void check_facts(const Arrow& arrow, Complaints& complaints) {
             word != nullptr && (*word == Word::Digest || *word == Word::WrongPassword);
         const bool outside = word != nullptr && *word == Word::NoCall;
         if (outside && (request == nullptr || request->method == sip::Method::Invite ||
-                        find<InCall>(arrow.facts) != nullptr)) {
+                        (call_said != nullptr && call_said->call > 0))) {
             complaints.error(fact.place, "this cannot be outside of all calls",
                              "“no call” on a request other than INVITE, and no call beside it");
         } else if (request != nullptr && std::holds_alternative<Answers>(fact.value)) {
