@@ -322,6 +322,36 @@ TEST_F(ProxyTest, NeverMakesSipOfSips) {
     EXPECT_EQ(plain->view.request_uri(), "sip:bob@192.0.2.12:40012");
 }
 
+// [RFC 3261 §26.2.2, RFC 5630 §5.3]
+TEST_F(ProxyTest, RefusesASipsRequestThatCameInClear) {
+    enrol(bob2, {}, "sips:bob@192.0.2.12:40012");
+    for (const auto transport : {sip::Transport::Udp, sip::Transport::Tcp}) {
+        auto& carol = network.add_phone("carol", transport);
+        int cseq = 0;
+        for (const auto method : {"INVITE", "MESSAGE", "REGISTER", "OPTIONS"}) {
+            const auto* uri = method == std::string_view{"INVITE"} ? "sips:bob@example.com"
+                                                                   : "sips:example.com";
+            carol.send(carol.make({.method = method, .uri = uri, .cseq = ++cseq}));
+            network.run();
+            EXPECT_TRUE(carol.take_response(400)) << method;
+        }
+    }
+    network.run(seconds(40));
+    EXPECT_TRUE(bob2.inbox.empty());
+    EXPECT_TRUE(network.resolved.empty());
+}
+
+TEST_F(ProxyTest, NeverSendsToASipsContactInClear) {
+    auto& carol = network.add_phone("carol", sip::Transport::Udp);
+    enrol(carol, {}, "sips:carol@192.0.2.13:5061");
+    for (const auto uri : {"sips:carol@example.com", "sip:carol@example.com"}) {
+        alice.send(alice.make({.uri = uri, .call_id = uri}));
+        network.run();
+        EXPECT_TRUE(alice.take_response(480)) << uri;
+    }
+    EXPECT_TRUE(carol.inbox.empty());
+}
+
 TEST_F(ProxyTest, MeansOneInstanceByAGruu) {
     enrol(bob1, ";+sip.instance=\"<urn:uuid:1>\"");
     enrol(bob2, ";+sip.instance=\"<urn:uuid:2>\"");

@@ -23,6 +23,12 @@ constexpr std::string_view capabilities =
 
 using transaction::Table;
 
+// [RFC 3261 §26.2.2] SIPS means that every hop up to here was over TLS. One that came in clear has
+// been read and could have been written by anybody; who it names expects to be told otherwise.
+bool is_secure_in_name_only(const Incoming& in, const Route& route) {
+    return istarts_with(route.request_uri, "sips:") && !sip::is_secure(in.wire.transport);
+}
+
 } // namespace
 
 struct Server::Impl {
@@ -74,13 +80,20 @@ void Server::Impl::on_ack(Incoming& in) {
     if (found.arrived != Table::Arrived::Ack || !to || core.seal.is_tag(to->tag, in.call_id())) {
         return; // of a failure, perhaps one that we gave without a transaction
     }
-    if (in.message.value(sip::HeaderId::MaxForwards) != "0") {
-        proxy.pass_ack(in, read_route(core, in));
+    const auto route = read_route(core, in);
+    if (in.message.value(sip::HeaderId::MaxForwards) != "0" && !is_secure_in_name_only(in, route)) {
+        proxy.pass_ack(in, route);
     }
 }
 
 // [RFC 3261 §16.3]
 bool Server::Impl::valid(const Incoming& in, const Route& route) {
+    if (is_secure_in_name_only(in, route)) {
+        // "If a proxy needs to reject a request because the URIs are used inconsistently [...], the
+        // proxy SHOULD use response code 400" [RFC 5630 §5.3]
+        core.answer(in, {.status = 400, .reason = "SIPS Over Clear Transport"});
+        return false;
+    }
     if (in.message.value(sip::HeaderId::MaxForwards) == "0" && !for_us(in, route)) {
         core.answer(in, {.status = 483});
         return false;

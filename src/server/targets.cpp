@@ -98,7 +98,10 @@ void Finder::add_binding(const Binding& binding) {
         }
         target.secure = true;
     } else if (sips_contact) {
-        target.uri.erase(3, 1); // "sips:" to "sip:": no upgrade half way [RFC 5630 §4]
+        // No upgrade half way, and yet "The proxy MUST use TLS to forward the request to the UAS"
+        // [RFC 5630 §5.3].
+        target.uri.erase(3, 1);
+        target.secure = true;
     }
     if (!binding.path.empty()) {
         target.route = binding.path;
