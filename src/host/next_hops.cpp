@@ -145,7 +145,26 @@ void NextHops::answer(std::size_t question, Records records) {
     }
 }
 
+// Another question would change nothing, but take its time: whoever waits is told now. Silence is
+// believed the second time, for some drop questions for NAPTR alone.
+bool NextHops::hopeless() {
+    if (stage_ == Stage::Naptr && answers_[0].no_such_name) {
+        give_up("there is no such name");
+        return true;
+    }
+    const bool silence = std::ranges::all_of(answers_, &Records::silent);
+    if (silence && std::exchange(silence_, true)) {
+        give_up("no DNS server answers");
+        return true;
+    }
+    silence_ = silence;
+    return false;
+}
+
 void NextHops::advance() {
+    if (hopeless()) {
+        return;
+    }
     switch (stage_) {
     case Stage::Naptr:
         use_naptr();

@@ -55,6 +55,8 @@ struct Srv {
 };
 // An answer; empty when there is none of the kind, or nobody answered.
 struct Records {
+    bool no_such_name = false; // nor is there anything below it
+    bool silent = false;       // nobody answered
     std::vector<Naptr> naptr;
     std::vector<Srv> srv;
     std::vector<IpAddress> addresses;
@@ -96,6 +98,7 @@ class NextHops {
     void ask_services();
     void ask_addresses();
     void advance();
+    bool hopeless();
     void use_naptr();
     void use_srv();
     void use_addresses();
@@ -115,6 +118,7 @@ class NextHops {
     bool secure_ = false;                            // sips
     std::uint16_t port_ = 0;
     Stage stage_ = Stage::Done;
+    bool silence_ = false; // at the question before
     const char* why_ = "";
     std::vector<Question> questions_;
     std::vector<Records> answers_;

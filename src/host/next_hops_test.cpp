@@ -54,6 +54,26 @@ std::vector<std::string> hops(Zone& zone, std::string_view uri, const Abilities&
 }
 using Found = std::vector<std::string>;
 
+TEST(NextHops, AsksNoFurtherWhereThereIsNoSuchName) {
+    Zone zone;
+    zone.records["NAPTR nowhere.example"].no_such_name = true;
+    EXPECT_EQ(hops(zone, "sip:nowhere.example"), Found{});
+    EXPECT_EQ(zone.asked, Found{"NAPTR nowhere.example"});
+}
+
+TEST(NextHops, GivesUpWhenServersKeepSilent) {
+    Zone zone;
+    for (const auto* name : {"NAPTR example.com", "SRV _sips._tcp.example.com",
+                             "SRV _sip._tcp.example.com", "SRV _sip._udp.example.com"}) {
+        zone.records[name].silent = true;
+    }
+    zone.address("example.com", "192.0.2.1");
+    EXPECT_EQ(hops(zone, "sip:example.com"), Found{});
+    EXPECT_EQ(zone.asked.size(), 4U) << "and does not ask for addresses";
+    zone.records.erase("SRV _sip._tcp.example.com"); // one is answered
+    EXPECT_EQ(hops(zone, "sip:example.com").size(), 1U);
+}
+
 TEST(NextHops, TakesANumericHostAsItIs) {
     Zone zone;
     EXPECT_EQ(hops(zone, "sip:a@192.0.2.1"), Found{"udp 192.0.2.1:5060 192.0.2.1"});

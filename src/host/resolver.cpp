@@ -14,6 +14,7 @@ namespace {
 net::DnsSettings settings_with(const std::string& servers) {
     net::DnsSettings settings;
     settings.servers = servers;
+    settings.timeout = seconds(1); // a caller waits: three seconds with the second try
     return settings;
 }
 
@@ -33,6 +34,8 @@ net::DnsType type_of(RecordType type) {
 
 Records records_of(const net::DnsAnswer& answer) {
     Records records;
+    records.no_such_name = answer.status == net::DnsAnswer::Status::NoSuchName;
+    records.silent = answer.silent;
     for (const auto& r : answer.naptr) {
         records.naptr.push_back({r.order, r.preference, r.flags, r.services, r.replacement});
     }

@@ -242,6 +242,30 @@ TEST_F(ServiceTest, AnswersOverUdpAndTellsItsAddressByStun) {
                     .starts_with("SIP/2.0 "));
 }
 
+// Its name for itself is ours where we listen, and of nobody where we do not: both at once.
+TEST_F(ServiceTest, ARouteThatLeadsNowhereIsAnsweredAtOnce) {
+    start();
+    const auto alice = phone("alice");
+    const auto bob = phone("bob");
+    EXPECT_EQ(bob->do_register(), "SIP/2.0 200 OK");
+    const auto invite = [&](const std::string& route) {
+        alice->write(alice->request("INVITE", "sip:bob@localhost", bob->aor(),
+                                    fmt::format("Route: <sip:{};lr>\r\n", route)));
+    };
+    const auto free = [] {
+        const auto there = net::bind_datagram({*IpAddress::parse("127.0.0.1"), 0}, true);
+        return net::local_endpoint(there->get()).port;
+    }();
+    for (const auto& route :
+         {fmt::format("phone.localhost:{}", free), fmt::format("127.0.0.1:{};transport=tcp", free),
+          fmt::format("127.0.0.1:{}", free), std::string{"nowhere.invalid"}}) {
+        invite(route);
+        EXPECT_EQ(Phone::status_of(alice->read_final()), "SIP/2.0 502 Bad Gateway") << route;
+    }
+    invite(fmt::format("phone.localhost:{};transport=tls", at(sip::Transport::Tls).port));
+    EXPECT_TRUE(bob->read().starts_with("INVITE "));
+}
+
 TEST_F(ServiceTest, ABadReloadChangesNothing) {
     start();
     const auto alice = phone("alice");

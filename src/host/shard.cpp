@@ -114,6 +114,22 @@ void Shard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes byte
     message(text, {sip::Transport::Udp, number_, socket, 0, sockets_[socket].at, remote}, nullptr);
 }
 
+// Sockets of all shards have one address: the kernel tells any of them.
+void Shard::on_undelivered(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
+    now_ = net::Loop::now();
+    const auto text = as_text(bytes);
+    const auto shard = server::Server::sent_by(text);
+    if (shard == number_) {
+        server_.on_undelivered(text, remote, now_, requests_);
+        settle();
+    } else if (shard < parcels_.size()) {
+        parcels_[shard].undelivered.push_back(
+            {{sip::Transport::Udp, shard, socket, 0, sockets_[socket].at, remote},
+             std::string{text},
+             {}});
+    }
+}
+
 Peer* Shard::find_peer(net::Key key) {
     if (key.index >= peers_.size()) {
         return nullptr;

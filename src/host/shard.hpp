@@ -102,14 +102,17 @@ class Shard final : private net::Handler {
         };
         std::vector<Piece> arrivals;           // responses to what it has sent
         std::vector<Piece> sends;              // on its wires
+        std::vector<Piece> undelivered;        // what it has sent, and where to
         std::vector<transaction::Wire> closed; // tell your transactions
         std::vector<transaction::Wire> close;  // yours: close them
         [[nodiscard]] bool empty() const {
-            return arrivals.empty() && sends.empty() && closed.empty() && close.empty();
+            return arrivals.empty() && sends.empty() && undelivered.empty() && closed.empty() &&
+                   close.empty();
         }
     };
 
     void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
+    void on_undelivered(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
     void on_open(net::Key key, const net::ConnectionInfo& info) override;
     void on_bytes(net::Key key, Bytes bytes) override;
     void on_closed(net::Key key, std::string_view why) override;

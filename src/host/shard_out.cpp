@@ -314,6 +314,10 @@ void Shard::take(const Parcel& parcel, std::uint8_t from) {
             settle();
         }
     }
+    for (const auto& piece : parcel.undelivered) {
+        server_.on_undelivered(piece.bytes, piece.wire.remote, now_, requests_);
+        settle();
+    }
     for (const auto& wire : parcel.closed) {
         server_.on_wire_closed(wire, now_, requests_);
         settle();

@@ -4,6 +4,17 @@
 #include "net/loop_state.hpp"
 
 namespace cw::net {
+namespace {
+
+constexpr int most_old_errors = 4;
+
+// A socket that is told of what did not arrive says so at the next call too, whatever that is
+// about.
+bool is_of_another(int error) {
+    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+} // namespace
 
 void Loop::Datagrams::add(int fd, const Endpoint& to, std::string_view bytes) {
     if (bytes_.size() + bytes.size() > most_bytes) {
@@ -39,7 +50,10 @@ std::size_t Loop::Datagrams::send_some(std::size_t first) {
         headers[count].msg_hdr.msg_iov = &pieces[count];
         headers[count].msg_hdr.msg_iovlen = 1;
     }
-    const int sent = sendmmsg(waiting_[first].fd, headers.data(), count, 0);
+    int sent = sendmmsg(waiting_[first].fd, headers.data(), count, 0);
+    for (int i = 0; i < most_old_errors && sent < 0 && is_of_another(errno); ++i) {
+        sent = sendmmsg(waiting_[first].fd, headers.data(), count, 0);
+    }
     if (sent > 0) {
         return static_cast<std::size_t>(sent);
     }

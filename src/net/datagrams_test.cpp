@@ -49,6 +49,29 @@ TEST_F(LoopTest, ADatagramThatCannotBeSentCostsNoOther) {
     EXPECT_EQ("last", h.datagrams[2].second);
 }
 
+TEST_F(LoopTest, WhatDoesNotArriveIsTold) {
+    std::uint32_t number = 1;
+    for (const char* at : {"127.0.0.1", "::1"}) {
+        h.undelivered.clear();
+        h.datagrams.clear();
+        const auto from = socket_at(loop, number, at);
+        Endpoint nobody;
+        {
+            const auto there = bind_datagram({*IpAddress::parse(at), 0}, true);
+            nobody = local_endpoint(there->get());
+        }
+        loop.send_datagram(number, nobody, "lost");
+        ASSERT_TRUE(run_until([&] { return !h.undelivered.empty(); })) << at;
+        EXPECT_EQ(h.undelivered[0].first, nobody);
+        EXPECT_EQ(h.undelivered[0].second, "lost");
+        loop.send_datagram(number, nobody, "lost too");
+        loop.send_datagram(number, from, "to itself");
+        ASSERT_TRUE(
+            run_until([&] { return h.datagrams.size() == 1 && h.undelivered.size() == 2; }));
+        number += 2;
+    }
+}
+
 TEST(Sockets, AnEndpointThatIsTakenIsRefusedAndASharedOneIsNot) {
     const Endpoint any{*IpAddress::parse("127.0.0.1"), 0};
     const auto stream = listen_stream(any, true);

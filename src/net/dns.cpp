@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include <ares.h>
@@ -20,6 +21,29 @@ constexpr std::size_t most_hosts = 10'000;
 // The name first, then the type: names have no slash.
 std::string key_of(std::string_view name, DnsType type) {
     return std::string{name} + '/' + std::to_string(static_cast<int>(type));
+}
+
+bool is_within(std::string_view name, std::string_view domain) {
+    return name.ends_with(domain) &&
+           (name.size() == domain.size() || name[name.size() - domain.size() - 1] == '.');
+}
+
+// Names that are never asked for, whatever a file or a server says of them.
+std::optional<DnsAnswer> reserved(std::string_view name, DnsType type) {
+    DnsAnswer answer;
+    if (is_within(name, "localhost")) { // [RFC 6761 §6.3]
+        answer.status = DnsAnswer::Status::NoData;
+        if (type == DnsType::A || type == DnsType::Aaaa) {
+            answer.status = DnsAnswer::Status::Found;
+            answer.addresses.push_back(*IpAddress::parse(type == DnsType::A ? "127.0.0.1" : "::1"));
+        }
+        return answer;
+    }
+    if (is_within(name, "invalid")) { // [RFC 6761 §6.4]
+        answer.status = DnsAnswer::Status::NoSuchName;
+        return answer;
+    }
+    return std::nullopt;
 }
 
 bool library_is_ready() {
@@ -94,9 +118,6 @@ void Dns::read_hosts(const std::string& path) {
                 answer.addresses.empty() ? DnsAnswer::Status::NoData : DnsAnswer::Status::Found;
         }
     };
-    // [RFC 6761 §6.3] "localhost" is not asked for, whatever the file says.
-    add(*IpAddress::parse("127.0.0.1"), "localhost");
-    add(*IpAddress::parse("::1"), "localhost");
     std::ifstream file{path};
     for (std::string line; hosts_.size() < most_hosts && std::getline(file, line);) {
         std::string_view rest = std::string_view{line}.substr(0, line.find('#'));
@@ -106,7 +127,7 @@ void Dns::read_hosts(const std::string& path) {
             rest.remove_prefix(word.size());
             if (first) {
                 address = IpAddress::parse(word);
-            } else if (address && !iequals(word, "localhost")) {
+            } else if (address) {
                 add(*address, word);
             }
         }
@@ -137,6 +158,10 @@ Dns::Id Dns::query(std::string_view text, DnsType type, Callback callback) {
         callback({});
         return 0;
     }
+    if (const auto answer = reserved(name, type)) {
+        callback(*answer);
+        return 0;
+    }
     if (const auto* answer = known(name, type); answer != nullptr) {
         callback(DnsAnswer{*answer}); // a copy: the callback may ask, and so change the cache
         return 0;
@@ -165,7 +190,7 @@ Dns::Id Dns::query(std::string_view text, DnsType type, Callback callback) {
 void Dns::ask(Question& question) {
     ares_query(
         channel_.get(), question.name.c_str(), 1, static_cast<int>(question.type),
-        [](void* arg, int, int, unsigned char* bytes, int size) {
+        [](void* arg, int status, int, unsigned char* bytes, int size) {
             auto& q = *static_cast<Question*>(arg);
             if (q.dns == nullptr) {
                 return; // its Dns is going, and it with it
@@ -173,6 +198,8 @@ void Dns::ask(Question& question) {
             DnsAnswer answer;
             if (bytes != nullptr && size > 0) {
                 answer = read_dns_answer({bytes, static_cast<std::size_t>(size)}, q.name, q.type);
+            } else {
+                answer.silent = status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED;
             }
             q.dns->answered(q, answer);
         },

@@ -39,6 +39,7 @@ struct DnsAnswer {
         Failed, // no server, no answer, or none that can be read
     };
     Status status = Status::Failed;
+    bool silent = false;              // Failed, because no server said anything
     Duration ttl;                     // of the record that lives shortest
     std::vector<IpAddress> addresses; // of A or AAAA, in the order of the answer, as all
     std::vector<DnsSrv> srv;

@@ -73,6 +73,37 @@ TEST_F(DnsTest, AsksOnceAndKeepsTheAnswer) {
     EXPECT_EQ(std::vector<std::string>{"example.com 1"}, asked);
 }
 
+// [RFC 6761 §6.3, §6.4]
+TEST_F(DnsTest, ReservedNamesAreNeverAskedFor) {
+    Dns dns{loop, settings};
+    for (const auto* name : {"localhost", "Phone.LocalHost."}) {
+        for (const auto type : {DnsType::Naptr, DnsType::Srv, DnsType::A}) {
+            EXPECT_EQ(0U, dns.query(name, type, note()));
+        }
+        ASSERT_EQ(Status::NoData, answers[answers.size() - 2].status);
+        EXPECT_EQ("127.0.0.1", to_string(answers.back().addresses.at(0)));
+    }
+    dns.query("_sip._udp.localhost", DnsType::Srv, note());
+    EXPECT_EQ(Status::NoData, answers.back().status);
+    dns.query("nowhere.invalid", DnsType::Naptr, note());
+    EXPECT_EQ(Status::NoSuchName, answers.back().status);
+    EXPECT_TRUE(asked.empty());
+    EXPECT_NE(0U, dns.query("notlocalhost", DnsType::A, note()));
+}
+
+TEST_F(DnsTest, SilenceIsToldFromAFailureThatWasSaid) {
+    replies["broken.example.com 1"] = {.code = 2};
+    settings.tries = 1;
+    Dns dns{loop, settings};
+    dns.query("broken.example.com", DnsType::A, note());
+    dns.query("silent.example.com", DnsType::A, note());
+    ASSERT_TRUE(answered(2));
+    EXPECT_EQ(Status::Failed, answers[0].status);
+    EXPECT_FALSE(answers[0].silent);
+    EXPECT_EQ(Status::Failed, answers[1].status);
+    EXPECT_TRUE(answers[1].silent);
+}
+
 TEST_F(DnsTest, NoIsKeptToo) {
     replies["no.example.com 33"] = {.code = 3, .authority = {soa(60, 60)}};
     replies["example.com 35"] = {.authority = {soa(60, 60)}};

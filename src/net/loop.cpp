@@ -249,6 +249,30 @@ void Loop::read_datagrams(Socket& socket) {
     }
 }
 
+// ICMP errors, with the datagram that each is about. They cost one system call each, so no more
+// than some a turn.
+void Loop::read_undelivered(Socket& socket) {
+    auto& b = *buffers_;
+    for (std::size_t i = 0; i < Buffers::datagrams_a_read; ++i) {
+        sockaddr_storage to{};
+        iovec piece{b.datagrams[0].data(), b.datagrams[0].size()};
+        std::array<std::uint8_t, 512> control; // the reason, which is all the same to us
+        msghdr header{};
+        header.msg_name = &to;
+        header.msg_namelen = sizeof to;
+        header.msg_iov = &piece;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        const auto got = recvmsg(socket.fd.get(), &header, MSG_ERRQUEUE | MSG_DONTWAIT);
+        if (got < 0) {
+            return;
+        }
+        handler_.on_undelivered(socket.number, from_sockaddr(to),
+                                Bytes{b.datagrams[0].data(), static_cast<std::size_t>(got)});
+    }
+}
+
 void Loop::dispatch(std::uint64_t tag, std::uint32_t events) {
     const auto index = static_cast<std::size_t>(tag & 0xffff'ffff);
     switch (static_cast<Owner>(tag >> 56)) {
@@ -261,6 +285,9 @@ void Loop::dispatch(std::uint64_t tag, std::uint32_t events) {
         accept(*listeners_[index]);
         break;
     case Owner::Socket:
+        if ((events & EPOLLERR) != 0) {
+            read_undelivered(*sockets_[index]);
+        }
         read_datagrams(*sockets_[index]);
         break;
     case Owner::Connection:

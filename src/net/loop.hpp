@@ -45,6 +45,10 @@ class Handler {
   public:
     virtual ~Handler() = default;
     virtual void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) = 0;
+    // The network says that a datagram of ours did not reach `remote`: how it began, as far as the
+    // network tells. On any socket with the same address, also one of another loop.
+    virtual void on_undelivered(std::uint32_t /*socket*/, const Endpoint& /*remote*/,
+                                Bytes /*bytes*/) {}
     // Accepted, or our connect() is done; with TLS the handshake too.
     virtual void on_open(Key key, const ConnectionInfo& info) = 0;
     // Everything that one read gave. The view ends with the call.
@@ -173,6 +177,7 @@ class Loop {
     void rest_listeners();
     void wake_listeners(bool always);
     void read_datagrams(Socket& socket);
+    void read_undelivered(Socket& socket);
     void read_again();
     void on_deadlines();
     void run_jobs();

@@ -136,6 +136,8 @@ Opened bind_datagram(const Endpoint& at, bool exclusive) {
     auto fd = bound(at, SOCK_DGRAM, exclusive);
     if (fd) {
         set(fd->get(), SOL_SOCKET, SO_RCVBUF, 4 << 20); // a burst waits here, not on the floor
+        const bool v4 = at.address.is_v4(); // what does not arrive is told by ICMP, if at all
+        set(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
     }
     return fd;
 }

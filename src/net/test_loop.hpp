@@ -30,6 +30,7 @@ class Recorder : public Handler {
     std::vector<Ended> closed;
     std::vector<Ended> failed;
     std::vector<std::pair<Endpoint, std::string>> datagrams;
+    std::vector<std::pair<Endpoint, std::string>> undelivered;
     std::map<std::uint32_t, std::string> received; // by Key::index
     int reads = 0;
     int turns = 0;
@@ -44,6 +45,9 @@ class Recorder : public Handler {
 
     void on_datagram(std::uint32_t, const Endpoint& remote, Bytes bytes) override {
         datagrams.emplace_back(remote, as_text(bytes));
+    }
+    void on_undelivered(std::uint32_t, const Endpoint& remote, Bytes bytes) override {
+        undelivered.emplace_back(remote, as_text(bytes));
     }
     void on_open(Key key, const ConnectionInfo& info) override {
         opened.push_back({key, info});

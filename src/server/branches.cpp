@@ -116,7 +116,7 @@ void Proxy::send_to_next_hop(std::uint32_t index, std::uint8_t number, Instant n
         out.send_to.push_back({owner_of(index, number), hop, branch.bytes});
         return;
     }
-    branch_failed(index, number, 503, nullptr, now, out);
+    unreachable(index, number, now, out);
 }
 
 void Proxy::on_sent(std::uint64_t token, const transaction::Wire& wire, Instant now,

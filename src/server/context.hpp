@@ -28,8 +28,9 @@ struct Branch {
     std::uint16_t status = 0; // its final one
     std::uint8_t next_hop = 0;
     std::vector<Hop> hops;
-    Branches::Text name{}; // its Via branch
-    std::string bytes;     // while the host sends them
+    std::vector<std::uint64_t> tried; // ways to this phone that turned out to be gone
+    Branches::Text name{};            // its Via branch
+    std::string bytes;                // while the host sends them
     transaction::Handle client;
     Instant limit; // timer C
 };

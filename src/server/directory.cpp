@@ -1,6 +1,7 @@
 #include "server/directory.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -157,6 +158,24 @@ const Trunk* Directory::find_trunk(std::string_view host) const {
     return at != trunks_.end() ? at->second : nullptr;
 }
 
+namespace {
+
+// Names and addresses of this machine for itself [RFC 6761 §6.3].
+bool hears_loopback(const Listener& listener, std::string_view host,
+                    const std::optional<IpAddress>& address) {
+    const auto& at = listener.at.address;
+    if (address) {
+        return address->is_loopback() && at.is_unspecified() && at.is_v4() == address->is_v4();
+    }
+    constexpr std::string_view name = "localhost";
+    const bool named = host.size() >= name.size() &&
+                       iequals(host.substr(host.size() - name.size()), name) &&
+                       (host.size() == name.size() || host[host.size() - name.size() - 1] == '.');
+    return named && (at.is_loopback() || at.is_unspecified());
+}
+
+} // namespace
+
 bool Directory::is_listener(const sip::Uri& uri) const {
     if (uri.scheme != sip::Scheme::Sip && uri.scheme != sip::Scheme::Sips) {
         return false;
@@ -168,8 +187,9 @@ bool Directory::is_listener(const sip::Uri& uri) const {
         if (port != listener.at.port) {
             return false;
         }
-        return address ? *address == listener.at.address || to_string(*address) == listener.host
-                       : iequals(uri.host, listener.host);
+        return (address ? *address == listener.at.address || to_string(*address) == listener.host
+                        : iequals(uri.host, listener.host)) ||
+               hears_loopback(listener, uri.host, address);
     });
 }
 

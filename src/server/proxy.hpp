@@ -81,6 +81,8 @@ class Proxy {
                     Requests& out);
     bool try_next_hop(std::uint32_t index, std::uint8_t number, std::uint16_t status, Instant now,
                       Requests& out);
+    bool try_other_way(std::uint32_t index, std::uint8_t number, Instant now, Requests& out);
+    void unreachable(std::uint32_t index, std::uint8_t number, Instant now, Requests& out);
 
     Core& core_;
     std::vector<std::unique_ptr<Context>> contexts_;

@@ -241,10 +241,123 @@ TEST_F(ProxyTest, AClosedConnectionFailsItsCallsAndBindings) {
     network.run();
     network.close(bob1);
     network.run();
-    EXPECT_TRUE(alice.take_response(500));
+    EXPECT_TRUE(alice.take_response(480));
     alice.send(alice.make({.call_id = "again"}));
     network.run();
     EXPECT_TRUE(alice.take_response(480));
+    ends_idle();
+}
+
+// [RFC 5626 §7]
+TEST_F(ProxyTest, TakesTheOtherFlowOfAPhoneWhenOneIsGone) {
+    const std::string flow = ";+sip.instance=\"<urn:uuid:1>\";reg-id=";
+    enrol(bob1, flow + "1", "sip:bob@10.0.0.1:1");
+    enrol(bob2, flow + "2", "sip:bob@10.0.0.1:2");
+    alice.send(alice.make({}));
+    network.run();
+    EXPECT_TRUE(bob2.take_request("INVITE")) << "over the flow that was refreshed last";
+    network.close(bob2);
+    network.run();
+    const auto invite = bob1.take_request("INVITE");
+    ASSERT_TRUE(invite);
+    EXPECT_EQ(invite->view.request_uri(), "sip:bob@10.0.0.1:1");
+    bob1.send(bob1.reply(*invite, 200));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, EndsACallOverTheOtherFlowOfAPhone) {
+    const std::string flow = ";+sip.instance=\"<urn:uuid:1>\";reg-id=";
+    enrol(bob1, flow + "1", "sip:bob@10.0.0.1:1");
+    enrol(bob2, flow + "2", "sip:bob@10.0.0.1:2");
+    alice.send(alice.make({}));
+    network.run();
+    bob2.send(bob2.reply(*bob2.take_request("INVITE"), 200));
+    network.run();
+    const auto ok = alice.take_response(200);
+    ASSERT_TRUE(ok);
+    alice.send(alice.in_dialog("ACK", *ok, 1));
+    network.run();
+    network.close(bob2);
+    alice.send(alice.in_dialog("BYE", *ok, 2));
+    network.run();
+    // The network of the test delivers to nobody what goes over a closed connection, and tells it.
+    network.close(bob2);
+    network.run();
+    const auto bye = bob1.take_request("BYE");
+    ASSERT_TRUE(bye);
+    EXPECT_EQ(bye->view.request_uri(), bob2.contact()) << "what the dialog knows him by";
+    bob1.send(bob1.reply(*bye, 200));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, APhoneThatCameBackOverANewConnectionKeepsItsCalls) {
+    enrol(bob1);
+    alice.send(alice.make({}));
+    network.run();
+    bob1.send(bob1.reply(*bob1.take_request("INVITE"), 200));
+    network.run();
+    const auto ok = alice.take_response(200);
+    ASSERT_TRUE(ok);
+    alice.send(alice.in_dialog("ACK", *ok, 1));
+    network.run();
+    network.close(bob1);
+    enrol(bob2, {}, "sip:bob@192.0.2.11:41234;transport=tls");
+    alice.send(alice.in_dialog("BYE", *ok, 2));
+    network.run();
+    network.close(bob1);
+    network.run();
+    EXPECT_TRUE(bob2.take_request("BYE"));
+    network.close(bob2);
+    alice.send(alice.in_dialog("INFO", *ok, 3));
+    network.run();
+    network.close(bob1);
+    network.run();
+    const auto gone = alice.take_response(480);
+    EXPECT_TRUE(gone) << "and when it is nowhere, that is said";
+}
+
+// [RFC 5626 §5.3.1, §11.5]
+TEST_F(ProxyTest, TellsAProxyThatAFlowIsGone) {
+    enrol(bob1, {}, "sip:bob@10.0.0.1:5061");
+    const Phone::Request r{.headers = "Via: SIP/2.0/TLS 10.0.0.9;branch=z9hG4bKbehind\r\n"};
+    alice.send(alice.make(r));
+    network.run();
+    network.close(bob1);
+    network.run();
+    EXPECT_TRUE(alice.take_response(430));
+}
+
+TEST_F(ProxyTest, GoesToTheContactWhenTheConnectionIsGone) {
+    enrol(bob1);
+    network.dns[bob1.contact()] = {
+        {sip::Transport::Tls, {ip("192.0.2.11"), 40'011}, "192.0.2.11", {}}};
+    network.listening[{ip("192.0.2.11"), 40'011}] = &bob2;
+    alice.send(alice.make({}));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("INVITE"));
+    network.close(bob1);
+    network.run();
+    const auto invite = bob2.take_request("INVITE");
+    ASSERT_TRUE(invite);
+    bob2.send(bob2.reply(*invite, 200));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    ends_idle();
+}
+
+TEST_F(ProxyTest, SaysAtOnceThatARouteLeadsNowhere) {
+    for (const auto* route : {"sip:nowhere.invalid;lr", "sip:192.0.2.99;lr"}) {
+        network.dns["sip:192.0.2.99;lr"] = {
+            {sip::Transport::Tcp, {ip("192.0.2.99"), 5060}, "192.0.2.99", {}}};
+        alice.send(
+            alice.make({.call_id = route, .headers = fmt::format("Route: <{}>\r\n", route)}));
+        network.run();
+        EXPECT_TRUE(alice.take_response(502)) << route;
+    }
     ends_idle();
 }
 
@@ -329,8 +442,8 @@ TEST_F(ProxyTest, RefusesASipsRequestThatCameInClear) {
         auto& carol = network.add_phone("carol", transport);
         int cseq = 0;
         for (const auto method : {"INVITE", "MESSAGE", "REGISTER", "OPTIONS"}) {
-            const auto* uri = method == std::string_view{"INVITE"} ? "sips:bob@example.com"
-                                                                   : "sips:example.com";
+            const auto* uri =
+                method == std::string_view{"INVITE"} ? "sips:bob@example.com" : "sips:example.com";
             carol.send(carol.make({.method = method, .uri = uri, .cseq = ++cseq}));
             network.run();
             EXPECT_TRUE(carol.take_response(400)) << method;

@@ -104,6 +104,8 @@ std::string_view reason_phrase(std::uint16_t status) {
         return "Server Internal Error";
     case 501:
         return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
     case 503:
         return "Service Unavailable";
     case 504:

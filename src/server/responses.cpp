@@ -10,6 +10,8 @@
 namespace cw::server {
 namespace {
 
+constexpr std::size_t most_ways = 4; // to one phone
+
 // Lower is better: 6xx, then the lowest class, in which those are preferred that tell the caller
 // how to do it better [RFC 3261 §16.7 item 6]. A 503 or a timeout of ours says least.
 int rank(std::uint16_t status) {
@@ -136,11 +138,56 @@ bool Proxy::try_next_hop(std::uint32_t index, std::uint8_t number, std::uint16_t
     return true;
 }
 
+// The flow to a phone is gone: "the proxy SHOULD replace the failed branch with another target (if
+// one is available) with the same AOR and instance-id, but a different reg-id" [RFC 5626 §7].
+bool Proxy::try_other_way(std::uint32_t index, std::uint8_t number, Instant now, Requests& out) {
+    auto& context = *contexts_[index];
+    auto& branch = context.branches[number];
+    if (branch.cancel || context.finished || branch.tried.size() >= most_ways) {
+        return false;
+    }
+    branch.tried.push_back(branch.target.way());
+    bool found = false;
+    with_stored(index, now, out, [&](const Incoming& in, const Route& route) {
+        auto other = find_other_way(core_, in, route, branch.target, branch.tried);
+        if (!other) {
+            return;
+        }
+        found = true;
+        other->q = branch.target.q;
+        branch.target = std::move(*other);
+        branch.hops.clear();
+        branch.next_hop = 0;
+        branch.limit = {};
+        start(index, number, in, route);
+    });
+    return found;
+}
+
+// "If the transport layer notifies a proxy of an error when it tries to forward a request [...],
+// the proxy MUST behave as if the forwarded request received a 503" [RFC 3261 §16.9]: so the next
+// place is tried, or the next way. When there is none, the caller is told about this callee, not
+// that we are out of service: a user without a flow is not there, another server is a bad gateway.
+void Proxy::unreachable(std::uint32_t index, std::uint8_t number, Instant now, Requests& out) {
+    auto& branch = contexts_[index]->branches[number];
+    if (branch.state == Branch::State::Over || try_next_hop(index, number, 503, now, out) ||
+        try_other_way(index, number, now, out)) {
+        return;
+    }
+    std::uint16_t status = 502;
+    if (branch.target.wire) {
+        with_stored(index, now, out,
+                    [&](const Incoming& in, const Route&) { status = status_of_gone_flow(in); });
+    }
+    branch_failed(index, number, branch.cancel ? 487 : status, nullptr, now, out);
+}
+
 void Proxy::branch_failed(std::uint32_t index, std::uint8_t number, std::uint16_t status,
                           const sip::MessageView* response, Instant now, Requests& out) {
     auto& context = *contexts_[index];
     auto& branch = context.branches[number];
-    if (branch.state == Branch::State::Over || try_next_hop(index, number, status, now, out)) {
+    if (branch.state == Branch::State::Over || try_next_hop(index, number, status, now, out) ||
+        (status == 430 && response != nullptr && try_other_way(index, number, now, out))) {
         return;
     }
     branch.state = Branch::State::Over;
@@ -242,7 +289,7 @@ void Proxy::on_occurrence(const transaction::Table::Occurrence& occurrence, Inst
         break;
     case Happened::TransportError:
         if (found.branch != nullptr) {
-            branch_failed(found.index, found.number, 503, nullptr, now, out);
+            unreachable(found.index, found.number, now, out);
         } else {
             found.context->sender_gone = true;
         }

@@ -23,6 +23,22 @@ constexpr std::string_view capabilities =
 
 using transaction::Table;
 
+// The branch in the Via that we wrote on top of a request of ours; empty for anything else.
+std::string_view own_branch(std::string_view request) {
+    constexpr std::string_view via = "\r\nVia: ";
+    constexpr std::string_view param = ";branch=";
+    const auto line = request.find("\r\n");
+    if (line == std::string_view::npos || !request.substr(line).starts_with(via)) {
+        return {};
+    }
+    const auto value = request.substr(line + via.size());
+    const auto end = value.find("\r\n");
+    const auto at = value.find(param);
+    return end == std::string_view::npos || at > end
+               ? std::string_view{}
+               : value.substr(at + param.size(), end - at - param.size());
+}
+
 // [RFC 3261 §26.2.2] SIPS means that every hop up to here was over TLS. One that came in clear has
 // been read and could have been written by anybody; who it names expects to be told otherwise.
 bool is_secure_in_name_only(const Incoming& in, const Route& route) {
@@ -236,6 +252,13 @@ void Server::on_wire_closed(const transaction::Wire& wire, Instant now, Requests
     impl_->settle(now, out);
 }
 
+void Server::on_undelivered(std::string_view bytes, const Endpoint& remote, Instant now,
+                            Requests& out) {
+    impl_->core.transactions.on_undelivered(bytes.substr(0, bytes.find(' ')), own_branch(bytes),
+                                            remote, now, out.outbox);
+    impl_->settle(now, out);
+}
+
 void Server::on_location(const LocationChange& change, Instant now) {
     impl_->core.location.apply(change, now);
     impl_->core.counters.bindings_now = impl_->core.location.size();
@@ -272,6 +295,10 @@ bool Server::idle() const {
 
 Counters Server::counters() const {
     return impl_->core.counters;
+}
+
+std::uint8_t Server::sent_by(std::string_view request) {
+    return Branches::shard_of(own_branch(request));
 }
 
 std::uint8_t Server::shard_of_branch(std::string_view branch) {

@@ -62,6 +62,9 @@ class Server {
     void on_unsent(std::uint64_t token, std::string_view reason, Instant now, Requests& out);
     // To be told to the shard that owns the wire.
     void on_wire_closed(const transaction::Wire& wire, Instant now, Requests& out);
+    // The network says that a datagram did not reach `remote`: `bytes` is how it began. To be told
+    // to the shard that sent_by() names.
+    void on_undelivered(std::string_view bytes, const Endpoint& remote, Instant now, Requests& out);
     // A change that was read from disk at the start, or that another shard made.
     void on_location(const LocationChange& change, Instant now);
     void advance(Instant now, Requests& out);
@@ -75,6 +78,8 @@ class Server {
     // The shard that minted this branch, for a response that came in on a connection of another
     // shard; 255 when it is none of ours. O(1), no state.
     static std::uint8_t shard_of_branch(std::string_view branch);
+    // The same for a request that this server has sent, or its beginning.
+    static std::uint8_t sent_by(std::string_view request);
 
   private:
     struct Impl;

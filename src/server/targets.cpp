@@ -1,9 +1,12 @@
 #include "server/targets.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "server/address_of_record.hpp"
 #include "sip/name_addr.hpp"
@@ -18,13 +21,19 @@ class Finder {
         : core_(core), directory_(*core.directory), in_(in), route_(route), sender_(sender) {}
 
     Targets run();
+    std::optional<Target> other_way(const Target& failed, std::span<const std::uint64_t> tried);
 
   private:
+    using Bindings = std::vector<Binding>;
+
     void by_flow();
     void by_route();
     void by_location(const DomainEntry& domain);
     void abroad();
-    void add_binding(const Binding& binding);
+    [[nodiscard]] Bindings bindings_of(const sip::Uri& user) const;
+    [[nodiscard]] std::optional<Target> target_of(const Binding& binding,
+                                                  std::span<const std::uint64_t> tried = {}) const;
+    [[nodiscard]] int nearness(const Binding& binding, const Target& failed) const;
     void refuse(std::uint16_t status, std::string_view why = {}) {
         targets_.status = status;
         targets_.why = why;
@@ -50,8 +59,12 @@ void Finder::by_flow() {
     target.wire = *route_.flow.wire;
     target.secure = uri_.scheme == sip::Scheme::Sips;
     if (route_.flow.earlier_start) {
-        // [RFC 5626 §5.3.1]: the flow of the token is no more
-        refuse(430);
+        const std::array<std::uint64_t, 1> gone{target.way()};
+        if (auto other = other_way(target, gone)) {
+            targets_.all.push_back(std::move(*other));
+        } else {
+            refuse(status_of_gone_flow(in_));
+        }
         return;
     }
     if (const auto* place = directory_.place(route_.flow.place)) {
@@ -87,14 +100,17 @@ void Finder::by_route() {
     targets_.all.push_back(std::move(target));
 }
 
-void Finder::add_binding(const Binding& binding) {
+// Nothing where this binding is of no use for this request, or has been tried.
+std::optional<Target> Finder::target_of(const Binding& binding,
+                                        std::span<const std::uint64_t> tried) const {
     Target target;
     target.uri = binding.uri;
     target.q = binding.q;
+    target.instance = binding.instance.empty() ? 0 : hash_bytes(binding.instance);
     const bool sips_contact = istarts_with(binding.uri, "sips:");
     if (uri_.scheme == sip::Scheme::Sips) {
         if (!sips_contact) {
-            return; // no downgrade [RFC 5630 §5.3]
+            return std::nullopt; // no downgrade [RFC 5630 §5.3]
         }
         target.secure = true;
     } else if (sips_contact) {
@@ -103,55 +119,63 @@ void Finder::add_binding(const Binding& binding) {
         target.uri.erase(3, 1);
         target.secure = true;
     }
+    const auto is_new = [&] { return std::ranges::find(tried, target.way()) == tried.end(); };
     if (!binding.path.empty()) {
         target.route = binding.path;
         const auto first = sip::parse_name_addr(binding.path);
         target.next = first ? first->uri_text : std::string_view{};
-    } else if (binding.over_wire && (!binding.wire.reliable() || binding.boot == core_.boot)) {
-        target.wire = binding.wire;
-    } else if (binding.over_wire && !binding.direct) {
-        return; // over a connection of an earlier start, which nobody can open from here
-    } else {
-        target.next = binding.uri;
+        return is_new() ? std::optional{std::move(target)} : std::nullopt;
     }
-    targets_.all.push_back(std::move(target));
+    if (binding.over_wire && (!binding.wire.reliable() || binding.boot == core_.boot)) {
+        target.wire = binding.wire;
+        if (is_new()) {
+            return target;
+        }
+        target.wire.reset();
+    }
+    if (binding.over_wire && (!binding.direct || binding.reg_id != 0)) {
+        return std::nullopt; // over a connection that is gone, which nobody can open from here
+    }
+    target.next = binding.uri;
+    return is_new() ? std::optional{std::move(target)} : std::nullopt;
 }
 
-void Finder::by_location(const DomainEntry& domain) {
-    const auto name = user_name(uri_);
-    const bool known = domain.domain->users.empty() || domain.find_user(name) != nullptr;
-    targets_.local = true;
-    const auto aor = address_of_record(uri_);
-    const auto gr = sip::find_param(uri_.params, "gr");
-    bool any = false;
-    std::vector<std::pair<Binding, const Location::Record*>> bindings;
+// Those of one address of record, the one that was refreshed last first. A GRUU means one instance
+// alone [RFC 5627 §5.2].
+Finder::Bindings Finder::bindings_of(const sip::Uri& user) const {
+    Bindings bindings;
+    const auto gr = sip::find_param(user.params, "gr");
+    const auto aor = address_of_record(user);
     for (const auto* record = core_.location.first(aor); record != nullptr;
          record = core_.location.next(*record)) {
         const auto binding = decode(record->data);
         if (!binding || record->expires <= in_.now) {
             continue;
         }
-        // A GRUU means one instance [RFC 5627 §5.2].
         auto instance = binding->instance;
         instance.remove_prefix(instance.starts_with('<') ? 1 : 0);
         instance.remove_suffix(instance.ends_with('>') ? 1 : 0);
-        if (gr && instance != *gr) {
-            continue;
+        if (!gr || instance == *gr) {
+            bindings.push_back(*binding);
         }
-        any = true;
-        bindings.emplace_back(*binding, record);
     }
-    // "The proxy MUST NOT populate the target set with more than one contact with the same AOR and
-    // instance-id at a time." [RFC 5626 §7]: the one that was refreshed last.
-    std::ranges::sort(bindings, [](const auto& a, const auto& b) {
-        return a.first.updated_ns > b.first.updated_ns;
-    });
-    for (auto at = bindings.begin(); at != bindings.end(); ++at) {
-        const auto same = [&](const auto& b) {
-            return !b.first.instance.empty() && b.first.instance == at->first.instance;
+    std::ranges::stable_sort(
+        bindings, [](const auto& a, const auto& b) { return a.updated_ns > b.updated_ns; });
+    return bindings;
+}
+
+void Finder::by_location(const DomainEntry& domain) {
+    targets_.local = true;
+    const auto bindings = bindings_of(uri_);
+    for (const auto& binding : bindings) {
+        auto target = target_of(binding);
+        // "The proxy MUST NOT populate the target set with more than one contact with the same AOR
+        // and instance-id at a time." [RFC 5626 §7]
+        const auto same = [&](const Target& other) {
+            return other.instance != 0 && other.instance == target->instance;
         };
-        if (std::none_of(bindings.begin(), at, same)) {
-            add_binding(at->first);
+        if (target && std::ranges::none_of(targets_.all, same)) {
+            targets_.all.push_back(std::move(*target));
         }
     }
     std::ranges::stable_sort(targets_.all,
@@ -159,13 +183,62 @@ void Finder::by_location(const DomainEntry& domain) {
     if (!targets_.all.empty()) {
         return;
     }
-    if (any && uri_.scheme == sip::Scheme::Sips) {
+    if (!bindings.empty() && uri_.scheme == sip::Scheme::Sips) {
         refuse(480);
         targets_.headers = fmt::format("Warning: 380 {} \"SIPS Not Allowed\"\r\n",
                                        domain.domain->name); // [RFC 5630 §5.3]
         return;
     }
-    refuse(known || any ? 480 : 404);
+    const bool known = domain.domain->users.empty() || domain.find_user(user_name(uri_)) != nullptr;
+    refuse(known || !bindings.empty() ? 480 : 404);
+}
+
+// How sure it is that a binding is of the phone that was meant; 0: it is not.
+int Finder::nearness(const Binding& binding, const Target& failed) const {
+    if (failed.instance != 0) {
+        return binding.instance.empty() || hash_bytes(binding.instance) != failed.instance ? 0 : 3;
+    }
+    const auto contact = sip::parse_uri(binding.uri);
+    if (!contact || contact->user != uri_.user || !iequals(contact->host, uri_.host)) {
+        return 0;
+    }
+    return contact->port == uri_.port ? 2 : 1; // a new connection often brings a new port
+}
+
+std::optional<Target> Finder::other_way(const Target& failed,
+                                        std::span<const std::uint64_t> tried) {
+    if (const auto r = sip::parse_uri(in_.in_dialog() ? route_.request_uri : failed.uri, uri_);
+        !r) {
+        return std::nullopt;
+    }
+    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
+    const auto asked = sip::parse_uri(in_.message.request_uri());
+    const auto* user = in_.in_dialog() ? (to ? &to->uri : nullptr) : (asked ? &*asked : nullptr);
+    if (user == nullptr || directory_.find_domain(user->host) == nullptr) {
+        return std::nullopt;
+    }
+    const auto bindings = bindings_of(*user);
+    const auto* nearest = static_cast<const Binding*>(nullptr);
+    for (const auto& binding : bindings) {
+        if (const auto near = nearness(binding, failed);
+            near > 0 && (nearest == nullptr || near > nearness(*nearest, failed)) &&
+            target_of(binding, tried)) {
+            nearest = &binding;
+        }
+    }
+    // Within a dialog its only phone will do, whatever its contact is by now.
+    const auto of_first = [&](const Binding& b) {
+        return !b.instance.empty() && b.instance == bindings.front().instance;
+    };
+    if (nearest == nullptr && failed.instance == 0 && in_.in_dialog() && !bindings.empty() &&
+        std::ranges::all_of(bindings, of_first)) {
+        nearest = &bindings.front();
+    }
+    auto target = nearest != nullptr ? target_of(*nearest, tried) : std::nullopt;
+    if (target && in_.in_dialog()) {
+        target->uri = route_.request_uri; // what its dialog knows it by
+    }
+    return target;
 }
 
 void Finder::abroad() {
@@ -229,8 +302,28 @@ Targets Finder::run() {
 
 } // namespace
 
+std::uint64_t Target::way() const {
+    if (!wire) {
+        return hash_bytes(next, hash_bytes(route));
+    }
+    return mix_hash(mix_hash(std::uint64_t{wire->shard} << 8 | std::to_underlying(wire->transport),
+                             std::uint64_t{wire->generation} << 32 | wire->connection),
+                    wire->reliable() ? 0 : hash_value(wire->remote));
+}
+
+std::uint16_t status_of_gone_flow(const Incoming& in) {
+    // "If the flow no longer exists, the proxy SHOULD send a 430 (Flow Failed) response" [RFC 5626
+    // §5.3.1]; "Endpoints should never receive a 430 response." [§11.5]
+    return in.via.more || in.message.repeated(sip::HeaderId::Via) ? 430 : 480;
+}
+
 Targets find_targets(const Core& core, const Incoming& in, const Route& route, Sender sender) {
     return Finder{core, in, route, sender}.run();
+}
+
+std::optional<Target> find_other_way(const Core& core, const Incoming& in, const Route& route,
+                                     const Target& failed, std::span<const std::uint64_t> tried) {
+    return Finder{core, in, route, Sender::Dialog}.other_way(failed, tried);
 }
 
 } // namespace cw::server

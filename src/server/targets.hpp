@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,11 @@ struct Target {
     std::string next;                      // else the URI to be resolved
     std::string identity;                  // and what its certificate may say instead of its host
     std::uint16_t q = 1000;
-    bool secure = false; // over TLS only
+    bool secure = false;        // over TLS only
+    std::uint64_t instance = 0; // which phone it is, hashed; 0: not known
+
+    // Tells this way from others to the same phone.
+    [[nodiscard]] std::uint64_t way() const;
 };
 
 struct Targets {
@@ -33,5 +38,13 @@ struct Targets {
 };
 
 Targets find_targets(const Core& core, const Incoming& in, const Route& route, Sender sender);
+
+// What is answered when a flow is gone and there is no other way.
+std::uint16_t status_of_gone_flow(const Incoming& in);
+
+// Another way to the phone that `failed` meant, for its flow is gone: what the location service
+// knows of the same phone by now [RFC 5626 §7]. `tried`: ways that are of no use any more.
+std::optional<Target> find_other_way(const Core& core, const Incoming& in, const Route& route,
+                                     const Target& failed, std::span<const std::uint64_t> tried);
 
 } // namespace cw::server

@@ -218,8 +218,8 @@ Stored Location::checkpoint() {
     const std::lock_guard lock{checkpoint_mutex_};
     const int result = sqlite3_wal_checkpoint_v2(checkpointer_.get(), nullptr,
                                                  SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    // A passive checkpoint never waits: one that looks at the log's head while the writer changes it
-    // is told that the file is busy. What it left stays in the log for the next.
+    // A passive checkpoint never waits: one that looks at the log's head while the writer changes
+    // it is told that the file is busy. What it left stays in the log for the next.
     if (result != SQLITE_OK && result != SQLITE_BUSY) {
         return failed(checkpointer_.get());
     }

@@ -439,6 +439,16 @@ void Table::on_wire_closed(const Wire& wire, Instant now, Outbox& outbox) {
     }
 }
 
+void Table::on_undelivered(std::string_view method, std::string_view branch, const Endpoint& remote,
+                           Instant now, Outbox& outbox) {
+    make_client_key(branch, method);
+    Handle handle;
+    if (const auto* entry = find_key(key_, handle);
+        entry != nullptr && !entry->wire.reliable() && entry->wire.remote == remote) {
+        drive(handle, Event::TransportError, now, outbox);
+    }
+}
+
 Instant Table::next_deadline() const {
     return deadlines_.empty() ? Instant{} : deadlines_.next();
 }

@@ -109,6 +109,9 @@ class Table {
     };
     void advance(Instant now, Outbox& outbox);
     void on_wire_closed(const Wire& wire, Instant now, Outbox& outbox);
+    // A datagram with this request did not reach `remote` [RFC 3261 §18.4].
+    void on_undelivered(std::string_view method, std::string_view branch, const Endpoint& remote,
+                        Instant now, Outbox& outbox);
     [[nodiscard]] Instant next_deadline() const; // not known(): none
     // What happened since clear_occurrences(), in order.
     [[nodiscard]] std::span<const Occurrence> occurrences() const { return occurrences_; }
