@@ -30,8 +30,10 @@ double ReceivedStream::mos() const {
 
 void MediaReceiver::configure(const MediaSettings& settings, Instant now) {
     accepted_ = settings.accepted;
-    accepted_.insert(accepted_.begin(), settings.codec);
-    event_type_ = settings.event_type;
+    if (accepted_.empty()) {
+        accepted_.push_back(settings.codec);
+    }
+    event_type_ = settings.accepted_event ? settings.accepted_event : settings.event_type;
     event_clock_ = settings.event_clock;
     receives_ = settings.receive;
     if (!due_.known()) {

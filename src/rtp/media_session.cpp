@@ -60,49 +60,66 @@ Result<void> MediaSession::configure(const MediaSettings& settings, Instant now)
     return {};
 }
 
+namespace {
+
+// New keys go on counting where the old ones were; but when the end moved to another address, its
+// context is a new one, "with the ROC set to zero" [RFC 4568 §7.1.4].
+Result<void> change_keys(std::optional<SrtpSession>& session, SrtpSession::Way way,
+                         const std::optional<SrtpParameters>& keys, bool moved) {
+    if (!keys) {
+        session.reset();
+        return {};
+    }
+    if (session && session->parameters() == *keys) {
+        return {};
+    }
+    if (session && !moved) {
+        return session->rekey(*keys);
+    }
+    auto made = SrtpSession::make(way, *keys);
+    if (!made) {
+        return std::unexpected(made.error());
+    }
+    session.emplace(std::move(*made));
+    return {};
+}
+
+} // namespace
+
 Result<void> MediaSession::set_keys(const MediaSettings& settings, Instant now) {
     using Way = SrtpSession::Way;
-    const auto change = [](std::optional<SrtpSession>& session, Way way,
-                           const std::optional<SrtpParameters>& keys) -> Result<void> {
-        if (!keys) {
-            session.reset();
-            return {};
-        }
-        if (session) {
-            return session->parameters() == *keys ? Result<void>{} : session->rekey(*keys);
-        }
-        auto made = SrtpSession::make(way, *keys);
-        if (!made) {
-            return std::unexpected(made.error());
-        }
-        session.emplace(std::move(*made));
-        return {};
-    };
-    // All is made before anything is changed.
     for (const auto* keys : {&settings.send_keys, &settings.receive_keys}) {
-        if (*keys) {
+        if (*keys) { // all is tried before anything is changed
             if (const auto tried = SrtpSession::make(Way::Send, **keys); !tried) {
                 return std::unexpected(tried.error());
             }
         }
     }
     if (unprotect_ && settings.receive_keys && unprotect_->parameters() != *settings.receive_keys) {
-        // Packets with the old key are still on their way.
-        auto old = SrtpSession::make(Way::Receive, unprotect_->parameters());
-        if (old) {
-            for (const auto& stream : receiver_.streams()) {
-                if (const auto roc = unprotect_->roc(stream.ssrc)) {
-                    (void)old->set_roc(stream.ssrc, *roc);
-                }
-            }
-            before_.emplace(std::move(*old));
-            before_ends_ = now + old_key_lives;
-        }
+        keep_old_key(now);
     }
-    if (const auto ok = change(protect_, Way::Send, settings.send_keys); !ok) {
+    const bool we_moved = running_ && settings.local != settings_.local;
+    const bool peer_moved = running_ && settings.remote != settings_.remote;
+    if (const auto ok = change_keys(protect_, Way::Send, settings.send_keys, we_moved); !ok) {
         return ok;
     }
-    return change(unprotect_, Way::Receive, settings.receive_keys);
+    return change_keys(unprotect_, Way::Receive, settings.receive_keys, peer_moved);
+}
+
+// Packets with the old key are still on their way. The session that opens them begins anew, where
+// the counters stand.
+void MediaSession::keep_old_key(Instant now) {
+    auto old = SrtpSession::make(SrtpSession::Way::Receive, unprotect_->parameters());
+    if (!old) {
+        return;
+    }
+    for (const auto& stream : receiver_.streams()) {
+        if (const auto roc = unprotect_->roc(stream.ssrc)) {
+            (void)old->set_roc(stream.ssrc, *roc);
+        }
+    }
+    before_.emplace(std::move(*old));
+    before_ends_ = now + old_key_lives;
 }
 
 void MediaSession::receive(Bytes datagram, const Endpoint& from, Instant now) {

@@ -115,6 +115,7 @@ class MediaSession {
     };
 
     Result<void> set_keys(const MediaSettings& settings, Instant now);
+    void keep_old_key(Instant now);
     void receive_rtp(Bytes datagram, const Endpoint& from, Instant now);
     void receive_rtcp(Bytes datagram, const Endpoint& from, Instant now);
     bool open(Instant now);

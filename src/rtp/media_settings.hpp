@@ -26,15 +26,17 @@ struct PayloadLaw {
 };
 
 struct MediaSettings {
+    Endpoint local = {};       // where we said that we receive; only its changes matter
     Endpoint remote = {};      // RTP goes there; port 0: nothing is sent
     Endpoint remote_rtcp = {}; // RTCP goes there; port 0: none is sent
     bool rtcp_mux = false;     // RTCP leaves from, and comes to, the port of RTP [RFC 5761]
 
-    PayloadLaw codec = {};                       // what we send
-    std::vector<PayloadLaw> accepted = {};       // what may come besides
-    std::optional<std::uint8_t> event_type = {}; // telephone-event, both ways [RFC 4733]
-    std::uint32_t event_clock = 8000;            // Hz
-    Duration ptime = milliseconds(20);           // 10 to 60 ms, in steps of 10
+    PayloadLaw codec = {};                           // what we send
+    std::vector<PayloadLaw> accepted = {};           // what may come; empty: the same
+    std::optional<std::uint8_t> event_type = {};     // telephone-event that we send [RFC 4733]
+    std::optional<std::uint8_t> accepted_event = {}; // that may come; absent: the same
+    std::uint32_t event_clock = 8000;                // Hz
+    Duration ptime = milliseconds(20);               // 10 to 60 ms, in steps of 10
 
     bool send = true; // the direction of the description, as we see it [RFC 3264 §6.1]
     bool receive = true;
