@@ -199,7 +199,7 @@ void Dns::ask(Question& question) {
             if (bytes != nullptr && size > 0) {
                 answer = read_dns_answer({bytes, static_cast<std::size_t>(size)}, q.name, q.type);
             } else {
-                answer.silent = status == ARES_ETIMEOUT || status == ARES_ECONNREFUSED;
+                answer.silent = status == ARES_ETIMEOUT;
             }
             q.dns->answered(q, answer);
         },
