@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "crypto/aka.hpp"
 
 namespace cw::crypto {
 namespace {
@@ -42,6 +43,8 @@ std::optional<DigestChallenge> choose_challenge(std::span<const std::string_view
 
 std::string answer_challenge(Digester& digester, const DigestChallenge& challenge,
                              const DigestAnswer& answer) {
+    // [RFC 3310 §3.3] MD5 with RES for the password, which its user has got from the nonce.
+    const bool aka = iequals(challenge.algorithm, aka_algorithm);
     const auto algorithm = digest_algorithm(challenge.algorithm).value_or(DigestAlgorithm::Md5);
     const auto qop = choose_qop(challenge.qop).value_or("");
     const auto nc = fmt::format("{:08x}", answer.nc);
@@ -58,7 +61,7 @@ std::string answer_challenge(Digester& digester, const DigestChallenge& challeng
     auto out = fmt::format(
         R"(Digest username="{}", realm="{}", nonce="{}", uri="{}", response="{}", algorithm={})",
         answer.username, challenge.realm, challenge.nonce, answer.uri, response.text(),
-        to_string(algorithm));
+        aka ? aka_algorithm : to_string(algorithm));
     if (!qop.empty()) {
         out += fmt::format(R"(, qop={}, nc={}, cnonce="{}")", qop, nc, answer.cnonce);
     }
