@@ -9,12 +9,12 @@ namespace cw::rtp {
 namespace {
 
 constexpr std::array<SrtpSuiteFacts, 6> suites{{
-    {SrtpSuite::AesCm128Sha1_80, "AES_CM_128_HMAC_SHA1_80", 16, 14, 10, false},
-    {SrtpSuite::AesCm128Sha1_32, "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, false},
-    {SrtpSuite::AesCm256Sha1_80, "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, false},
-    {SrtpSuite::AesCm256Sha1_32, "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, false},
-    {SrtpSuite::AeadAes128Gcm, "AEAD_AES_128_GCM", 16, 12, 16, true},
-    {SrtpSuite::AeadAes256Gcm, "AEAD_AES_256_GCM", 32, 12, 16, true},
+    {SrtpSuite::AesCm128Sha1_80, "AES_CM_128_HMAC_SHA1_80", 16, 14, 10, false, 1},
+    {SrtpSuite::AesCm128Sha1_32, "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, false, 2},
+    {SrtpSuite::AesCm256Sha1_80, "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, false, 0},
+    {SrtpSuite::AesCm256Sha1_32, "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, false, 0},
+    {SrtpSuite::AeadAes128Gcm, "AEAD_AES_128_GCM", 16, 12, 16, true, 7},
+    {SrtpSuite::AeadAes256Gcm, "AEAD_AES_256_GCM", 32, 12, 16, true, 8},
 }};
 
 } // namespace
@@ -43,6 +43,19 @@ SrtpSecret::SrtpSecret(Bytes octets)
 
 SrtpSecret::~SrtpSecret() {
     explicit_bzero(octets_.data(), octets_.size());
+}
+
+Result<SrtpParameters> srtp_parameters_of_dtls(std::uint16_t profile, Bytes key_and_salt) {
+    const auto* facts = std::ranges::find(suites, profile, &SrtpSuiteFacts::dtls_profile);
+    if (profile == 0 || facts == suites.end()) {
+        return fail(Code::Unsupported, 0, "an SRTP protection profile that is not known");
+    }
+    if (key_and_salt.size() != static_cast<std::size_t>(facts->key + facts->salt)) {
+        return fail(Code::Usage, 0, "the master key has not the length of its SRTP suite");
+    }
+    SrtpParameters out{.suite = facts->suite, .keys = {SrtpMasterKey{}}};
+    out.keys[0].secret = SrtpSecret{key_and_salt};
+    return out;
 }
 
 Result<SrtpParameters> random_srtp_parameters(SrtpSuite suite) {

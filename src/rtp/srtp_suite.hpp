@@ -32,6 +32,7 @@ struct SrtpSuiteFacts {
     std::uint8_t salt = 0;    // of the master salt
     std::uint8_t rtp_tag = 0; // authentication tag; that of SRTCP is 10, or 16 with AEAD
     bool aead = false;
+    std::uint16_t dtls_profile = 0; // its number in DTLS [RFC 5764 §4.1.2, RFC 7714 §14.2]; 0: none
 };
 const SrtpSuiteFacts& facts_of(SrtpSuite suite);
 std::span<const SrtpSuiteFacts> all_srtp_suites();
@@ -77,6 +78,10 @@ struct SrtpParameters {
     std::uint16_t window = 128;   // for replays, packets [RFC 3711 §3.3.2]
     bool operator==(const SrtpParameters&) const = default;
 };
+
+// One direction of what a DTLS handshake has agreed on: the profile's number, and the master key
+// with the salt behind it [RFC 5764 §4.2]. Fails for a profile or a length that is not ours.
+Result<SrtpParameters> srtp_parameters_of_dtls(std::uint16_t profile, Bytes key_and_salt);
 
 // With a key of the system's random numbers.
 Result<SrtpParameters> random_srtp_parameters(SrtpSuite suite);

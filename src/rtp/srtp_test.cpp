@@ -327,6 +327,18 @@ TEST(Srtp, parameters_that_do_not_fit_are_refused) {
     EXPECT_TRUE(sender.protect(packet));
 }
 
+TEST(Srtp, what_dtls_agreed_on_becomes_parameters) {
+    const Octets key(44, 5);
+    const auto large = srtp_parameters_of_dtls(8, key);
+    ASSERT_TRUE(large);
+    EXPECT_EQ(large->suite, SrtpSuite::AeadAes256Gcm);
+    EXPECT_TRUE(SrtpSession::make(Way::Send, *large));
+    EXPECT_EQ(srtp_parameters_of_dtls(1, Bytes{key}.first(30))->suite, SrtpSuite::AesCm128Sha1_80);
+    EXPECT_FALSE(srtp_parameters_of_dtls(1, key));
+    EXPECT_FALSE(srtp_parameters_of_dtls(0, {}));
+    EXPECT_FALSE(srtp_parameters_of_dtls(5, {}));
+}
+
 TEST(Srtp, random_keys_differ) {
     const auto a = random_srtp_parameters(SrtpSuite::AeadAes256Gcm);
     const auto b = random_srtp_parameters(SrtpSuite::AeadAes256Gcm);
