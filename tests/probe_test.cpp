@@ -179,6 +179,25 @@ TEST_F(Probe, ThatIsJsonAndADiagramToo) {
     EXPECT_TRUE(mermaid.text.starts_with("sequenceDiagram")) << mermaid.text;
 }
 
+TEST_F(Probe, WebSocketsAreVisitedToo) {
+    const auto clear = free_port();
+    const auto secure = free_port();
+    serve("ca/localhost", {"--listen", fmt::format("ws:127.0.0.1:{}", clear), "--listen",
+                           fmt::format("wss:127.0.0.1:{}", secure)});
+    const auto visit = [&](const char* scheme, int port) {
+        return run(fmt::format("probe {}:localhost:{} --ca ca/ca.pem --timeout 20", scheme, port));
+    };
+    for (const auto& outcome : {visit("ws", clear), visit("wss", secure)}) {
+        EXPECT_EQ(outcome.status, 0) << outcome.text;
+        for (const auto* words : {"200 OK", "keep-alive   answered after", "all is well"}) {
+            EXPECT_TRUE(contains(outcome.text, words)) << words << "\n" << outcome.text;
+        }
+    }
+    const auto mixed_up = visit("ws", secure);
+    EXPECT_EQ(mixed_up.status, 1) << mixed_up.text;
+    EXPECT_TRUE(contains(mixed_up.text, "where TLS is spoken, wss:")) << mixed_up.text;
+}
+
 TEST_F(Probe, WhatIsWrongWithACertificateIsNamed) {
     serve("ca/localhost");
     expect("--ca other/ca.pem", 1, "missing issuer: localhost: its issuer CN=Callwright CA");

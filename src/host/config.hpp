@@ -40,6 +40,7 @@ struct Config {
     std::vector<TrunkCertificate> trunk_certificates;
     FixedPlaces fixed_places;
     ShardLimits limits;
+    bool connections_asked = false; // limits.net.connections is no default
 };
 
 // What is wrong with a configuration, and where.

@@ -372,8 +372,10 @@ constexpr Key<Config> proxy_keys[] = {
      }},
 };
 constexpr Key<Config> limit_keys[] = {
-    {"connections", "10 to 10000000", "100000", "open at once, of one shard",
+    {"connections", "10 to 10000000", "100000",
+     "open at once, of one shard; fewer where the system gives fewer descriptors",
      [](const node& n, Config& c, Problem& p) {
+         c.connections_asked = true;
          return read_integer<10, 10'000'000>(n, c.limits.net.connections, p);
      }},
     {"handshakes", "1 to 1000000", "8192",

@@ -17,6 +17,7 @@ namespace {
 
 constexpr Duration between_checkpoints = seconds(10);
 constexpr std::size_t descriptors_besides_connections = 64;
+constexpr std::size_t few_connections = 1000; // of a shard
 
 // As many descriptors as the system allows; how many these are.
 std::size_t raise_descriptor_limit() {
@@ -205,7 +206,10 @@ void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tl
         descriptors_besides_connections + shard_count_ * (settings_->listeners.size() + 4);
     const auto room = descriptors > spare ? (descriptors - spare) / shard_count_ : 1;
     if (room < limits.net.connections) {
-        log_.line(LogLevel::Warning, "few_descriptors",
+        // Less than was asked for, or hardly enough for anything: somebody has to know. Else the
+        // default was a wish.
+        const bool matters = config.connections_asked || room < few_connections;
+        log_.line(matters ? LogLevel::Warning : LogLevel::Debug, "few_descriptors",
                   field("connections_a_shard", std::to_string(room)) +
                       field("wanted", std::to_string(limits.net.connections)));
         limits.net.connections = room;

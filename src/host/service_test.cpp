@@ -13,6 +13,8 @@
 #include <fstream>
 #include <thread>
 
+#include <sqlite3.h>
+
 #include "host/stun.hpp"
 #include "host/test_phone.hpp"
 
@@ -216,21 +218,71 @@ TEST_F(ServiceTest, SpeaksSipOverWebSocket) {
     EXPECT_EQ(Phone::status_of(answer), "SIP/2.0 200 OK");
 }
 
-TEST_F(ServiceTest, AnswersOverUdpAndTellsItsAddressByStun) {
-    start();
-    net::Descriptor fd{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    const timeval patience{10, 0};
-    setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    sockaddr_storage address{};
-    const auto length = net::to_sockaddr(at(sip::Transport::Udp), address);
-    ASSERT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
-    const auto exchange = [&](std::string_view text) {
-        EXPECT_EQ(send(fd.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+// Asks over UDP, and waits for an answer.
+class Asker {
+  public:
+    explicit Asker(const Endpoint& server) : fd_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+        const timeval patience{10, 0};
+        setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        sockaddr_storage address{};
+        const auto length = net::to_sockaddr(server, address);
+        EXPECT_EQ(connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+    }
+    std::string operator()(std::string_view text) const {
+        EXPECT_EQ(send(fd_.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
         std::string buffer(65'536, '\0');
-        const auto got = recv(fd.get(), buffer.data(), buffer.size(), 0);
+        const auto got = recv(fd_.get(), buffer.data(), buffer.size(), 0);
         buffer.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
         return buffer;
+    }
+
+  private:
+    net::Descriptor fd_;
+};
+
+// [RFC 3261 §17.2.2] A retransmission is answered as the request was: not with what could not be
+// kept.
+TEST_F(ServiceTest, ABindingThatCannotBeStoredIsRefusedEachTime) {
+    start();
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open((folder_ / "data" / "location.db").c_str(), &database), SQLITE_OK);
+    const auto run = [&](const char* sql) {
+        return sqlite3_exec(database, sql, nullptr, nullptr, nullptr);
     };
+    ASSERT_EQ(run("CREATE TRIGGER full BEFORE INSERT ON binding BEGIN "
+                  "SELECT RAISE(ABORT, 'no room'); END"),
+              SQLITE_OK);
+    const Asker ask{at(sip::Transport::Udp)};
+    const auto enrol = [&](int cseq) {
+        return Phone::status_of(
+            ask(fmt::format("REGISTER sip:localhost SIP/2.0\r\n"
+                            "Via: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bKr{0}\r\n"
+                            "Max-Forwards: 70\r\nFrom: <sip:a@localhost>;tag=1\r\n"
+                            "To: <sip:a@localhost>\r\nCall-ID: r\r\nCSeq: {0} REGISTER\r\n"
+                            "Contact: <sip:a@127.0.0.1:9>\r\nContent-Length: 0\r\n\r\n",
+                            cseq)));
+    };
+    EXPECT_EQ(enrol(1), "SIP/2.0 500 Binding Not Stored");
+    EXPECT_EQ(enrol(1), "SIP/2.0 500 Binding Not Stored") << "the same request again";
+    EXPECT_EQ(run("DROP TRIGGER full"), SQLITE_OK);
+    sqlite3_close(database);
+    EXPECT_EQ(enrol(2), "SIP/2.0 200 OK");
+    EXPECT_EQ(enrol(2), "SIP/2.0 200 OK");
+}
+
+TEST_F(ServiceTest, WarnsOfFewDescriptorsOnlyWhenTheyWereAskedFor) {
+    config_.limits.net.connections = 10'000'000;
+    start();
+    EXPECT_FALSE(logged().contains("level=warning event=few_descriptors"));
+    service_.reset();
+    config_.connections_asked = true;
+    start();
+    EXPECT_TRUE(logged().contains("level=warning event=few_descriptors"));
+}
+
+TEST_F(ServiceTest, AnswersOverUdpAndTellsItsAddressByStun) {
+    start();
+    const Asker exchange{at(sip::Transport::Udp)};
     const std::string stun{"\x00\x01\x00\x00\x21\x12\xa4\x42"
                            "123456789abc",
                            20};

@@ -36,7 +36,8 @@ void Shard::tell(const Answer& answer) {
 void Shard::perform() {
     for (const auto& send_this : requests_.outbox.sends()) {
         const auto bytes = requests_.outbox.bytes(send_this);
-        if (requests_.location.empty()) {
+        // Also what is said while changes wait: it may be the answer to them, repeated.
+        if (requests_.location.empty() && changes_.empty()) {
             send(send_this.wire, bytes);
         } else {
             held_.send(send_this.wire, bytes);
@@ -275,7 +276,9 @@ void Shard::refuse_unsaved() {
         const auto bytes = held_.bytes(held);
         if (bytes.starts_with(good)) {
             const auto rest = bytes.substr(std::min(bytes.find('\r'), bytes.size()));
-            refused.send(held.wire, std::string{"SIP/2.0 500 Binding Not Stored"}.append(rest));
+            const auto refusal = std::string{"SIP/2.0 500 Binding Not Stored"}.append(rest);
+            server_.on_unsaved(bytes, refusal);
+            refused.send(held.wire, refusal);
         } else {
             refused.send(held.wire, bytes);
         }

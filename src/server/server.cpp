@@ -259,6 +259,13 @@ void Server::on_undelivered(std::string_view bytes, const Endpoint& remote, Inst
     impl_->settle(now, out);
 }
 
+void Server::on_unsaved(std::string_view response, std::string_view instead) {
+    sip::HeaderIndex headers;
+    if (const auto message = sip::index(response, headers)) {
+        impl_->core.transactions.replace_final(*message, instead);
+    }
+}
+
 void Server::on_location(const LocationChange& change, Instant now) {
     impl_->core.location.apply(change, now);
     impl_->core.counters.bindings_now = impl_->core.location.size();

@@ -65,6 +65,9 @@ class Server {
     // The network says that a datagram did not reach `remote`: `bytes` is how it began. To be told
     // to the shard that sent_by() names.
     void on_undelivered(std::string_view bytes, const Endpoint& remote, Instant now, Requests& out);
+    // The changes that came with `response`, a final one, could not be made durable: its sender is
+    // told `instead`, now by the host and later by us.
+    void on_unsaved(std::string_view response, std::string_view instead);
     // A change that was read from disk at the start, or that another shard made.
     void on_location(const LocationChange& change, Instant now);
     void advance(Instant now, Requests& out);

@@ -324,6 +324,20 @@ bool Table::respond(Handle server, std::uint16_t status, std::string_view respon
     return true;
 }
 
+// Its Via and CSeq are those of the request, but for the parameters.
+void Table::replace_final(const sip::MessageView& response, std::string_view instead) {
+    const auto top = sip::parse_via(response.value(sip::HeaderId::Via));
+    const auto cseq = sip::parse_cseq(response.value(sip::HeaderId::CSeq));
+    if (!top || !cseq) {
+        return;
+    }
+    make_server_key(response, *top, cseq->method_text);
+    Handle handle;
+    if (auto* entry = find_key(key_, handle); entry != nullptr && !entry->bytes.empty()) {
+        entry->bytes = instead;
+    }
+}
+
 void Table::forget(Handle transaction) {
     if (find(transaction) != nullptr) {
         retire(transaction);

@@ -68,6 +68,10 @@ class Table {
     bool respond(Handle server, std::uint16_t status, std::string_view response, Instant now,
                  Outbox& outbox);
 
+    // From now on a retransmission of the request gets `instead`, not the final response `response`
+    // that respond() was given: what that one says could not be kept.
+    void replace_final(const sip::MessageView& response, std::string_view instead);
+
     // Ends a transaction without a word; occurrences() tells that it is over.
     void forget(Handle transaction);
 

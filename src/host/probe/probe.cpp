@@ -371,7 +371,7 @@ bool Prober::upgrade(Session& session) {
     auto& options = report_.options;
     session.socket.emplace(net::WebSocket::Role::Client, "sip", net::WebSocketLimits{},
                            random_mask);
-    net::UpgradeWish wish{.host = settings_.target.host, .path = settings_.target.path};
+    net::UpgradeWish wish{.host = settings_.target.host_header(), .path = settings_.target.path};
     RAND_bytes(wish.nonce.data(), static_cast<int>(wish.nonce.size()));
     session.socket->request(wish);
     const auto until = deadline();
@@ -389,6 +389,9 @@ bool Prober::upgrade(Session& session) {
     }
     if (!outcome.good() || !failed.empty()) {
         options.failure = "no WebSocket: " + (failed.empty() ? outcome.why : failed);
+        if (failed.empty() && outcome.end == Wire::End::Closed && session.wire.ssl() == nullptr) {
+            options.failure += "; where TLS is spoken, wss: is what to ask for";
+        }
         return false;
     }
     return true;

@@ -47,6 +47,9 @@ TEST(ProbeTarget, IsReadInEveryFormThatIsPromised) {
         EXPECT_EQ(target->uri(), row.uri) << row.text;
     }
     EXPECT_EQ(parse_probe_target("wss:example.com/ws")->path, "/ws");
+    EXPECT_EQ(parse_probe_target("wss:example.com:443")->host_header(), "example.com");
+    EXPECT_EQ(parse_probe_target("ws:example.com:443")->host_header(), "example.com:443");
+    EXPECT_EQ(parse_probe_target("wss:[2001:db8::1]:8443")->host_header(), "[2001:db8::1]:8443");
 }
 
 TEST(ProbeTarget, WhatIsNoTargetIsRefused) {

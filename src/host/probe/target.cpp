@@ -107,6 +107,16 @@ std::uint16_t default_port(sip::Transport transport) {
     return 5060;
 }
 
+// [RFC 6455 §4.1] "the host component [...] optionally followed by ":" [...] if the port isn't the
+// default"
+std::string ProbeTarget::host_header() const {
+    auto header = host.contains(':') ? "[" + host + "]" : host;
+    if (port != 0 && (!transport || port != default_port(*transport))) {
+        header += ":" + std::to_string(port);
+    }
+    return header;
+}
+
 std::string ProbeTarget::uri() const {
     const bool sips = secure && !transport.has_value();
     std::string out = sips ? "sips:" : "sip:";

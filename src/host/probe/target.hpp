@@ -26,6 +26,8 @@ struct ProbeTarget {
 
     // Of the request that is sent: "sips:example.com:5061".
     [[nodiscard]] std::string uri() const;
+    // For the Host of an HTTP request: "[2001:db8::1]:8443".
+    [[nodiscard]] std::string host_header() const;
 };
 
 // Fails (Usage) on what is none of these.
