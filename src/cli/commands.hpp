@@ -23,5 +23,6 @@ Command add_read(CLI::App& app);
 Command add_certs(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_probe(CLI::App& app);
+Command add_run(CLI::App& app);
 
 } // namespace cw::cli

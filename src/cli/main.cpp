@@ -15,6 +15,7 @@ using namespace cw::cli;
 constexpr const char* about =
     "Callwright runs, serves and reads secure SIP call flows.\n"
     "\n"
+    "  callwright run flows/secure-call.mmd            a call flow, performed and proved\n"
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
     "  callwright serve                                a registrar and proxy on localhost\n"
@@ -37,6 +38,7 @@ int run(int argc, char** argv) {
         auto command = make(app);
         commands.emplace_back(app.get_subcommands({}).back(), std::move(command));
     };
+    add(add_run);
     add(add_read);
     add(add_certs);
     add(add_serve);

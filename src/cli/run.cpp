@@ -1,0 +1,415 @@
+// callwright run: flows in, performed one after another or side by side, a verdict for each arrow.
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/run_json.hpp"
+#include "cli/run_text.hpp"
+#include "cli/terminal.hpp"
+#include "crypto/private_file.hpp"
+#include "host/stage/stage.hpp"
+#include "rtp/wav.hpp"
+#include "script/parse.hpp"
+#include "script/print.hpp"
+
+namespace cw::cli {
+namespace {
+
+constexpr const char* description =
+    "Performs flows: a call flow drawn as a Mermaid sequence diagram is played over real "
+    "connections, and each arrow gets a verdict. Actors are phones that we play; participants are "
+    "servers in this process, unless they are (played) or real systems (--at). Certificates are "
+    "made "
+    "for the run.";
+
+constexpr const char* footer = R"(
+Examples:
+  callwright run flows/secure-call.mmd                   two phones, a proxy, TLS 1.3, SRTP
+  callwright run flows/secure-call.mmd --at proxy=tls:sbc.lab:5061     against a real system
+  callwright run flows/rfc3665/*.mmd                     one after another
+  callwright run call.mmd --trace                        each arrow as it happens
+  callwright run call.mmd --pcap-out call.pcapng --keys-out call.keys
+  callwright run call.mmd --format json --junit report.xml
+
+Exit status: 0 all arrows happened as drawn, 1 something did not, 2 a flow is not well-formed or the
+usage wrong, 3 a file or an address could not be used.)";
+
+struct RunOptions {
+    std::vector<std::string> flows;
+    std::vector<std::string> at;
+    std::vector<std::string> set;
+    std::string timeout;
+    std::string junit;
+    std::string keys_out;
+    std::string pcap_out;
+    std::string report;
+    std::string format = "text";
+    std::string color = "auto";
+    std::uint64_t seed = 0;
+    int width = 0;
+    bool trace = false;
+    bool ascii = false;
+    bool check = false;
+    bool quiet = false;
+};
+
+int complain(int status, const std::string& what) {
+    fmt::print(stderr, "callwright: run: {}\n", what);
+    return status;
+}
+
+struct Failure {
+    int status = BadInput;
+    std::string why;
+};
+
+struct Loaded {
+    std::string file;
+    script::Plan plan;
+    play::Given given;
+};
+
+std::expected<std::string, Failure> read_text(const std::string& path) {
+    if (path == "-") {
+        std::ostringstream all;
+        char buffer[65'536];
+        for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+            all.write(buffer, static_cast<std::streamsize>(n));
+        }
+        return all.str();
+    }
+    auto text = crypto::read_whole(path, script::limit::text + 1);
+    if (!text) {
+        return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
+    }
+    return std::move(*text);
+}
+
+// What the flow's lines name: files of bodies, sounds.
+std::expected<void, Failure> load_files(Loaded& flow) {
+    const auto folder = std::filesystem::path{flow.file}.parent_path();
+    const auto body = [&](const std::string& name) -> std::expected<void, Failure> {
+        auto text = crypto::read_whole((folder / name).string(), std::size_t{1} << 20);
+        if (!text) {
+            return std::unexpected{
+                Failure{BadInput, fmt::format("{}: {}", name, text.error().what)}};
+        }
+        flow.given.files[name] = std::move(*text);
+        return {};
+    };
+    for (const auto& step : flow.plan.steps) {
+        if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
+            if (const auto* named = script::find<script::Body>(arrow->facts)) {
+                if (auto done = body(named->file); !done) {
+                    return done;
+                }
+            }
+        }
+        const auto* act = std::get_if<script::Act>(&step.what);
+        const auto* says = act != nullptr ? std::get_if<script::Says>(&act->action) : nullptr;
+        if (says != nullptr) {
+            auto bytes = crypto::read_whole((folder / says->file).string(), std::size_t{64} << 20);
+            if (!bytes) {
+                return std::unexpected{
+                    Failure{BadInput, fmt::format("{}: {}", says->file, bytes.error().what)}};
+            }
+            auto samples = rtp::read_wav(as_bytes(std::string_view{*bytes}));
+            if (!samples) {
+                return std::unexpected{
+                    Failure{BadInput, fmt::format("{}: {}", says->file, samples.error().what)}};
+            }
+            flow.given.sounds[says->file] =
+                std::make_shared<const rtp::Samples>(std::move(*samples));
+        }
+    }
+    return {};
+}
+
+// {env.NAME}: those that the flow asks for, and no others.
+void take_environment(const std::string& text, play::Given& given) {
+    for (auto at = text.find("{env."); at != std::string::npos; at = text.find("{env.", at + 1)) {
+        const auto end = text.find('}', at);
+        const auto name = text.substr(at + 5, end == std::string::npos ? 0 : end - at - 5);
+        if (const char* value = std::getenv(name.c_str())) {
+            given.environment[name] = value;
+        }
+    }
+}
+
+// The first line of a CSV file below its heading.
+std::expected<void, Failure> take_row(const Loaded& flow, play::Given& given) {
+    const auto* rows = script::find<script::RowsFrom>(flow.plan.settings);
+    if (rows == nullptr) {
+        return {};
+    }
+    const auto path = (std::filesystem::path{flow.file}.parent_path() / rows->file).string();
+    auto text = crypto::read_whole(path, std::size_t{16} << 20);
+    if (!text) {
+        return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
+    }
+    std::istringstream lines{*text};
+    std::string head;
+    std::string line;
+    std::getline(lines, head);
+    if (!std::getline(lines, line)) {
+        return std::unexpected{Failure{BadInput, path + ": it has no row below its heading"}};
+    }
+    std::istringstream names{head};
+    std::istringstream values{line};
+    for (std::string name, value; std::getline(names, name, ',');) {
+        std::getline(values, value, ',');
+        for (auto* one : {&name, &value}) {
+            while (!one->empty() && (one->back() == '\r' || one->back() == ' ')) {
+                one->pop_back();
+            }
+        }
+        given.row[name] = value;
+    }
+    return {};
+}
+
+std::expected<Loaded, Failure> load(const RunOptions& options, const std::string& file) {
+    auto text = read_text(file);
+    if (!text) {
+        return std::unexpected{text.error()};
+    }
+    auto parsed = script::parse(*text);
+    std::string said;
+    for (const auto& complaint : parsed.complaints) {
+        script::append(said, file, *text, complaint);
+    }
+    if (!parsed.ok()) {
+        return std::unexpected{Failure{BadUsage, said}};
+    }
+    if (!said.empty()) {
+        fmt::print(stderr, "{}", said);
+    }
+    Loaded out;
+    out.file = file;
+    out.plan = std::move(parsed.plan);
+    for (const auto& pair : options.set) {
+        const auto equals = pair.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return std::unexpected{Failure{BadUsage, fmt::format("--set {}: no KEY=VALUE", pair)}};
+        }
+        out.given.set[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+    if (!options.timeout.empty()) {
+        const auto time = script::parse_duration(options.timeout);
+        if (!time) {
+            return std::unexpected{Failure{
+                BadUsage, fmt::format("--timeout {}: no time like 32s or 500ms", options.timeout)}};
+        }
+        std::erase_if(out.plan.settings, [](const script::Fact& fact) {
+            return std::holds_alternative<script::Timeout>(fact.value);
+        });
+        out.plan.settings.push_back({{}, true, script::Timeout{*time}});
+    }
+    if (script::find<script::Before>(out.plan.settings) != nullptr) {
+        return std::unexpected{
+            Failure{BadUsage, file + ": 'before:' is not performed yet; draw both in one flow"}};
+    }
+    take_environment(*text, out.given);
+    if (auto done = take_row(out, out.given); !done) {
+        return std::unexpected{done.error()};
+    }
+    std::random_device random;
+    out.given.seed = options.seed != 0 ? options.seed : (std::uint64_t{random()} << 32 | random());
+    if (auto done = load_files(out); !done) {
+        return std::unexpected{done.error()};
+    }
+    return out;
+}
+
+// On a terminal: what is awaited; with --trace, each arrow as it happens.
+class Live {
+  public:
+    Live(const script::Plan& plan, bool trace, bool spinner, const RunTextOptions& options)
+        : plan_(plan), options_(options), trace_(trace), spinner_(spinner) {}
+    ~Live() { clear(); }
+    Live(const Live&) = delete;
+    Live& operator=(const Live&) = delete;
+
+    void show(const play::Performance& performance) {
+        if (trace_) {
+            const auto& report = performance.report();
+            shown_.resize(plan_.steps.size(), 0);
+            for (const auto* list : {&report.arrows, &report.acts}) {
+                for (const auto& line : *list) {
+                    const auto state =
+                        line.verdict == play::Verdict::Skipped ? 0U : 1U + line.times;
+                    if (state > shown_[line.step]) {
+                        shown_[line.step] = state;
+                        clear();
+                        fmt::print(stderr, "{}", arrow_line(plan_, line, report.began, options_));
+                    }
+                }
+            }
+        }
+        if (spinner_) {
+            auto awaited = performance.awaited();
+            if (awaited != said_ && !awaited.empty()) {
+                said_ = std::move(awaited);
+                fmt::print(stderr, "\r\033[K… {}", said_);
+                std::fflush(stderr);
+                drawn_ = true;
+            }
+        }
+    }
+    void clear() {
+        if (drawn_) {
+            fmt::print(stderr, "\r\033[K");
+            drawn_ = false;
+        }
+    }
+
+  private:
+    const script::Plan& plan_;
+    RunTextOptions options_;
+    bool trace_;
+    bool spinner_;
+    bool drawn_ = false;
+    std::string said_;
+    std::vector<std::uint32_t> shown_;
+};
+
+std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& flow,
+                                             const RunTextOptions& text) {
+    host::StageOptions stage_options;
+    for (const auto& at : options.at) {
+        auto real = host::parse_real_system(at);
+        if (!real) {
+            return std::unexpected{Failure{BadUsage, "--at: " + real.error()}};
+        }
+        stage_options.at.push_back(std::move(*real));
+    }
+    stage_options.keys_out = options.keys_out;
+    stage_options.pcap_out = options.pcap_out;
+    Live live{flow.plan, options.trace, !options.trace && isatty(STDERR_FILENO) != 0, text};
+    stage_options.on_progress = [&](const play::Performance& performance) {
+        live.show(performance);
+    };
+    auto stage = host::Stage::make(flow.plan, flow.given, std::move(stage_options));
+    if (!stage) {
+        return std::unexpected{Failure{BadInput, flow.file + ": " + stage.error()}};
+    }
+    auto report = (*stage)->run();
+    live.clear();
+    return report;
+}
+
+int run(const RunOptions& options) {
+    const auto color = options.color == "always"  ? ColorChoice::Always
+                       : options.color == "never" ? ColorChoice::Never
+                                                  : ColorChoice::Auto;
+    const auto terminal = look_at_terminal(color);
+    const RunTextOptions text{
+        .color = terminal.color,
+        .ascii = options.ascii || !terminal.utf8,
+        .width = static_cast<std::size_t>(options.width > 0 ? options.width : terminal.columns)};
+    std::signal(SIGPIPE, SIG_IGN);
+    RunJson json{CALLWRIGHT_VERSION};
+    Junit junit;
+    bool all_passed = true;
+    int status = Good;
+    for (const auto& file : options.flows) {
+        auto flow = load(options, file);
+        if (!flow) {
+            status = std::max<int>(status, flow.error().status);
+            if (flow.error().status == BadUsage && flow.error().why.contains('\n')) {
+                fmt::print(stderr, "{}", flow.error().why);
+            } else {
+                complain(BadInput, flow.error().why);
+            }
+            json.error(file, flow.error().why);
+            junit.error(file, flow.error().why);
+            continue;
+        }
+        if (options.check) {
+            continue;
+        }
+        auto report = perform(options, *flow, text);
+        if (!report) {
+            status = std::max<int>(status, report.error().status);
+            complain(BadInput, report.error().why);
+            json.error(file, report.error().why);
+            junit.error(file, report.error().why);
+            continue;
+        }
+        all_passed = all_passed && report->passed();
+        json.flow(file, flow->plan, *report);
+        junit.flow(file, flow->plan, *report);
+        if (options.format == "text") {
+            const bool brief = options.flows.size() > 1 && report->passed();
+            if (brief) {
+                fmt::print("passed  {}  {}\n", file, flow->plan.title);
+            } else {
+                fmt::print("{}", run_text(file, flow->plan, *report, text));
+            }
+            std::fflush(stdout);
+        }
+    }
+    if (options.format == "json") {
+        fmt::print("{}\n", json.finish());
+    }
+    if (!options.junit.empty()) {
+        std::ofstream out{options.junit};
+        out << junit.finish();
+        if (!out.flush()) {
+            return complain(BadInput, options.junit + ": cannot be written");
+        }
+    }
+    return status != Good ? status : all_passed ? Good : WorkFailed;
+}
+
+} // namespace
+
+Command add_run(CLI::App& app) {
+    auto options = std::make_shared<RunOptions>();
+    auto* command = app.add_subcommand("run", description);
+    command->footer(footer);
+    command->add_option("FLOW", options->flows, "Mermaid files; - is standard input")->required();
+    command->add_option("--at", options->at, "this participant is a real system (repeatable)")
+        ->type_name("NAME=tls:HOST:PORT");
+    command->add_option("--set", options->set, "a variable of the flow (repeatable)")
+        ->type_name("KEY=VALUE");
+    command
+        ->add_option("--timeout", options->timeout,
+                     "how long an arrival is awaited; 32s unless the flow says")
+        ->type_name("TIME");
+    command->add_flag("--trace", options->trace, "print arrows as they happen, on standard error");
+    command->add_option("--format", options->format, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
+    command->add_option("--junit", options->junit, "a JUnit report for CI")->type_name("FILE");
+    command->add_option("--keys-out", options->keys_out, "TLS secrets in the NSS key log format")
+        ->type_name("FILE");
+    command
+        ->add_option(
+            "--pcap-out", options->pcap_out,
+            "all packets, with their secrets: callwright read and Wireshark open it decrypted")
+        ->type_name("FILE");
+    command->add_option("--seed", options->seed, "makes what is left to chance the same each time");
+    command->add_option("--color", options->color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
+    command->add_option("--width", options->width, "columns of text to fill")
+        ->check(CLI::Range(60, 1000));
+    command->add_flag("--ascii", options->ascii, "draw with ASCII characters only");
+    command->add_flag("--check", options->check, "read the flows and perform nothing");
+    return [options] { return run(*options); };
+}
+
+} // namespace cw::cli

@@ -1,0 +1,42 @@
+// What came of performances, for programs: the JSON of design (names are a contract: add, do not
+// rename), and JUnit's XML as CI systems read it.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "play/report.hpp"
+#include "script/plan.hpp"
+#include "view/json_writer.hpp"
+
+namespace cw::cli {
+
+class RunJson {
+  public:
+    explicit RunJson(std::string_view version);
+    void flow(const std::string& file, const script::Plan& plan, const play::Report& report);
+    // It could not be performed at all.
+    void error(const std::string& file, std::string_view why);
+    [[nodiscard]] std::string finish();
+
+  private:
+    view::JsonWriter json_;
+    std::uint64_t passed_ = 0;
+    std::uint64_t failed_ = 0;
+};
+
+class Junit {
+  public:
+    void flow(const std::string& file, const script::Plan& plan, const play::Report& report);
+    void error(const std::string& file, std::string_view why);
+    [[nodiscard]] std::string finish() const;
+
+  private:
+    std::string cases_;
+    std::size_t count_ = 0;
+    std::size_t failures_ = 0;
+    std::size_t errors_ = 0;
+};
+
+} // namespace cw::cli

@@ -1,0 +1,38 @@
+// The servers of a flow that are not played but served: one real host::Service for each, on
+// loopback with ports of its own, its users made of those who talk to it.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/log.hpp"
+#include "host/service.hpp"
+#include "host/stage/wardrobe.hpp"
+#include "play/cast.hpp"
+#include "script/plan.hpp"
+
+namespace cw::host {
+
+class Embedded {
+  public:
+    explicit Embedded(const Log& log) : log_(log) {}
+    ~Embedded();
+    Embedded(const Embedded&) = delete;
+    Embedded& operator=(const Embedded&) = delete;
+
+    // Starts one for every embedded party and writes into `cast` where it listens.
+    std::expected<void, std::string> start(const script::Plan& plan, play::Cast& cast,
+                                           Wardrobe& wardrobe);
+    void stop();
+
+  private:
+    std::expected<Config, std::string> config_of(const script::Plan& plan, const play::Cast& cast,
+                                                 script::PartyId party, Wardrobe& wardrobe);
+
+    const Log& log_;
+    std::vector<std::unique_ptr<Service>> services_;
+};
+
+} // namespace cw::host

@@ -1,0 +1,136 @@
+// Where a flow is performed: real sockets on loopback for every party that is played, real servers
+// for those that are embedded, and the addresses of those that are external. Moves bytes between
+// the loop and the Performance, and judges certificates for it. One thread, its own; interrupt()
+// may be called from another.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/log.hpp"
+#include "host/message_stream.hpp"
+#include "host/stage/embedded.hpp"
+#include "host/stage/stage_tap.hpp"
+#include "host/stage/wardrobe.hpp"
+#include "net/loop.hpp"
+#include "net/websocket.hpp"
+#include "play/performance.hpp"
+#include "script/plan.hpp"
+
+namespace cw::host {
+
+// A participant that is a real system: `--at sbc=tls:sbc.lab:5061`.
+struct RealSystem {
+    std::string party;
+    sip::Transport transport = sip::Transport::Tls;
+    std::string host;
+    std::uint16_t port = 0;
+};
+std::expected<RealSystem, std::string> parse_real_system(std::string_view text);
+
+struct StageOptions {
+    std::vector<RealSystem> at;
+    std::string keys_out; // NSS key log, appended to; empty: none
+    std::string pcap_out; // pcapng with its secrets; empty: none
+    std::function<void(const play::Performance&)> on_progress; // after each thing that happened
+};
+
+class Stage final : private net::Handler {
+  public:
+    // Opens everything. `plan` gets the parties that are real systems marked so, and outlives it,
+    // as `given` does. Fails with a sentence.
+    static std::expected<std::unique_ptr<Stage>, std::string>
+    make(script::Plan& plan, const play::Given& given, StageOptions options);
+    ~Stage() override;
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+
+    // Performs the flow, to its end.
+    const play::Report& run();
+    // From another thread or a signal handler's: run() returns soon.
+    void interrupt();
+
+    [[nodiscard]] const play::Cast& cast() const { return cast_; }
+
+  private:
+    struct Listening {
+        script::PartyId party = 0;
+        sip::Transport transport = sip::Transport::Tls;
+    };
+    struct Peer {
+        bool open = false;
+        script::PartyId party = 0;
+        transaction::Wire wire;
+        std::unique_ptr<MessageStream> stream;
+        std::unique_ptr<net::WebSocket> websocket;
+        bool upgraded = true;    // false while a WebSocket is not open yet
+        std::uint32_t token = 0; // of one that we have opened
+    };
+    struct Asked {
+        play::Connect what;
+        net::Key key;
+    };
+    using Done = std::expected<void, std::string>;
+
+    Stage(script::Plan& plan, const play::Given& given, StageOptions options);
+    Done open();
+    Done mark_real_systems();
+    Done find_real_systems();
+    Done open_party(script::PartyId party);
+    Done listen(script::PartyId party, sip::Transport transport, const play::Handshake& handshake);
+    Done open_media(script::PartyId party);
+    Done open_outputs();
+    [[nodiscard]] std::vector<std::vector<std::string>> names_in_handshakes() const;
+
+    void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
+    void on_open(net::Key key, const net::ConnectionInfo& info) override;
+    void on_bytes(net::Key key, Bytes bytes) override;
+    void on_closed(net::Key key, std::string_view why) override;
+    void on_failed(net::Key key, const Endpoint& remote, bool incoming,
+                   std::string_view why) override;
+    void on_turn(Instant now) override;
+    Instant next_deadline() override;
+
+    void opened(Peer& peer, const net::ConnectionInfo& info, const play::HandshakeFacts& facts);
+    void stream_bytes(net::Key key, Peer& peer, Bytes bytes);
+    void websocket_bytes(net::Key key, Peer& peer, Bytes bytes);
+    void drain();
+    void connect(const play::Connect& connect);
+    void send(const transaction::Wire& wire, std::string_view bytes);
+    void finish();
+    Peer* find(net::Key key);
+    [[nodiscard]] static play::HandshakeFacts facts_of(SSL* ssl);
+    // Empty when the certificate at the other end is whom it should be.
+    [[nodiscard]] std::string judge(SSL* ssl, const std::string& expected) const;
+    [[nodiscard]] std::string judge_client(SSL* ssl) const;
+
+    script::Plan& plan_;
+    const play::Given& given_;
+    StageOptions options_;
+    Log log_;
+    play::Cast cast_;
+    std::unique_ptr<Wardrobe> wardrobe_;
+    std::unique_ptr<Embedded> embedded_;
+    std::shared_ptr<TraceFile> trace_file_;
+    std::unique_ptr<StageTap> tap_;
+    std::unique_ptr<net::Loop> loop_;
+    std::vector<Listening> listeners_;         // by the loop's number
+    std::map<std::string, Endpoint> variants_; // listeners with another certificate
+    std::vector<std::uint32_t> udp_sockets_;   // parties
+    std::vector<Peer> peers_;                  // by net::Key::index
+    std::vector<Asked> asked_;
+    std::unique_ptr<play::Performance> performance_;
+    std::map<std::uint32_t, Endpoint> media_at_; // by media socket
+    net::Descriptor keys_;
+    Instant now_;
+    Instant leave_at_; // known(): all is over, and what comes late is waited for until then
+    bool closing_ = false;
+};
+
+} // namespace cw::host

@@ -1,0 +1,199 @@
+#include "host/stage/wardrobe.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "crypto/private_file.hpp"
+
+namespace cw::host {
+
+using script::Fault;
+using script::PartyId;
+
+namespace {
+
+// "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256" as OpenSSL calls it.
+std::string openssl_cipher(std::string name) {
+    if (!name.starts_with("TLS_")) {
+        return name;
+    }
+    name.erase(0, 4);
+    for (const auto& [from, to] :
+         {std::pair{"_WITH_", "-"}, std::pair{"AES_128", "AES128"}, std::pair{"AES_256", "AES256"},
+          std::pair{"_POLY1305_SHA256", "-POLY1305"}}) {
+        if (const auto at = name.find(from); at != std::string::npos) {
+            name.replace(at, std::string_view{from}.size(), to);
+        }
+    }
+    for (auto& c : name) {
+        c = c == '_' ? '-' : c;
+    }
+    if (const auto at = name.find("-CBC-"); at != std::string::npos) {
+        name.erase(at, 4);
+    }
+    return name;
+}
+
+bool is_suite(std::string_view name) { // of TLS 1.3
+    return name.starts_with("TLS_AES_") || name.starts_with("TLS_CHACHA20_");
+}
+
+crypto::KeyKind kind_of(std::optional<script::KeyKind> key) {
+    return key == script::KeyKind::Rsa ? crypto::KeyKind::Rsa2048 : crypto::KeyKind::EcdsaP256;
+}
+
+} // namespace
+
+std::expected<std::unique_ptr<Wardrobe>, std::string>
+Wardrobe::make(const play::Cast& cast, std::vector<std::vector<std::string>> names, Instant now,
+               KeyLog key_log) {
+    std::unique_ptr<Wardrobe> made{new Wardrobe(cast, std::move(names), now, std::move(key_log))};
+    if (auto opened = made->open(); !opened) {
+        return std::unexpected{opened.error()};
+    }
+    return made;
+}
+
+std::expected<void, std::string> Wardrobe::open() {
+    std::error_code error;
+    auto pattern = (std::filesystem::temp_directory_path(error) / "callwright-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) {
+        return std::unexpected{pattern + ": cannot be created"};
+    }
+    folder_ = pattern;
+    for (auto* ca : {&ca_, &stranger_}) {
+        auto made = crypto::make_ca(
+            {.name = "Callwright, this run alone", .validity = crypto::valid_for(now_, 2)});
+        if (!made) {
+            return std::unexpected{std::string{made.error().what}};
+        }
+        *ca = std::move(*made);
+    }
+    ca_file_ = folder_ + "/ca.pem";
+    return save("ca.pem", crypto::to_pem(ca_.certificate.get()));
+}
+
+Wardrobe::~Wardrobe() {
+    if (!folder_.empty()) {
+        std::error_code error;
+        std::filesystem::remove_all(folder_, error);
+    }
+}
+
+std::expected<void, std::string> Wardrobe::save(const std::string& name, const std::string& text) {
+    const auto path = folder_ + "/" + name;
+    if (auto done = crypto::write_whole(path, text, crypto::for_owner, crypto::IfThere::Replace);
+        !done) {
+        return std::unexpected{path + ": " + done.error().what};
+    }
+    return {};
+}
+
+std::expected<net::CertificateFiles, std::string>
+Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind kind) {
+    const std::tuple key{party, fault ? static_cast<int>(*fault) : -1, static_cast<int>(kind)};
+    if (const auto known = issued_.find(key); known != issued_.end()) {
+        return known->second;
+    }
+    const auto& member = cast_.members[party];
+    crypto::LeafSpec spec;
+    if (fault == Fault::WrongName) {
+        spec.domains = {"someone-else.example.net"};
+    } else {
+        spec.domains = {member.name, member.domain};
+        spec.domains.insert(spec.domains.end(), names_[party].begin(), names_[party].end());
+        if (member.actor) {
+            spec.users = {member.user + "@" + member.domain};
+        }
+        for (const auto* address : {"127.0.0.1", "::1"}) {
+            spec.addresses.push_back(*IpAddress::parse(address));
+        }
+    }
+    spec.validity = crypto::valid_for(now_, 1);
+    if (fault == Fault::Expired) {
+        spec.validity = {now_ - seconds(3 * 86'400), now_ - seconds(86'400)};
+    }
+    spec.kind = kind;
+    auto issued = crypto::issue(fault == Fault::Untrusted ? stranger_ : ca_, spec);
+    if (!issued) {
+        return std::unexpected{member.id + ": no certificate: " + issued.error().what};
+    }
+    const auto name = fmt::format("{}-{}-{}", party, fault ? static_cast<int>(*fault) : 9,
+                                  static_cast<int>(kind));
+    for (const auto& [file, text] :
+         {std::pair{name + ".pem", crypto::to_pem(issued->certificate.get())},
+          std::pair{name + ".key", crypto::to_pem(issued->key.get())}}) {
+        if (auto done = save(file, text); !done) {
+            return std::unexpected{done.error()};
+        }
+    }
+    const net::CertificateFiles files{folder_ + "/" + name + ".pem", folder_ + "/" + name + ".key"};
+    issued_[key] = files;
+    return files;
+}
+
+Wardrobe::Context Wardrobe::client(PartyId party, const play::Handshake& handshake) {
+    const auto name =
+        fmt::format("c{} {} {} {}", party, handshake.version, handshake.cipher,
+                    handshake.own_fault ? static_cast<int>(*handshake.own_fault) : -1);
+    if (const auto known = contexts_.find(name); known != contexts_.end()) {
+        return known->second;
+    }
+    net::TlsSettings settings;
+    settings.trusted = ca_file_;
+    settings.key_log = key_log_;
+    if (handshake.own_fault != Fault::None) {
+        auto files = certificate(party, handshake.own_fault, crypto::KeyKind::EcdsaP256);
+        if (!files) {
+            return std::unexpected{files.error()};
+        }
+        settings.certificates = {*files};
+    }
+    if (handshake.version != 0) {
+        settings.minimum_version = settings.maximum_version =
+            static_cast<std::uint16_t>(0x0301 + handshake.version % 10);
+    }
+    if (is_suite(handshake.cipher)) {
+        settings.suites = handshake.cipher;
+    } else if (!handshake.cipher.empty()) {
+        settings.ciphers = openssl_cipher(handshake.cipher);
+    }
+    auto context = net::TlsContext::make(net::TlsContext::Role::Client, settings);
+    if (context) {
+        contexts_[name] = *context;
+    }
+    return context;
+}
+
+Wardrobe::Context Wardrobe::server(PartyId party, const play::Handshake& handshake) {
+    const auto name =
+        fmt::format("s{} {} {} {}", party, handshake.mutual,
+                    handshake.peer_fault ? static_cast<int>(*handshake.peer_fault) : -1,
+                    static_cast<int>(kind_of(handshake.key)));
+    if (const auto known = contexts_.find(name); known != contexts_.end()) {
+        return known->second;
+    }
+    net::TlsSettings settings;
+    settings.trusted = ca_file_;
+    settings.key_log = key_log_;
+    settings.clients =
+        handshake.mutual ? net::ClientCertificates::Required : net::ClientCertificates::None;
+    settings.minimum_version = 0x0303;
+    if (handshake.peer_fault != Fault::None) {
+        auto files = certificate(party, handshake.peer_fault, kind_of(handshake.key));
+        if (!files) {
+            return std::unexpected{files.error()};
+        }
+        settings.certificates = {*files};
+    }
+    auto context = net::TlsContext::make(net::TlsContext::Role::Server, settings);
+    if (context) {
+        contexts_[name] = *context;
+    }
+    return context;
+}
+
+} // namespace cw::host

@@ -1,0 +1,64 @@
+// What the parties of a flow show in TLS handshakes: a CA for this run alone, a certificate for
+// each party by RFC 5922, and those that are wrong on purpose. In a temporary folder (mode 0700)
+// that dies with it. Contexts are made when they are first asked for. One thread.
+#pragma once
+
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/time.hpp"
+#include "crypto/ca.hpp"
+#include "net/tls.hpp"
+#include "play/cast.hpp"
+#include "play/wants.hpp"
+
+namespace cw::host {
+
+class Wardrobe {
+  public:
+    using KeyLog = std::function<void(std::string_view line)>;
+    // `names`: what each party is called in handshakes besides its own name. `cast` outlives it.
+    static std::expected<std::unique_ptr<Wardrobe>, std::string>
+    make(const play::Cast& cast, std::vector<std::vector<std::string>> names, Instant now,
+         KeyLog key_log);
+    ~Wardrobe();
+    Wardrobe(const Wardrobe&) = delete;
+    Wardrobe& operator=(const Wardrobe&) = delete;
+
+    using Context = std::expected<std::shared_ptr<const net::TlsContext>, std::string>;
+    Context client(script::PartyId party, const play::Handshake& handshake);
+    // As `party` shows itself to who asks for this.
+    Context server(script::PartyId party, const play::Handshake& handshake);
+
+    // Paths of the party's good certificate, and of the CA that all trust.
+    std::expected<net::CertificateFiles, std::string>
+    certificate(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
+    [[nodiscard]] const std::string& ca_file() const { return ca_file_; }
+    [[nodiscard]] const std::string& folder() const { return folder_; }
+
+  private:
+    Wardrobe(const play::Cast& cast, std::vector<std::vector<std::string>> names, Instant now,
+             KeyLog key_log)
+        : cast_(cast), names_(std::move(names)), now_(now), key_log_(std::move(key_log)) {}
+    std::expected<void, std::string> open();
+    std::expected<void, std::string> save(const std::string& name, const std::string& text);
+
+    const play::Cast& cast_;
+    std::vector<std::vector<std::string>> names_;
+    Instant now_;
+    KeyLog key_log_;
+    std::string folder_;
+    std::string ca_file_;
+    crypto::Credential ca_;
+    crypto::Credential stranger_; // a CA that nobody trusts
+    std::map<std::tuple<script::PartyId, int, int>, net::CertificateFiles> issued_;
+    std::map<std::string, std::shared_ptr<const net::TlsContext>> contexts_;
+};
+
+} // namespace cw::host

@@ -1,0 +1,207 @@
+#include "play/cast.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/hash.hpp"
+#include "dialog/identifiers.hpp"
+#include "play/values.hpp"
+#include "sip/uri.hpp"
+
+namespace cw::play {
+
+using script::Control;
+using script::PartyId;
+using sip::Transport;
+
+std::string_view uri_transport(Transport transport) {
+    return transport == Transport::Wss ? "ws" : sip::to_string(transport);
+}
+
+std::string_view via_transport(Transport transport) {
+    switch (transport) {
+    case Transport::Udp:
+        return "UDP";
+    case Transport::Tcp:
+        return "TCP";
+    case Transport::Tls:
+        return "TLS";
+    case Transport::Ws:
+        return "WS";
+    case Transport::Wss:
+        return "WSS";
+    case Transport::Sctp:
+        return "SCTP";
+    case Transport::Hep:
+        break;
+    }
+    return "UDP";
+}
+
+Transport Cast::transport(PartyId from, PartyId to) const {
+    const auto& called = members[to];
+    if (called.control == Control::External && called.over) {
+        return *called.over;
+    }
+    return called.over.value_or(members[from].over.value_or(Transport::Tls));
+}
+
+std::string Cast::sent_by(PartyId party, Transport over) const {
+    const auto& member = members[party];
+    const auto& at = member.at[static_cast<std::size_t>(over)];
+    if (at) {
+        return to_string(*at);
+    }
+    for (const auto& other : member.at) {
+        if (other) {
+            return to_string(*other);
+        }
+    }
+    return member.name;
+}
+
+std::string Cast::contact(PartyId party, Transport over) const {
+    const auto& member = members[party];
+    return fmt::format("sip:{}@{}{}{}", member.user.empty() ? member.id : member.user,
+                       sent_by(party, over), over == Transport::Udp ? "" : ";transport=",
+                       over == Transport::Udp ? "" : uri_transport(over));
+}
+
+std::optional<PartyId> Cast::find(const Endpoint& at) const {
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        if (std::ranges::find(members[i].at, std::optional{at}) != members[i].at.end()) {
+            return static_cast<PartyId>(i);
+        }
+    }
+    return std::nullopt;
+}
+
+namespace {
+
+void take(Member& member, const script::Fact& fact) {
+    if (const auto* over = std::get_if<script::Over>(&fact.value)) {
+        member.over = over->transport;
+    } else if (const auto* ip = std::get_if<script::IpVersion>(&fact.value)) {
+        member.ipv6 = ip->version == 6;
+    } else if (const auto* codecs = std::get_if<script::Codecs>(&fact.value)) {
+        member.codecs = codecs->names;
+    } else if (const auto* via = std::get_if<script::ViaParty>(&fact.value)) {
+        member.via = via->party;
+    } else if (const auto* at = std::get_if<script::At>(&fact.value)) {
+        member.over = at->transport;
+        member.name = at->host;
+    }
+}
+
+std::expected<void, CastError> name(Member& member, const script::Party& party,
+                                    const Values& values) {
+    member.uri = fmt::format("sip:{}@example.com", party.id);
+    for (const auto& fact : party.facts) {
+        const auto fill = [&](const script::Template& text,
+                              std::string& into) -> std::expected<void, CastError> {
+            std::string missing;
+            auto filled = values.fill(text, {}, &missing);
+            if (!filled) {
+                return std::unexpected{CastError{fact.place, missing + " has no value"}};
+            }
+            into = std::move(*filled);
+            return {};
+        };
+        std::expected<void, CastError> done;
+        if (const auto* uri = std::get_if<script::PartyUri>(&fact.value)) {
+            done = fill(uri->uri, member.uri);
+        } else if (const auto* user = std::get_if<script::User>(&fact.value)) {
+            done = fill(user->name, member.login);
+        } else if (const auto* password = std::get_if<script::Password>(&fact.value)) {
+            done = fill({{password->secret}}, member.password);
+        }
+        if (!done) {
+            return done;
+        }
+    }
+    const auto uri = sip::parse_uri(std::string_view{member.uri});
+    if (!uri) {
+        return std::unexpected{CastError{party.place, member.uri + " is not a SIP address"}};
+    }
+    member.user = uri->user;
+    member.domain = uri->host;
+    return {};
+}
+
+// What each party listens on, and which calls it has media in.
+void find_places(const script::Plan& plan, Cast& cast) {
+    const auto listen = [&](PartyId party, Transport over) {
+        cast.members[party].listens[static_cast<std::size_t>(over)] = true;
+    };
+    for (const auto& step : plan.steps) {
+        const auto* arrow = std::get_if<script::Arrow>(&step.what);
+        if (arrow == nullptr || script::is_shown(arrow->link)) {
+            continue;
+        }
+        if (std::holds_alternative<script::Media>(arrow->content)) {
+            continue;
+        }
+        const auto over = cast.transport(arrow->from, arrow->to);
+        listen(arrow->to, over);
+        listen(arrow->from, over);
+        if (const auto* channel = std::get_if<script::Channel>(&arrow->content)) {
+            if (channel->carrier == script::Carrier::Wss) {
+                listen(arrow->to, Transport::Wss);
+            }
+        }
+        const auto open_media = [&](PartyId party, script::CallId call) {
+            auto& media = cast.members[party].media;
+            if (cast.members[party].control == Control::Played && !media.contains(call)) {
+                media[call].socket = cast.media_sockets;
+                cast.media_sockets += 2;
+            }
+        };
+        const auto* said = script::find<script::Description>(arrow->facts);
+        for (const auto party : {arrow->from, arrow->to}) {
+            // Proxies have no media, unless they say so.
+            const bool middle = !cast.members[party].actor;
+            if (arrow->call != 0 && (!middle || said != nullptr)) {
+                open_media(party, arrow->call);
+            }
+        }
+        if (said != nullptr && arrow->forwards && arrow->call != 0) {
+            open_media(arrow->from, arrow->call);
+            open_media(arrow->from, inner_leg(arrow->call));
+        }
+    }
+}
+
+} // namespace
+
+std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& given) {
+    Cast cast;
+    const Values values{plan, given, cast};
+    dialog::Identifiers names{given.seed ^ hash_bytes(plan.title)};
+    for (const auto& party : plan.parties) {
+        auto& member = cast.members.emplace_back();
+        member.control = party.control;
+        member.actor = party.actor;
+        member.id = party.id;
+        member.password = names.tag();
+        for (const auto& fact : party.facts) {
+            take(member, fact);
+        }
+        if (auto done = name(member, party, values); !done) {
+            return std::unexpected{done.error()};
+        }
+        if (member.name.empty()) {
+            member.name = party.id + "." + member.domain;
+        }
+        if (member.login.empty()) {
+            member.login = member.user;
+        }
+        if (member.codecs.empty()) {
+            member.codecs = {"PCMU", "telephone-event"};
+        }
+    }
+    find_places(plan, cast);
+    return cast;
+}
+
+} // namespace cw::play

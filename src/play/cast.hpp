@@ -1,0 +1,96 @@
+// Who plays what: for each party of a flow its address, its credentials, how it speaks and where it
+// is reached. Made from the plan alone; then the host says where it has opened the sockets.
+// Values that own what they hold.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.hpp"
+#include "rtp/audio_source.hpp"
+#include "script/plan.hpp"
+#include "sip/transport.hpp"
+
+namespace cw::play {
+
+inline constexpr std::size_t transport_count = 7; // of sip::Transport
+
+// An RTP socket and the RTCP socket beside it; media sockets are numbered by the Cast.
+struct MediaPlace {
+    std::uint32_t socket = 0; // of RTP; that of RTCP has the next number
+    Endpoint rtp;
+    Endpoint rtcp;
+};
+
+// The second stream of somebody who stands in the middle of a call, as a gateway does: that towards
+// the called party.
+constexpr script::CallId inner_leg(script::CallId call) {
+    return static_cast<script::CallId>(call | 0x4000);
+}
+
+struct Member {
+    script::Control control = script::Control::Played;
+    bool actor = false;
+    std::string id;
+    std::string name;                   // its name in certificates and for SNI: "proxy.example.com"
+    std::string uri;                    // its address of record: "sip:alice@example.com"
+    std::string user;                   // of the URI
+    std::string domain;                 // of the URI
+    std::string login;                  // what it authenticates as
+    std::string password;               // made up, unless the flow says where it comes from
+    std::optional<sip::Transport> over; // unsaid: TLS
+    bool ipv6 = false;
+    std::vector<std::string> codecs;
+    std::optional<script::PartyId> via; // its requests go there first
+    // How others come to it, filled in by the host: for those it listens on.
+    std::array<std::optional<Endpoint>, transport_count> at;
+    std::vector<bool> listens = std::vector<bool>(transport_count, false); // to be opened
+    std::map<script::CallId, MediaPlace> media; // a pair of sockets a call with media
+};
+
+// What the command line and the environment give a flow.
+struct Given {
+    std::map<std::string, std::string> set; // --set KEY=VALUE
+    std::map<std::string, std::string> row; // {row.…}: one line of the CSV file
+    std::map<std::string, std::string> environment;
+    std::map<std::string, std::string> files; // what `body:` names, read by the host
+    std::map<std::string, std::shared_ptr<const rtp::Samples>> sounds; // …and what `says` does
+    std::uint64_t number = 1;                                          // {n}
+    std::uint64_t seed = 1; // for passwords, tags and what the flow leaves to chance
+};
+
+struct Cast {
+    std::vector<Member> members;     // by PartyId
+    std::uint32_t media_sockets = 0; // how many are needed
+
+    // How requests go from one to the other: what either says, TLS where neither does. When both
+    // say something, the one who is called decides.
+    [[nodiscard]] sip::Transport transport(script::PartyId from, script::PartyId to) const;
+    // Where `party` says that it is reached: "<sip:alice@127.0.0.1:40000;transport=tls>" without
+    // its brackets. `over` is the transport of the message that says it.
+    [[nodiscard]] std::string contact(script::PartyId party, sip::Transport over) const;
+    // "127.0.0.1:40000", for Via.
+    [[nodiscard]] std::string sent_by(script::PartyId party, sip::Transport over) const;
+    // Which party listens there.
+    [[nodiscard]] std::optional<script::PartyId> find(const Endpoint& at) const;
+};
+
+struct CastError {
+    script::Place place;
+    std::string what;
+};
+std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& given);
+
+// "tls" → the transport parameter of a URI.
+std::string_view uri_transport(sip::Transport transport);
+// "TLS", for Via.
+std::string_view via_transport(sip::Transport transport);
+
+} // namespace cw::play

@@ -1,0 +1,74 @@
+// One party's media in one call: its offers and answers, and the stream that they have settled.
+// No I/O. Belongs to Sound.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dialog/audio_description.hpp"
+#include "dialog/media_plan.hpp"
+#include "play/state.hpp"
+#include "rtp/media_session.hpp"
+
+namespace cw::play {
+
+class MediaSide {
+  public:
+    MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member,
+              rtp::AudioSource says, std::uint64_t chance);
+
+    // Offers what the facts ask for; or answers the offer that waits. Empty when it cannot.
+    std::string offer(const script::Facts& facts, bool secure);
+    std::string answer(const script::Facts& facts);
+    void take_offer(std::string_view text);
+    void take_answer(std::string_view text, Instant now);
+    void forget_offer();
+    // The answer that was written goes out: from now on it holds.
+    void settle(Instant now);
+    void stop(Instant now, std::vector<rtp::MediaPacket>& out);
+    // The answer that was given last, for a message that repeats it.
+    [[nodiscard]] const std::string& local() const { return local_; }
+    [[nodiscard]] const std::string& remote() const { return remote_; }
+    [[nodiscard]] bool offer_waits() const { return !their_offer_.empty(); }
+    [[nodiscard]] bool has_offered() const { return !own_offer_.empty(); }
+    [[nodiscard]] bool agreed() const { return agreed_ && !stopped_; }
+    [[nodiscard]] const std::string& problem() const { return problem_; }
+
+    PartyId party;
+    CallId call;
+    MediaPlace place;
+    rtp::MediaSession session;
+    dialog::MediaPlan plan;
+    std::uint64_t agreement = 0; // counts up with each that anybody reaches
+    std::size_t digits_read = 0;
+
+    // What had been heard when something began.
+    struct Mark {
+        rtp::ToneListener listener;
+        std::uint64_t packets = 0;
+        std::int64_t lost = 0;
+    };
+    [[nodiscard]] Mark mark() const;
+    std::map<StepId, Mark> marks;
+    // The stream of the peer that has brought most lately; nullptr: nothing came.
+    [[nodiscard]] const rtp::ReceivedStream* stream() const;
+
+  private:
+    void agree(bool we_offered, Instant now);
+    void settle_direction(const script::Facts& facts, bool answers);
+    void choose_keys(const script::Facts& facts);
+
+    dialog::AudioDescription own_;
+    std::string own_offer_;
+    std::string their_offer_;
+    std::string local_;
+    std::string remote_;
+    std::string problem_; // why offer and answer do not fit
+    bool agreed_ = false;
+    bool stopped_ = false;
+    bool written_ = false;
+};
+
+} // namespace cw::play

@@ -1,0 +1,72 @@
+// A flow being performed: its parties played, each arrow that they draw sent, each that comes
+// compared with what was drawn. Messages, connections and the time come in; what is to be sent and
+// opened goes out; at the end there is a Report. No sockets, no clock: the same performance runs
+// over TLS and over a simulated network.
+//
+// One mutation, then drain outbox() and wants(), then the next. Not thread-safe. The Plan, the Cast
+// and what was Given outlive it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "play/cast.hpp"
+#include "play/report.hpp"
+#include "play/wants.hpp"
+#include "script/plan.hpp"
+#include "transaction/outbox.hpp"
+
+namespace cw::play {
+
+struct State;
+
+class Performance {
+  public:
+    // The Cast says where everybody listens by now.
+    Performance(const script::Plan& plan, const Cast& cast, const Given& given);
+    ~Performance();
+    Performance(const Performance&) = delete;
+    Performance& operator=(const Performance&) = delete;
+
+    void start(Instant now);
+
+    // A connection that was asked for is there, or is refused. `wire` names it from now on.
+    void on_connected(std::uint32_t token, const transaction::Wire& wire,
+                      const HandshakeFacts& facts, Instant now);
+    void on_refused(std::uint32_t token, std::string_view why, const HandshakeFacts& facts,
+                    Instant now);
+    // Somebody has connected to `party`, or tried to.
+    void on_accepted(script::PartyId party, const transaction::Wire& wire,
+                     const HandshakeFacts& facts, Instant now);
+    void on_closed(const transaction::Wire& wire, std::string_view why, const HandshakeFacts& facts,
+                   Instant now);
+    // A whole message for `party`.
+    void on_message(script::PartyId party, const transaction::Wire& wire, std::string_view text,
+                    Instant now);
+    // A packet at media socket number `socket`.
+    void on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now);
+    void advance(Instant now);
+    // When advance() is to be called at the latest; not known(): when something comes.
+    [[nodiscard]] Instant next_deadline() const;
+
+    // What is to be done. To be cleared by whoever has done it.
+    [[nodiscard]] transaction::Outbox& outbox();
+    [[nodiscard]] Wants& wants();
+
+    // All is done, or nothing more can come of it.
+    [[nodiscard]] bool over() const;
+    // What is waited for, for people: "proxy → alice: 180 Ringing"; empty when nothing is.
+    [[nodiscard]] std::string awaited() const;
+    // Complete when over().
+    [[nodiscard]] const Report& report() const;
+
+  private:
+    std::unique_ptr<State> state_;
+};
+
+} // namespace cw::play

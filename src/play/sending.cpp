@@ -1,0 +1,313 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "crypto/digest_client.hpp"
+#include "play/sound.hpp"
+#include "play/state.hpp"
+#include "play/writing.hpp"
+#include "sip/cseq.hpp"
+#include "sip/list.hpp"
+#include "sip/via.hpp"
+
+namespace cw::play {
+
+using sip::HeaderId;
+using sip::Method;
+
+namespace {
+
+std::string branch_of(std::string_view text) {
+    sip::HeaderIndex index;
+    const auto message = sip::index(text, index);
+    if (!message) {
+        return {};
+    }
+    const auto via = sip::parse_via(message->value(HeaderId::Via));
+    return via ? std::string{via->branch} : std::string{};
+}
+
+} // namespace
+
+// The drawn ACK for an INVITE, if one is; a later INVITE of the same party has its own.
+std::optional<StepId> drawn_ack(const State& s, StepId invite) {
+    const auto& a = s.arrow(invite);
+    for (StepId i = invite + 1; i < s.plan.steps.size(); ++i) {
+        const auto* later = std::get_if<Arrow>(&s.plan.steps[i].what);
+        const auto* request =
+            later != nullptr ? std::get_if<script::Request>(&later->content) : nullptr;
+        if (request == nullptr || later->from != a.from || later->call != a.call ||
+            s.schedule.passed_over(i)) {
+            continue;
+        }
+        if (request->method == Method::Ack && !s.schedule.is_sent(i)) {
+            return i;
+        }
+        if (request->method == Method::Invite && !request->again) {
+            return std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+// Is the same response to the INVITE drawn once more below? Then it does not repeat by itself.
+static bool drawn_again(const State& s, StepId step, const Arrow& a,
+                        const script::Response& response) {
+    for (StepId i = step + 1; i < s.plan.steps.size(); ++i) {
+        const auto* later = std::get_if<Arrow>(&s.plan.steps[i].what);
+        const auto* other =
+            later != nullptr ? std::get_if<script::Response>(&later->content) : nullptr;
+        if (other != nullptr && later->from == a.from && other->answers == response.answers &&
+            other->status == response.status) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool State::perform_send(StepId step) {
+    const auto& a = arrow(step);
+    if (const auto* after = script::find<script::After>(a.facts)) {
+        if (now < waiting[step].since + after->time) {
+            return false;
+        }
+    }
+    if (!players[a.from].alive) {
+        failed(step, Verdict::Missing, plan.parties[a.from].id + " has been destroyed");
+        stop("");
+        return true;
+    }
+    if (const auto* request = std::get_if<script::Request>(&a.content)) {
+        return send_request(step, a, *request);
+    }
+    if (const auto* response = std::get_if<script::Response>(&a.content)) {
+        return send_response(step, a, *response);
+    }
+    schedule.sent(step, now);
+    return true;
+}
+
+bool State::send_request(StepId step, const Arrow& a, const script::Request& request) {
+    auto& exchange = exchanges[step];
+    const bool lost = script::is_lost(a.link);
+    // Where it really goes: as drawn, or, when the drawing leaves out a server that is not ours to
+    // play, to that.
+    auto next = a.to;
+    const auto hop =
+        plan.parties[a.from].actor ? next_hop_of(*this, a.from, key_of(step)) : std::nullopt;
+    if (hop && !ours(*hop) && *hop != a.from) {
+        next = *hop;
+    } else if (cast.members[a.from].via && ours(a.to) && !hop) {
+        next = *cast.members[a.from].via;
+    }
+    Wire wire;
+    if (lost) {
+        wire.transport = cast.transport(a.from, a.to);
+    } else if (const auto found = way(step, a.from, next)) {
+        wire = *found;
+    } else {
+        return false;
+    }
+    std::string text;
+    if (request.again) {
+        text = exchanges[first_of(step)].sent;
+    }
+    // The ACK to a refusal: the transaction has it ready.
+    Exchange* refused = nullptr;
+    if (request.method == Method::Ack) {
+        for (StepId i = step; i-- > 0 && refused == nullptr;) {
+            const auto* earlier = std::get_if<Arrow>(&plan.steps[i].what);
+            if (earlier != nullptr && earlier->from == a.from && exchanges[i].ack_due) {
+                refused = &exchanges[i];
+            }
+        }
+        if (refused != nullptr) {
+            text = refused->ack;
+            refused->ack_due = false;
+        }
+    }
+    if (text.empty()) {
+        auto written = write_request(*this, step, a, request, wire);
+        if (!written) {
+            failed(step, Verdict::Missing, "it cannot be sent: " + written.error());
+            stop("");
+            return true;
+        }
+        text = std::move(*written);
+    }
+    exchange.sent = text;
+    exchange.sent_on = wire;
+    exchange.sent_at = now;
+    exchanges[first_of(step)].sent = text;
+    if (!lost) {
+        if (request.method == Method::Ack && refused != nullptr) {
+            outbox.send(refused->sent_on, text);
+        } else {
+            put_on_wire(step, a, text, wire, request.method);
+        }
+    }
+    if (request.method == Method::Bye && !a.forwards && !lost) {
+        sound->ended(a.from, a.call);
+    }
+    schedule.sent(step, now);
+    if (!ours(a.to) || lost) {
+        passed(step);
+    }
+    return true;
+}
+
+void State::put_on_wire(StepId step, const Arrow& a, const std::string& text, const Wire& wire,
+                        Method method) {
+    auto& first = exchanges[first_of(step)];
+    const auto branch = branch_of(text);
+    if (method == Method::Ack) {
+        auto& own = side(a.from, key_of(step));
+        own.ack = text;
+        own.ack_wire = wire;
+        outbox.send(wire, text);
+        return;
+    }
+    if (branch.empty() ||
+        players[a.from].table->state_of(first.client) != transaction::State::Terminated) {
+        outbox.send(wire, text); // broken on purpose, or a retransmission that is drawn
+        return;
+    }
+    first.client =
+        players[a.from].table->send(method, branch, text, wire, first_of(step) + 1, now, outbox);
+    first.sent_on = wire;
+    first.sent_at = now;
+}
+
+bool State::send_response(StepId step, const Arrow& a, const script::Response& response) {
+    auto& exchange = exchanges[step];
+    auto& request = exchanges[first_of(response.answers)];
+    const bool lost = script::is_lost(a.link);
+    std::string text;
+    const bool again = response.method == Method::Invite && response.status >= 200 &&
+                       response.status < 300 && !request.last_response.empty() && !a.forwards;
+    if (again) {
+        text = request.last_response;
+    } else {
+        auto written = write_response(*this, step, a, response);
+        if (!written) {
+            failed(step, Verdict::Missing, "it cannot be sent: " + written.error());
+            stop("");
+            return true;
+        }
+        text = std::move(*written);
+    }
+    exchange.sent = text;
+    exchange.sent_at = now;
+    exchange.sent_on = request.received_on;
+    auto& own = side(a.from, key_of(step));
+    const bool success = response.status >= 200 && response.status < 300;
+    if (response.method == Method::Invite && success) {
+        request.last_response = text;
+    }
+    if (!lost) {
+        auto& table = *players[a.from].table;
+        if (!table.respond(request.server, response.status, text, now, outbox)) {
+            if (!success || response.method != Method::Invite) {
+                // A second final response, or one after its time: sent all the same, as drawn.
+                outbox.send(request.received_on, text);
+            } else {
+                outbox.send(request.received_on, text);
+            }
+        }
+        if (response.method == Method::Invite && success && !a.forwards &&
+            !drawn_again(*this, step, a, response)) {
+            own.success.start(text, true, now);
+            own.success_wire = request.received_on;
+        }
+    }
+    if (response.method == Method::Invite && response.status >= 300 && !a.forwards && own.dialog &&
+        own.dialog->state == dialog::Dialog::State::Early) {
+        own.dialog.reset();
+        sound->refused(a.from, a.call);
+    }
+    schedule.sent(step, now);
+    if (!ours(a.to) || lost) {
+        passed(step);
+    }
+    return true;
+}
+
+void State::acknowledge_silently(PartyId party, CallId call, StepId invite) {
+    const auto hop = next_hop_of(*this, party, call).value_or(arrow(invite).to);
+    auto wire = way(invite, party, hop);
+    if (!wire) {
+        wire = exchanges[first_of(invite)].sent_on;
+    }
+    auto text = write_ack(*this, party, call, *wire);
+    if (!text) {
+        stop("the 2xx cannot be acknowledged: " + text.error());
+        return;
+    }
+    auto& own = side(party, call);
+    own.ack = *text;
+    own.ack_wire = *wire;
+    outbox.send(*wire, *text);
+    extra(party, hop, *text, true, "");
+}
+
+// A challenge that nobody drew: the same request again, with credentials [RFC 3261 §22.2].
+bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView& response) {
+    auto& exchange = exchanges[first_of(step)];
+    auto& player = players[party];
+    if (exchange.challenges >= 2 || !player.challenge) {
+        return false;
+    }
+    sip::HeaderIndex index;
+    const auto request = sip::index(std::string_view{exchange.sent}, index);
+    if (!request) {
+        return false;
+    }
+    std::vector<std::string_view> offered{player.challenge->values.begin(),
+                                          player.challenge->values.end()};
+    const auto chosen = crypto::choose_challenge(offered);
+    const auto cseq = sip::parse_cseq(request->value(HeaderId::CSeq));
+    if (!chosen || !cseq) {
+        return false;
+    }
+    // Refused once more with the same nonce: the password is wrong, and asking again does not help.
+    if (exchange.challenges == 1 && !chosen->stale) {
+        return false;
+    }
+    ++exchange.challenges;
+    auto draft = dialog::Draft::copy_of(*request);
+    const auto& self = cast.members[party];
+    draft.remove("Via");
+    draft.add_first("Via",
+                    fmt::format("SIP/2.0/{} {};branch={};rport",
+                                via_transport(exchange.sent_on.transport),
+                                cast.sent_by(party, exchange.sent_on.transport), names.branch()));
+    const auto number = cseq->number + 1;
+    draft.set("CSeq", fmt::format("{} {}", number, cseq->method_text));
+    const auto cnonce = names.tag();
+    draft.set(response.status() == 407 ? "Proxy-Authorization" : "Authorization",
+              crypto::answer_challenge(digester, *chosen,
+                                       {.username = self.login,
+                                        .password = self.password,
+                                        .method = draft.method(),
+                                        .uri = draft.uri(),
+                                        .body = draft.body(),
+                                        .cnonce = cnonce,
+                                        .nc = ++player.challenge->count}));
+    const auto text = draft.print();
+    auto& own = request->method() == Method::Register ? player.registrations[self.uri]
+                                                      : side(party, key_of(step));
+    own.cseq = number;
+    if (own.dialog) {
+        own.dialog->local_cseq = number;
+    }
+    if (request->method() == Method::Invite) {
+        own.invite = text;
+        own.invite_cseq = number;
+    }
+    exchange.sent = text;
+    exchange.client = player.table->send(request->method(), branch_of(text), text, exchange.sent_on,
+                                         first_of(step) + 1, now, outbox);
+    return true;
+}
+
+} // namespace cw::play

@@ -1,0 +1,233 @@
+// The inside of a Performance: what is known while a flow is played. performance.cpp drives it,
+// sending*.cpp writes what our parties send, receiving.cpp judges what comes, channels.cpp opens
+// connections, sound.cpp has the media. All of them work on this one State; nobody else sees it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/digest.hpp"
+#include "dialog/dialog.hpp"
+#include "dialog/identifiers.hpp"
+#include "dialog/retransmission.hpp"
+#include "play/cast.hpp"
+#include "play/performance.hpp"
+#include "play/report.hpp"
+#include "play/schedule.hpp"
+#include "play/values.hpp"
+#include "play/wants.hpp"
+#include "transaction/table.hpp"
+
+namespace cw::play {
+
+using script::Arrow;
+using script::CallId;
+using script::PartyId;
+using script::StepId;
+using transaction::Wire;
+
+// A connection, or for UDP the way to one peer.
+struct Line {
+    Wire wire;
+    PartyId owner = 0;
+    std::optional<PartyId> peer; // not known: an external system's connection
+    bool opened_by_us = false;
+    bool open = true;
+    HandshakeFacts facts;
+    std::string why_closed;
+    bool claimed = false;    // by an arrow that draws it
+    std::uint32_t token = 0; // that it was asked for by
+};
+
+// Something that has come and that no arrow has taken yet.
+struct Arrival {
+    bool request = false;
+    bool retransmission = false;
+    std::string text;
+    Wire wire;
+    std::optional<PartyId> peer;
+    Instant at;
+    transaction::Handle server;    // of a request
+    std::optional<StepId> answers; // of a response: the request that we sent
+    bool taken = false;
+};
+
+// What an arrow has carried, at both its ends.
+struct Exchange {
+    std::string sent;
+    Wire sent_on;
+    Instant sent_at;
+    transaction::Handle client;
+    std::uint32_t challenges = 0; // that were answered without being drawn
+    bool ack_due = false;         // the transaction has an ACK to a failure ready
+    std::string ack;              // …this one
+    std::string received;
+    Wire received_on;
+    Instant received_at;
+    transaction::Handle server;
+    std::string last_response;      // that was passed on, or sent, for a 2xx that comes again
+    std::uint16_t final_status = 0; // that has come for it
+};
+
+// One party's side of one call, or of what it does outside of calls.
+struct Side {
+    std::string call_id;
+    std::string local_tag;
+    std::uint32_t cseq = 0;
+    std::optional<dialog::Dialog> dialog;
+    std::string invite; // the latest INVITE, as it was sent or received
+    bool invite_ours = false;
+    std::uint32_t invite_cseq = 0;
+    std::optional<StepId> invite_step;
+    transaction::Handle invite_server;
+    dialog::Retransmission success; // a 2xx of ours that waits for its ACK
+    Wire success_wire;
+    std::string ack; // for a 2xx that comes again
+    Wire ack_wire;
+    std::string event; // of a subscription
+    std::uint32_t rseq = 0;
+    std::string reliable; // RAck's first part: of the latest reliable provisional response received
+};
+
+// Which Side: the call's number, or for a subscription outside of calls the step that began it,
+// beyond all calls. 0: what stands alone, like OPTIONS.
+using SideKey = std::uint32_t;
+inline constexpr SideKey first_subscription = 0x1'0000;
+
+struct Challenge {
+    bool proxy = false;
+    std::vector<std::string> values; // strongest first
+    std::uint32_t count = 0;         // how often its nonce was answered
+};
+
+struct Player {
+    std::unique_ptr<transaction::Table> table;
+    std::vector<Arrival> inbox;
+    std::map<SideKey, Side> sides;
+    std::map<std::string, Side> registrations; // by the address of record
+    std::optional<Challenge> challenge;        // the latest that it was sent
+    std::string nonce;                         // the latest of its own challenges
+    bool alive = true;
+};
+
+// A connection that was asked for.
+struct Dialling {
+    std::uint32_t token = 0;
+    PartyId from = 0;
+    PartyId to = 0;
+    sip::Transport transport = sip::Transport::Tls;
+    std::optional<StepId> step; // the arrow that draws it
+    bool refused = false;
+    std::string why;
+    HandshakeFacts facts = {};
+};
+
+struct Waiting { // for a step that may happen now
+    Instant since;
+    bool begun = false; // an action
+    std::optional<std::uint32_t> token;
+};
+
+class Sound;
+
+struct State {
+    State(const script::Plan& p, const Cast& c, const Given& g);
+    ~State();
+
+    const script::Plan& plan;
+    const Cast& cast;
+    const Given& given;
+    Values values;
+    Schedule schedule;
+    dialog::Identifiers names;
+    crypto::Digester digester;
+    std::vector<Player> players;               // by PartyId; those that we play have a table
+    std::vector<Exchange> exchanges;           // by StepId
+    std::vector<std::optional<StepId>> origin; // of a retransmission that is drawn: the first one
+    std::map<StepId, Waiting> waiting;
+    std::vector<Line> lines;
+    std::vector<Dialling> dialling;
+    std::unique_ptr<Sound> sound;
+    transaction::Outbox outbox;
+    Wants wants;
+    Report report;
+    std::map<StepId, std::size_t> report_at; // arrows and acts
+    Duration timeout = seconds(32);
+    std::uint32_t next_token = 1;
+    bool over = false;
+    StepId step_at_hand = 0;
+    Instant now;
+
+    // ---- words
+    [[nodiscard]] const Arrow& arrow(StepId step) const {
+        return std::get<Arrow>(plan.steps[step].what);
+    }
+    [[nodiscard]] bool ours(PartyId party) const {
+        return plan.parties[party].control == script::Control::Played;
+    }
+    [[nodiscard]] StepId first_of(StepId step) const { return origin[step].value_or(step); }
+    Side& side(PartyId party, SideKey key) { return players[party].sides[key]; }
+    [[nodiscard]] SideKey key_of(StepId step) const;
+    [[nodiscard]] std::optional<Values::CallFacts> call_facts(PartyId party, CallId call) const;
+    [[nodiscard]] std::string words(StepId step) const; // "180 Ringing (INVITE)"
+    ArrowReport& report_of(StepId step);
+
+    // ---- performance.cpp
+    void pump();
+    bool perform(const Schedule::Ready& ready);
+    bool perform_act(StepId step);
+    bool perform_reads(StepId step, PartyId party, const script::Reads& reads);
+    void failed_softly(StepId step);
+    void timed_out(StepId request);
+    void passed(StepId step);
+    void failed(StepId step, Verdict verdict, std::string why, Difference difference = {});
+    void stop(std::string why); // nothing more can come of it
+    void extra(PartyId from, PartyId to, std::string_view message, bool implied, std::string why);
+    void check_deadlines();
+    [[nodiscard]] Duration patience(StepId step) const;
+    [[nodiscard]] Instant next_deadline();
+
+    // ---- channels.cpp
+    // The way from one party to the other; nothing while it is being opened. Asks for it.
+    std::optional<Wire> way(StepId step, PartyId from, PartyId to);
+    [[nodiscard]] std::optional<PartyId> peer_of(const Wire& wire, PartyId owner) const;
+    bool perform_channel(StepId step);
+    void check_channel(StepId step, const Line& line);
+
+    // ---- sending.cpp
+    bool perform_send(StepId step);
+    bool send_request(StepId step, const Arrow& a, const script::Request& request);
+    bool send_response(StepId step, const Arrow& a, const script::Response& response);
+    void put_on_wire(StepId step, const Arrow& a, const std::string& text, const Wire& wire,
+                     sip::Method method);
+    void acknowledge_silently(PartyId party, CallId call, StepId invite);
+    bool answer_challenge(PartyId party, StepId step, const sip::MessageView& response);
+
+    // ---- receiving.cpp
+    void on_request(PartyId party, const sip::MessageView& message, const Wire& wire);
+    void on_response(PartyId party, const sip::MessageView& message, const Wire& wire);
+    bool perform_receive(StepId step);
+    [[nodiscard]] bool fits(const Arrival& arrival, StepId step) const;
+    [[nodiscard]] bool may_fit(PartyId party, const Arrival& arrival,
+                               bool passed_over = false) const;
+    void take(Arrival& arrival, StepId step);
+    void take_request(PartyId party, StepId step, const sip::MessageView& message, Side& own);
+    void take_response(PartyId party, StepId step, const script::Response& drawn,
+                       const sip::MessageView& message, Side& own);
+    void check_facts(StepId step, const sip::MessageView& message);
+    std::optional<Difference> check_credentials(const Arrow& a, const sip::MessageView& message);
+    void surprising_response(PartyId party, StepId request, const sip::MessageView& message);
+    [[nodiscard]] bool has_later_final(StepId after, StepId request) const;
+    void pass_on_silently(PartyId party, const sip::MessageView& ack, const Wire& wire);
+    void repeat_success(PartyId party, StepId step, const sip::MessageView& message);
+    // Does a later arrow send on what this one has brought?
+    [[nodiscard]] bool is_passed_on(StepId received) const;
+    [[nodiscard]] bool passed_on_changed(StepId received) const; // with media of its own
+    [[nodiscard]] bool draws_trying(StepId invite) const;
+};
+
+} // namespace cw::play
