@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/base64.hpp"
+#include "base/text.hpp"
 
 namespace cw::crypto {
 namespace {
@@ -52,7 +55,32 @@ std::string make_auts(const MilenageSecret& secret, const Block128& rand, std::u
     return base64_of(out);
 }
 
+const EVP_MD* hash_of(DigestAlgorithm algorithm) {
+    switch (algorithm) {
+    case DigestAlgorithm::Md5:
+        return EVP_md5();
+    case DigestAlgorithm::Sha256:
+        return EVP_sha256();
+    case DigestAlgorithm::Sha512_256:
+        return EVP_sha512_256();
+    }
+    return EVP_md5();
+}
+
 } // namespace
+
+std::optional<AkaAlgorithm> parse_aka_algorithm(std::string_view name) {
+    for (const unsigned version : {1U, 2U}) {
+        const std::string_view prefix = version == 1 ? "AKAv1-" : "AKAv2-";
+        if (!istarts_with(name, prefix) || name.size() == prefix.size()) {
+            continue;
+        }
+        if (const auto hash = digest_algorithm(name.substr(prefix.size()))) {
+            return AkaAlgorithm{version, *hash};
+        }
+    }
+    return std::nullopt;
+}
 
 AkaVector make_aka_vector(const MilenageSecret& secret, const Block128& rand, std::uint64_t sqn) {
     // The bit that says "authentication in an access that is not GSM's" [TS 33.102 annex H].
@@ -102,6 +130,41 @@ AkaOpened open_aka_nonce(const MilenageSecret& secret, std::string_view nonce, s
     out.ck = values.ck;
     out.ik = values.ik;
     return out;
+}
+
+std::string aka_password(const AkaAlgorithm& algorithm, std::string_view res, const Block128& ik,
+                         const Block128& ck) {
+    if (algorithm.version == 1) {
+        return std::string{res};
+    }
+    constexpr std::string_view label = "http-digest-akav2-password";
+    std::string key{res};
+    put(key, ik);
+    put(key, ck);
+    std::array<std::uint8_t, EVP_MAX_MD_SIZE> mac{};
+    unsigned size = 0;
+    const auto* done = HMAC(hash_of(algorithm.hash), key.data(), static_cast<int>(key.size()),
+                            as_bytes(label).data(), label.size(), mac.data(), &size);
+    OPENSSL_cleanse(key.data(), key.size());
+    return done != nullptr ? to_base64(Bytes{mac}.first(size)) : std::string{};
+}
+
+std::optional<std::uint64_t> sqn_of_auts(const MilenageSecret& secret, std::string_view nonce,
+                                         std::string_view auts) {
+    std::array<std::uint8_t, 256> challenge{};
+    std::array<std::uint8_t, 14> octets{}; // [3GPP TS 33.102 §6.3.3] SQN hidden, MAC-S
+    const auto size = decode_base64(nonce, challenge);
+    if (!size || *size < 32 || decode_base64(auts, octets) != octets.size()) {
+        return std::nullopt;
+    }
+    MilenageInput input;
+    std::copy_n(challenge.begin(), 16, input.rand.begin());
+    std::copy_n(octets.begin(), 6, input.sqn.begin());
+    input.sqn = hidden(input.sqn, milenage(secret, input).ak_resync); // f5* needs RAND alone
+    const auto values = milenage(secret, input);
+    const bool proved =
+        CRYPTO_memcmp(values.mac_s.data(), octets.data() + 6, values.mac_s.size()) == 0;
+    return proved ? std::optional{number_of(input.sqn)} : std::nullopt;
 }
 
 } // namespace cw::crypto

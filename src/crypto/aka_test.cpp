@@ -37,6 +37,18 @@ constexpr TestSet sets[] = {
      "dbc59adcb6f9a0ef735477b7fadf8374", "1006020f0a478bf6b699f15c062e42b3", "9cabc3e99baf7281",
      "95814ba2b3044324", "8011c48c0c214ed2", "33484dc2136b", "5dbdbb2954e8f3cde665b046179a5098",
      "59a92d3b476a0443487055cf88b2307b", "deacdd848cc6"},
+    {"9e5944aea94b81165c82fbf9f32db751", "ce83dbc54ac0274a157c17f80d017bd6", "0b604a81eca8", "9e09",
+     "223014c5806694c007ca1eeef57f004f", "a64a507ae1a2a98bb88eb4210135dc87", "74a58220cba84c49",
+     "ac2cc74a96871837", "f365cd683cd92e96", "f0b9c08ad02e", "e203edb3971574f5a94b0d61b816345d",
+     "0c4524adeac041c4dd830d20854fc46b", "6085a86c6f63"},
+    {"4ab1deb05ca6ceb051fc98e77d026a84", "74b0cd6031a1c8339b2b6ce2b8c4a186", "e880a1b580b6", "9f07",
+     "2d16c5cd1fdf6b22383584e3bef2a8d8", "dcf07cbd51855290b92a07a9891e523e", "49e785dd12626ef2",
+     "9e85790336bb3fa2", "5860fc1bce351e7e", "31e11a609118", "7657766b373d1c2138f307e3de9242f9",
+     "1c42e960d89b8fa99f2744e0708ccb53", "fe2555e54aa9"},
+    {"6c38a116ac280c454f59332ee35c8c4f", "ee6466bc96202c5a557abbeff8babf63", "414b98222181", "4464",
+     "1ba00a1a7c6700ac8c3ff3e96ad08725", "3803ef5363b947c6aaa225e58fae3934", "078adfb488241a57",
+     "80246b8d0186bcf1", "16c8233f05a0ac28", "45b0f69ab06c", "3f8c7587fe8e4b233af676aede30ba3b",
+     "a7466cc1e6b2a1337d49d3b66e95d7b4", "1f53cd2b1113"},
 };
 
 TEST(Milenage, GivesTheValuesOfItsTestSets) {
@@ -90,6 +102,41 @@ TEST(Aka, DoesNotTakeASequenceNumberTwice) {
     EXPECT_TRUE(std::equal(values.mac_s.begin(), values.mac_s.end(), auts.begin() + 6));
 }
 
+TEST(Aka, ReadsTheSequenceNumberThatAnAutsAsksFor) {
+    auto other = secret;
+    other.k[0] ^= 1U;
+    const auto made = make_aka_vector(secret, some, 33);
+    for (const std::uint64_t last : {std::uint64_t{33}, (std::uint64_t{1} << 48U) - 1}) {
+        const auto auts = open_aka_nonce(secret, made.nonce, last).auts;
+        EXPECT_EQ(sqn_of_auts(secret, made.nonce, auts), last);
+        EXPECT_FALSE(sqn_of_auts(other, made.nonce, auts));
+        EXPECT_FALSE(sqn_of_auts(secret, make_aka_vector(secret, {}, 33).nonce, auts));
+        EXPECT_FALSE(sqn_of_auts(secret, made.nonce, auts.substr(4)));
+        EXPECT_FALSE(sqn_of_auts(secret, "", auts));
+    }
+}
+
+TEST(Aka, MakesThePasswordOfVersionTwoOfAllThreeValues) {
+    // By Python's hmac: base64(HMAC-MD5(00…07 || 11 × 16 || 22 × 16, label)).
+    Block128 ik{};
+    Block128 ck{};
+    ik.fill(0x11);
+    ck.fill(0x22);
+    const std::string res{"\0\1\2\3\4\5\6\7", 8};
+    EXPECT_EQ(aka_password({2, DigestAlgorithm::Md5}, res, ik, ck), "FkFMrezB1GW0ncK+cegg4A==");
+    EXPECT_EQ(aka_password({2, DigestAlgorithm::Sha256}, res, ik, ck),
+              "qg+MdAXWLrzD31iQZiF8ltLrINPi8vxYyZFPhmfMaaI=");
+    EXPECT_EQ(aka_password({1, DigestAlgorithm::Md5}, res, ik, ck), res);
+}
+
+TEST(Aka, KnowsTheNamesOfItsAlgorithms) {
+    EXPECT_EQ(parse_aka_algorithm("AKAv1-MD5")->version, 1U);
+    EXPECT_EQ(parse_aka_algorithm("akav2-sha-256")->hash, DigestAlgorithm::Sha256);
+    for (const auto* name : {"MD5", "AKAv1-", "AKAv3-MD5", "AKAv1-SHA-1", ""}) {
+        EXPECT_FALSE(parse_aka_algorithm(name)) << name;
+    }
+}
+
 TEST(Aka, FindsEveryOctetThatWasChanged) {
     const auto made = make_aka_vector(secret, some, 33);
     std::array<std::uint8_t, 64> octets{};
@@ -132,6 +179,16 @@ TEST(Aka, AnswersWithResForThePassword) {
     const auto given = parse_credentials(answer);
     ASSERT_TRUE(given);
     EXPECT_EQ(given->algorithm, aka_algorithm);
+    EXPECT_TRUE(given->auts.empty());
+    const auto resync = answer_challenge(digester, *challenge,
+                                         {.username = "alice@home.example.net",
+                                          .password = "",
+                                          .method = "REGISTER",
+                                          .uri = "sip:home.example.net",
+                                          .body = "",
+                                          .cnonce = "0a4f113b",
+                                          .auts = "CjkyMzRfOiwg5CfkJ2U="});
+    EXPECT_EQ(parse_credentials(resync)->auts, "CjkyMzRfOiwg5CfkJ2U=");
     // [RFC 3310 §3.3, §4] MD5, and RES in the place of the password.
     const auto ha1 =
         digester.ha1(DigestAlgorithm::Md5, "alice@home.example.net", "home.example.net", made.res);

@@ -43,9 +43,10 @@ std::optional<DigestChallenge> choose_challenge(std::span<const std::string_view
 
 std::string answer_challenge(Digester& digester, const DigestChallenge& challenge,
                              const DigestAnswer& answer) {
-    // [RFC 3310 §3.3] MD5 with RES for the password, which its user has got from the nonce.
-    const bool aka = iequals(challenge.algorithm, aka_algorithm);
-    const auto algorithm = digest_algorithm(challenge.algorithm).value_or(DigestAlgorithm::Md5);
+    // [RFC 3310 §3.3] Of AKA the password is what its user has got from the nonce.
+    const auto aka = parse_aka_algorithm(challenge.algorithm);
+    const auto algorithm =
+        aka ? aka->hash : digest_algorithm(challenge.algorithm).value_or(DigestAlgorithm::Md5);
     const auto qop = choose_qop(challenge.qop).value_or("");
     const auto nc = fmt::format("{:08x}", answer.nc);
     const auto ha1 = digester.ha1(algorithm, answer.username, challenge.realm, answer.password);
@@ -61,12 +62,15 @@ std::string answer_challenge(Digester& digester, const DigestChallenge& challeng
     auto out = fmt::format(
         R"(Digest username="{}", realm="{}", nonce="{}", uri="{}", response="{}", algorithm={})",
         answer.username, challenge.realm, challenge.nonce, answer.uri, response.text(),
-        aka ? aka_algorithm : to_string(algorithm));
+        aka ? challenge.algorithm : to_string(algorithm));
     if (!qop.empty()) {
         out += fmt::format(R"(, qop={}, nc={}, cnonce="{}")", qop, nc, answer.cnonce);
     }
     if (!challenge.opaque.empty()) {
         out += fmt::format(R"(, opaque="{}")", challenge.opaque);
+    }
+    if (!answer.auts.empty()) {
+        out += fmt::format(R"(, auts="{}")", answer.auts);
     }
     return out;
 }

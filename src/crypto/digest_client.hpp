@@ -19,8 +19,9 @@ struct DigestAnswer {
     std::string_view method;
     std::string_view uri; // the Request-URI
     std::string_view body;
-    std::string_view cnonce; // random
-    std::uint32_t nc = 1;    // how often this nonce was answered, with this one
+    std::string_view cnonce;    // random
+    std::uint32_t nc = 1;       // how often this nonce was answered, with this one
+    std::string_view auts = {}; // asks for another sequence number; the password is empty then
 };
 
 // The first of the challenges, which stand strongest first, that we can answer: its algorithm is

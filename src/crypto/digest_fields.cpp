@@ -99,7 +99,8 @@ Result<DigestCredentials> parse_credentials(std::string_view value) {
         {"nonce", &c.nonce},       {"uri", &c.uri},
         {"response", &c.response}, {"algorithm", &c.algorithm},
         {"cnonce", &c.cnonce},     {"nc", &c.nc},
-        {"qop", &c.qop},           {"opaque", &c.opaque}};
+        {"qop", &c.qop},           {"opaque", &c.opaque},
+        {"auts", &c.auts}};
     if (auto r = read_fields(value, places); !r) {
         return std::unexpected(r.error());
     }

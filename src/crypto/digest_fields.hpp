@@ -22,6 +22,7 @@ struct DigestCredentials {
     std::string_view nc;
     std::string_view qop;
     std::string_view opaque;
+    std::string_view auts; // [RFC 3310 §3.4]
 };
 
 // Fails with Unsupported for another scheme; with Malformed for a field that is there twice, for
