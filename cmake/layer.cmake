@@ -1,9 +1,14 @@
 # A layer is a folder of src/ and a library of the same name. It links only the layers that it may
 # include (tools/check_layers holds the same table); unit tests stand beside their source.
+include(${CMAKE_CURRENT_LIST_DIR}/unity.cmake)
 
 add_library(callwright_flags INTERFACE)
 target_compile_options(callwright_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Werror=unused-result)
+if(CALLWRIGHT_UNITY)
+  # What a neighbour in the batch declares is no mistake. Dev keeps both warnings.
+  target_compile_options(callwright_flags INTERFACE -Wno-shadow -Wno-subobject-linkage)
+endif()
 if(CALLWRIGHT_SANITIZE)
   target_compile_options(callwright_flags INTERFACE
     -fsanitize=${CALLWRIGHT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -12,6 +17,11 @@ endif()
 if(CALLWRIGHT_FUZZ) # libFuzzer has to see which paths an input takes, in every layer
   target_compile_options(callwright_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# Tests are compiled once and run once: what -O3 takes longer to make, it does not save.
+add_library(callwright_test_flags INTERFACE)
+target_link_libraries(callwright_test_flags INTERFACE callwright_flags)
+target_compile_options(callwright_test_flags INTERFACE $<$<CONFIG:Release>:-O1>)
 
 # layer(NAME [LAYERS other layers…] [LIBRARIES imported targets…])
 function(layer name)
@@ -23,6 +33,7 @@ function(layer name)
 
   if(sources)
     set(visibility PUBLIC)
+    callwright_unity(sources ${name} ${CMAKE_CURRENT_SOURCE_DIR} ${sources})
     add_library(cw_${name} STATIC ${sources})
     target_link_libraries(cw_${name} PRIVATE callwright_flags)
   else()
@@ -34,8 +45,9 @@ function(layer name)
   target_link_libraries(cw_${name} ${visibility} ${ARG_LAYERS} ${ARG_LIBRARIES})
 
   if(CALLWRIGHT_TESTS AND tests)
+    callwright_unity(tests ${name}_test ${CMAKE_CURRENT_SOURCE_DIR} ${tests})
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE cw_${name} callwright_flags GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE cw_${name} callwright_test_flags GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE
       CALLWRIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CALLWRIGHT_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
     add_test(NAME ${name} COMMAND ${name}_test)

@@ -17,12 +17,12 @@ namespace cw::capture {
 // Note: 128 KiB stay in the second-level cache between the kernel's copy and our reading.
 constexpr std::size_t block_size = 128 * 1024;
 
-class ByteSource::Decoder {
+class ByteSource::BlockSource {
   public:
-    Decoder() = default;
-    Decoder(const Decoder&) = delete;
-    Decoder& operator=(const Decoder&) = delete;
-    virtual ~Decoder() = default;
+    BlockSource() = default;
+    BlockSource(const BlockSource&) = delete;
+    BlockSource& operator=(const BlockSource&) = delete;
+    virtual ~BlockSource() = default;
     // Up to `room` bytes; 0 at the end. What went wrong, if anything, is added to `problem`.
     virtual std::size_t read(std::uint8_t* into, std::size_t room, std::string& problem) = 0;
     [[nodiscard]] virtual std::uint64_t consumed() const = 0;
@@ -30,9 +30,9 @@ class ByteSource::Decoder {
 
 namespace {
 
-using Decoder = ByteSource::Decoder;
+using BlockSource = ByteSource::BlockSource;
 
-class FileInput final : public Decoder {
+class FileInput final : public BlockSource {
   public:
     FileInput(int fd, bool close_it) : fd_(fd), close_it_(close_it) {}
     FileInput(const FileInput&) = delete;
@@ -63,7 +63,7 @@ class FileInput final : public Decoder {
     std::uint64_t consumed_ = 0;
 };
 
-class MemoryInput final : public Decoder {
+class MemoryInput final : public BlockSource {
   public:
     explicit MemoryInput(Bytes whole) : left_(whole) {}
     std::size_t read(std::uint8_t* into, std::size_t room, std::string& /*problem*/) override {
@@ -83,7 +83,7 @@ class MemoryInput final : public Decoder {
 // The input of a decompressor: what was read to recognise the file, then the rest, by blocks.
 class Compressed {
   public:
-    Compressed(std::unique_ptr<Decoder> raw, Bytes seen) : raw_(std::move(raw)) {
+    Compressed(std::unique_ptr<BlockSource> raw, Bytes seen) : raw_(std::move(raw)) {
         block_ = std::make_unique_for_overwrite<std::uint8_t[]>(block_size);
         std::copy(seen.begin(), seen.end(), block_.get());
         view_ = {block_.get(), seen.size()};
@@ -97,14 +97,14 @@ class Compressed {
     [[nodiscard]] std::uint64_t consumed() const { return raw_->consumed() - view_.size(); }
 
   private:
-    std::unique_ptr<Decoder> raw_;
+    std::unique_ptr<BlockSource> raw_;
     std::unique_ptr<std::uint8_t[]> block_;
     Bytes view_;
 };
 
-class GzipDecoder final : public Decoder {
+class GzipDecoder final : public BlockSource {
   public:
-    GzipDecoder(std::unique_ptr<Decoder> raw, Bytes seen) : input_(std::move(raw), seen) {
+    GzipDecoder(std::unique_ptr<BlockSource> raw, Bytes seen) : input_(std::move(raw), seen) {
         good_ = inflateInit2(&stream_, 15 + 16) == Z_OK; // 15: the largest window; 16: gzip only
     }
     GzipDecoder(const GzipDecoder&) = delete;
@@ -156,9 +156,9 @@ class GzipDecoder final : public Decoder {
     bool between_members_ = false;
 };
 
-class ZstdDecoder final : public Decoder {
+class ZstdDecoder final : public BlockSource {
   public:
-    ZstdDecoder(std::unique_ptr<Decoder> raw, Bytes seen)
+    ZstdDecoder(std::unique_ptr<BlockSource> raw, Bytes seen)
         : input_(std::move(raw), seen), stream_(ZSTD_createDStream()) {}
     ZstdDecoder(const ZstdDecoder&) = delete;
     ZstdDecoder& operator=(const ZstdDecoder&) = delete;
@@ -259,7 +259,7 @@ Result<std::unique_ptr<ByteSource>> ByteSource::from_memory(Bytes whole) {
     return source;
 }
 
-Result<void> ByteSource::start(std::unique_ptr<Decoder> raw) {
+Result<void> ByteSource::start(std::unique_ptr<BlockSource> raw) {
     decoder_ = std::move(raw);
     const auto head = peek(4);
     if (head.empty()) {

@@ -48,11 +48,11 @@ class ByteSource {
     // Why the bytes ended before their time: a cut or damaged gzip file, a read error; else empty.
     [[nodiscard]] const std::string& problem() const { return problem_; }
 
-    class Decoder; // where blocks come from
+    class BlockSource; // where blocks come from
 
   private:
     ByteSource() = default;
-    Result<void> start(std::unique_ptr<Decoder> raw);
+    Result<void> start(std::unique_ptr<BlockSource> raw);
     void fill(std::size_t n);
 
     const std::uint8_t* at_ = nullptr;
@@ -61,7 +61,7 @@ class ByteSource {
     std::unique_ptr<std::uint8_t[]> buffer_;
     std::size_t capacity_ = 0;
     bool ended_ = false;
-    std::unique_ptr<Decoder> decoder_;
+    std::unique_ptr<BlockSource> decoder_;
     std::uint64_t file_size_ = 0;
     std::string problem_;
 };

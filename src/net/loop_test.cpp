@@ -93,7 +93,7 @@ TEST_F(LoopTest, APeerThatIsDoneSendingStillGetsItsAnswer) {
             loop.send(key, std::string(300'000, 'a'));
         }
     };
-    ASSERT_EQ(8, write(peer.get(), "question", 8));
+    ASSERT_EQ(8, ::write(peer.get(), "question", 8));
     shutdown(peer.get(), SHUT_WR);
     std::size_t got = 0;
     ASSERT_TRUE(run_until([&] {
@@ -115,7 +115,7 @@ TEST_F(LoopTest, WhatWasSentBeforeClosingArrivesThoughThePeerKeepsSending) {
     const auto where = listen(nullptr);
     const auto peer = raw(where);
     ASSERT_TRUE(run_until([&] { return h.opened.size() == 1; }));
-    ASSERT_EQ(6, write(peer.get(), "unread", 6));
+    ASSERT_EQ(6, ::write(peer.get(), "unread", 6));
     loop.send(h.end(true), "last words");
     loop.close(h.end(true), "enough");
     ASSERT_TRUE(run_until([&] { return h.closed.size() == 1; }));
@@ -350,7 +350,7 @@ class Guesting : public Guest {
     int deadlines = 0;
     void on_ready(int ready, bool input, bool) override {
         char buffer[64];
-        if (const auto n = input ? read(ready, buffer, sizeof buffer) : 0; n > 0) {
+        if (const auto n = input ? ::read(ready, buffer, sizeof buffer) : 0; n > 0) {
             got.append(buffer, static_cast<std::size_t>(n));
         }
     }
@@ -370,10 +370,10 @@ TEST_F(LoopTest, AGuestIsToldOfItsDescriptorsAndItsDeadline) {
     guest.when = Loop::now() + milliseconds(2);
     loop.add(guest);
     loop.watch(guest, guest.fd.get(), true, false);
-    ASSERT_EQ(4, write(writer.get(), "ping", 4));
+    ASSERT_EQ(4, ::write(writer.get(), "ping", 4));
     EXPECT_TRUE(run_until([&] { return guest.got == "ping" && guest.deadlines == 1; }));
     loop.watch(guest, guest.fd.get(), false, false);
-    ASSERT_EQ(4, write(writer.get(), "pong", 4));
+    ASSERT_EQ(4, ::write(writer.get(), "pong", 4));
     const auto turn = h.turns;
     EXPECT_TRUE(run_until([&] { return h.turns > turn + 1 || (loop.post([] {}), false); }));
     EXPECT_EQ("ping", guest.got);

@@ -11,7 +11,7 @@
 namespace cw::script {
 namespace {
 
-using Names = std::vector<std::string>;
+using NameList = std::vector<std::string>;
 
 constexpr std::array<std::string_view, 8> links{"->>", "-->>", "<<->>", "<<-->>",
                                                 "-x",  "--x",  "-)",    "--)"};
@@ -45,7 +45,7 @@ std::string visible(std::string_view text) {
 }
 
 // " (under test, IPv6)", of the facts that the picture shows; empty if there are none.
-std::string in_parentheses(const Facts& facts, Subject subject, const Names& names) {
+std::string in_parentheses(const Facts& facts, Subject subject, const NameList& names) {
     std::string out;
     for (const auto& fact : facts) {
         if (!fact.beneath) {
@@ -72,7 +72,7 @@ std::string with(std::string_view before, Duration time) {
 }
 
 struct ContentPrinter {
-    const Names& names;
+    const NameList& names;
 
     std::string operator()(const Request& request) const {
         std::string out{to_string(request.method)};
@@ -110,7 +110,7 @@ struct ContentPrinter {
 };
 
 struct ActionPrinter {
-    const Names& names;
+    const NameList& names;
 
     std::string operator()(const Waits& action) const { return with("waits ", action.time); }
     std::string operator()(const Rings& action) const { return with("rings for ", action.time); }
@@ -257,7 +257,7 @@ class Printer {
     }
 
     const Plan& plan_;
-    Names names_;
+    NameList names_;
     std::string out_;
     std::size_t depth_ = 0;
     bool after_comment_ = false;
