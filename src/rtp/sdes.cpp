@@ -13,7 +13,7 @@ constexpr std::size_t most_mki = 128;
 // [RFC 4568 §6.1] "at most 2^48 SRTP packets"; [RFC 3711 §9.2]
 constexpr std::uint64_t most_lifetime = std::uint64_t{1} << 48U;
 constexpr std::uint32_t least_window = 64; // [RFC 4568 §6.3.6] WSH is a hint
-constexpr std::uint32_t most_window = 0x7fff;
+constexpr std::uint32_t most_window = 1024;
 
 std::string_view take_until(std::string_view& text, char end) {
     const auto at = std::min(text.find(end), text.size());
@@ -190,8 +190,9 @@ Result<SdesCrypto> parse_sdes(const SdesText& text) {
             return std::unexpected(ok.error());
         }
     }
-    if (facts_of(*suite).aead && !out.parameters.authenticate_rtp) {
-        return fail(Code::Unsupported, 0, "an AEAD suite cannot leave out authentication");
+    if (facts_of(*suite).aead && !(out.parameters.authenticate_rtp && out.parameters.encrypt_rtp)) {
+        return fail(Code::Unsupported, 0,
+                    "an AEAD suite cannot leave out encryption or authentication");
     }
     return out;
 }

@@ -1,7 +1,8 @@
-// SRTP and SRTCP of one direction between two ends [RFC 3711; RFC 6188; RFC 7714], by libsrtp. All
-// SSRCs of the direction share the keys; each has its own index, made of its sequence numbers and a
-// rollover counter that both ends count for themselves. New keys leave the index as it is
-// [RFC 3711 §8.1]. One thread; keys are wiped with the session.
+// SRTP and SRTCP of one direction between two ends [RFC 3711; RFC 6188; RFC 7714]: sources and
+// their indexes; the cryptography is in srtp_transform.hpp. All SSRCs of the direction share the
+// keys; each has its own index, made of its sequence numbers and a rollover counter that both ends
+// count for themselves. New keys leave the index as it is [RFC 3711 §8.1]. One thread; keys are
+// wiped with the session.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// SRTP a second time, for tests: written from RFC 3711 §4 and RFC 7714 §8, §9 on OpenSSL's
-// primitives, so that what libsrtp does can be compared with what the RFCs say. RTP headers without
-// CSRCs and extension only. The RFCs' own vectors check it.
+// SRTP a second time, for tests: written from RFC 3711 §4 and RFC 7714 §8 on OpenSSL's primitives,
+// plainly and for one packet at a time, so that what is sent can be compared with what the RFCs
+// say. RTP headers without CSRCs and extension only. The RFCs' own vectors check it.
 #pragma once
 
 #include <array>

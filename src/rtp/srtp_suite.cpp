@@ -8,9 +8,11 @@
 namespace cw::rtp {
 namespace {
 
-constexpr std::array<SrtpSuiteFacts, 6> suites{{
+constexpr std::array<SrtpSuiteFacts, 8> suites{{
     {SrtpSuite::AesCm128Sha1_80, "AES_CM_128_HMAC_SHA1_80", 16, 14, 10, false, 1},
     {SrtpSuite::AesCm128Sha1_32, "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, false, 2},
+    {SrtpSuite::AesCm192Sha1_80, "AES_192_CM_HMAC_SHA1_80", 24, 14, 10, false, 0},
+    {SrtpSuite::AesCm192Sha1_32, "AES_192_CM_HMAC_SHA1_32", 24, 14, 4, false, 0},
     {SrtpSuite::AesCm256Sha1_80, "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, false, 0},
     {SrtpSuite::AesCm256Sha1_32, "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, false, 0},
     {SrtpSuite::AeadAes128Gcm, "AEAD_AES_128_GCM", 16, 12, 16, true, 7},

@@ -19,6 +19,8 @@ namespace cw::rtp {
 enum class SrtpSuite : std::uint8_t {
     AesCm128Sha1_80,
     AesCm128Sha1_32,
+    AesCm192Sha1_80,
+    AesCm192Sha1_32,
     AesCm256Sha1_80,
     AesCm256Sha1_32,
     AeadAes128Gcm,

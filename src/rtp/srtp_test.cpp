@@ -79,6 +79,21 @@ TEST(SrtpOracle, derives_the_keys_of_rfc_3711_b_3) {
     EXPECT_EQ(keys.authentication, hex("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
 }
 
+TEST(SrtpOracle, derives_the_keys_of_rfc_6188_7) {
+    const auto large =
+        oracle::derive_all(hex("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6"),
+                           hex("3b04803de51ee7c96423ab5b78d2"), 0);
+    EXPECT_EQ(large.cipher,
+              hex("5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4"));
+    EXPECT_EQ(large.salt, hex("fa31791685ca444a9e07c6c64e93"));
+    EXPECT_EQ(large.authentication, hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"));
+    const auto middle = oracle::derive_all(hex("73edc66c4fa15776fb57f9505c17136550ffda71f3e8e5f1"),
+                                           hex("c8522f3acd4ce86d5add78edbb11"), 0);
+    EXPECT_EQ(middle.cipher, hex("31874736a8f1143870c26e4857d8a5b2c4a354407faadabb"));
+    EXPECT_EQ(middle.salt, hex("2372b82d639b6d8503a47adc0a6c"));
+    EXPECT_EQ(middle.authentication, hex("355b10973cd95b9eacf4061c7e1a7151e7cfbfcb"));
+}
+
 TEST(SrtpOracle, seals_the_packets_of_rfc_7714_16) {
     const auto plain = hex("8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e6973206469"
                            "7669736120696e207061727465732074726573");
@@ -320,6 +335,9 @@ TEST(Srtp, parameters_that_do_not_fit_are_refused) {
     EXPECT_EQ(SrtpSession::make(Way::Send, p).error().code, Code::Usage);
     p = parameters_of(SrtpSuite::AeadAes128Gcm);
     p.authenticate_rtp = false;
+    EXPECT_EQ(SrtpSession::make(Way::Send, p).error().code, Code::Unsupported);
+    p.authenticate_rtp = true;
+    p.encrypt_rtp = false; // RFC 7714 knows no such packets
     EXPECT_EQ(SrtpSession::make(Way::Send, p).error().code, Code::Unsupported);
     auto sender = pair_of(parameters_of(SrtpSuite::AesCm128Sha1_80)).sender;
     EXPECT_FALSE(sender.rekey(p));
