@@ -5,7 +5,7 @@
 namespace cw::server {
 namespace {
 
-constexpr char version = 1;
+constexpr char version = 2; // 1 had no since_ns
 
 template <class T>
 void put(std::string& out, const T& value) {
@@ -55,6 +55,7 @@ void encode(const Binding& b, std::string& out) {
     put(out, static_cast<std::uint8_t>((b.over_wire ? 1 : 0) | (b.direct ? 2 : 0)));
     put(out, b.boot);
     put(out, b.updated_ns);
+    put(out, b.since_ns);
     put(out, b.wire.transport);
     put(out, b.wire.shard);
     put(out, b.wire.connection);
@@ -80,6 +81,10 @@ std::optional<Binding> decode(std::string_view data) {
     taker.take(flags);
     taker.take(b.boot);
     taker.take(b.updated_ns);
+    b.since_ns = b.updated_ns;
+    if (v == version) {
+        taker.take(b.since_ns);
+    }
     taker.take(b.wire.transport);
     taker.take(b.wire.shard);
     taker.take(b.wire.connection);
@@ -93,7 +98,7 @@ std::optional<Binding> decode(std::string_view data) {
     }
     b.over_wire = (flags & 1) != 0;
     b.direct = (flags & 2) != 0;
-    if (v != version || !taker.whole() || b.wire.transport > sip::Transport::Hep) {
+    if (v < 1 || v > version || !taker.whole() || b.wire.transport > sip::Transport::Hep) {
         return std::nullopt;
     }
     return b;

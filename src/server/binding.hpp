@@ -26,6 +26,7 @@ struct Binding {
     bool direct = false;      // where its URI leads is where it came from: no NAT between
     std::uint64_t boot = 0;   // the start of the process that `wire` belongs to
     std::int64_t updated_ns = 0;
+    std::int64_t since_ns = 0; // temporary GRUUs of its instance that are older are no more
     transaction::Wire wire;
 };
 

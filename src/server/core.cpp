@@ -7,6 +7,7 @@ namespace cw::server {
 Core::Core(std::shared_ptr<const Settings> settings, const ShardIdentity& identity)
     : directory(std::make_shared<const Directory>(std::move(settings))), shard(identity.shard),
       boot(identity.boot), seal(identity.secret, identity.boot),
+      gruus(identity.secret, identity.shard, identity.boot),
       branches(identity.secret, identity.shard, identity.boot),
       authenticator(identity.secret, identity.shard, identity.boot),
       location(identity.shard, identity.boot), transactions(identity.seed) {}

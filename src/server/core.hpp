@@ -13,6 +13,7 @@
 #include "server/reply.hpp"
 #include "server/seal.hpp"
 #include "server/server.hpp"
+#include "server/temporary_gruu.hpp"
 #include "sip/edits.hpp"
 #include "transaction/table.hpp"
 
@@ -25,6 +26,7 @@ struct Core {
     std::uint8_t shard;
     std::uint64_t boot;
     Seal seal;
+    TemporaryGruus gruus;
     Branches branches;
     Authenticator authenticator;
     Location location;

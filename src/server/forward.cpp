@@ -62,7 +62,7 @@ void remove_last_route(const Incoming& in, const Route& route, sip::Edits& edits
         if (header.id != sip::HeaderId::Route) {
             continue;
         }
-        const auto* at = route.request_uri.data();
+        const auto* at = route.hidden.data();
         if (at < header.value.data() || at > header.value.data() + header.value.size()) {
             continue;
         }

@@ -465,6 +465,23 @@ TEST_F(ProxyTest, NeverSendsToASipsContactInClear) {
     EXPECT_TRUE(carol.inbox.empty());
 }
 
+// [RFC 3261 §16.4, §16.5]
+TEST_F(ProxyTest, FollowsAMaddrUnlessItNamesUs) {
+    enrol(bob1);
+    alice.send(alice.make({.uri = "sip:bob@example.com:5061;Maddr=192.0.2.1;transport=tls;x=y"}));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("INVITE")) << "it names us";
+    const std::string elsewhere = "sip:bob@example.com;maddr=192.0.2.12";
+    network.dns[elsewhere] = {{sip::Transport::Tcp, {ip("192.0.2.12"), 5060}, "192.0.2.12", {}}};
+    network.listening[{ip("192.0.2.12"), 5060}] = &bob2;
+    alice.send(alice.make({.uri = elsewhere, .call_id = "2"}));
+    network.run();
+    const auto invite = bob2.take_request("INVITE");
+    ASSERT_TRUE(invite);
+    EXPECT_EQ(invite->view.request_uri(), elsewhere);
+    EXPECT_TRUE(bob1.inbox.empty());
+}
+
 TEST_F(ProxyTest, MeansOneInstanceByAGruu) {
     enrol(bob1, ";+sip.instance=\"<urn:uuid:1>\"");
     enrol(bob2, ";+sip.instance=\"<urn:uuid:2>\"");

@@ -55,7 +55,9 @@ class Registration {
     void change(std::string key, std::int64_t expires_ns, std::string data);
     void store(const ContactAsked& contact, const std::string& key);
     [[nodiscard]] bool uses_wire(const ContactAsked& contact) const;
+    [[nodiscard]] std::int64_t since(const ContactAsked& contact) const;
     void append_contact(std::string& out, const Location::Record& record) const;
+    void append_gruus(std::string& out, const Binding& binding) const;
 
     Core& core_;
     const Incoming& in_;
@@ -239,6 +241,29 @@ bool Registration::uses_wire(const ContactAsked& contact) const {
     return !transport || !iequals(*transport, "udp");
 }
 
+// "If it differs from the one in the REGISTER request, the registrar MUST invalidate all previously
+// generated temporary GRUUs for the AOR and instance ID." [RFC 5627 §5.1] They end with the last
+// binding too [§5.3].
+std::int64_t Registration::since(const ContactAsked& contact) const {
+    std::int64_t since = in_.now.ns;
+    std::int64_t newest = 0;
+    for (const auto* record = core_.location.first(aor_); record != nullptr;
+         record = core_.location.next(*record)) {
+        const auto binding = decode(record->data);
+        const bool same = binding && !contact.instance.empty() && record->expires > in_.now &&
+                          binding->instance == contact.instance;
+        if (!same) {
+            continue;
+        }
+        if (binding->reg_id == (by_flow(contact) ? contact.reg_id : 0) &&
+            binding->call_id != in_.call_id()) {
+            return in_.now.ns;
+        }
+        newest = std::max(newest, binding->since_ns);
+    }
+    return newest != 0 ? newest : since;
+}
+
 void Registration::store(const ContactAsked& contact, const std::string& key) {
     Binding binding;
     binding.uri = contact.uri;
@@ -256,6 +281,7 @@ void Registration::store(const ContactAsked& contact, const std::string& key) {
         address && *address == in_.wire.remote.address && !in_.wire.remote.address.is_unspecified();
     binding.boot = core_.boot;
     binding.updated_ns = in_.now.ns;
+    binding.since_ns = since(contact);
     binding.wire = in_.wire;
     std::string data;
     encode(binding, data);
@@ -291,13 +317,29 @@ void Registration::append_contact(std::string& out, const Location::Record& reco
     fmt::format_to(std::back_inserter(out), ";expires={}", left);
     if (settings_.gruu && !binding->instance.empty() &&
         sip::list_has(in_.message, sip::HeaderId::Supported, "gruu")) {
-        // "<" and ">" do not stand in a URI [RFC 5627 §5.1].
-        auto instance = binding->instance;
-        instance.remove_prefix(instance.starts_with('<') ? 1 : 0);
-        instance.remove_suffix(instance.ends_with('>') ? 1 : 0);
-        fmt::format_to(std::back_inserter(out), ";pub-gruu=\"{};gr={}\"", aor_, instance);
+        append_gruus(out, *binding);
     }
     out += "\r\n";
+}
+
+// [RFC 5627 §5.2]; of a phone that is reached by SIPS, the SIPS version [RFC 5630 §5.2].
+void Registration::append_gruus(std::string& out, const Binding& binding) const {
+    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
+    const auto* scheme = istarts_with(binding.uri, "sips:") ? "sips" : "sip";
+    const LowerHost host{to->uri.host};
+    // "<" and ">" do not stand in a URI [RFC 5627 §5.1].
+    auto instance = binding.instance;
+    instance.remove_prefix(instance.starts_with('<') ? 1 : 0);
+    instance.remove_suffix(instance.ends_with('>') ? 1 : 0);
+    fmt::format_to(std::back_inserter(out), ";pub-gruu=\"{}:{}@{};gr={}\"", scheme, to->uri.user,
+                   host.text(), instance);
+    std::string user;
+    if (core_.gruus.append(
+            user, {std::string{to->uri.user}, core_.gruus.instance_of(binding.instance), in_.now},
+            host.text())) {
+        fmt::format_to(std::back_inserter(out), ";temp-gruu=\"{}:{}@{};gr\"", scheme, user,
+                       host.text());
+    }
 }
 
 void Registration::answer() {
@@ -312,7 +354,8 @@ void Registration::answer() {
     if (!settings_.service_route.empty() && !asked_.contacts.empty()) {
         headers += fmt::format("Service-Route: {}\r\n", settings_.service_route);
     }
-    headers += "Supported: path, outbound, gruu\r\n";
+    // Note: not gruu [RFC 5627 §5.2].
+    headers += "Supported: path, outbound\r\n";
     if (outbound_ && sip::list_has(in_.message, sip::HeaderId::Supported, "outbound")) {
         headers += "Require: outbound\r\n";
     }

@@ -240,6 +240,52 @@ TEST_F(RegistrarTest, BindsAnInstanceAndItsFlowNumber) {
     EXPECT_EQ(network.server.counters().bindings_now, 0U);
 }
 
+std::string temporary_gruu(const Message& ok) {
+    const auto at = ok.text.find(";temp-gruu=\"");
+    return at == std::string::npos ? ""
+                                   : ok.text.substr(at + 12, ok.text.find('"', at + 12) - at - 12);
+}
+
+// [RFC 5627 §5.1, §5.2, §5.3, §6.1]
+TEST_F(RegistrarTest, GivesTemporaryGruusThatEndWithTheirCallId) {
+    auto& carol = network.add_phone("carol");
+    int calls = 0;
+    const auto call = [&](const std::string& gruu) {
+        carol.send(carol.make({.uri = gruu, .call_id = fmt::format("call{}", ++calls)}));
+        network.run();
+        const auto challenge = carol.take_response(407);
+        if (!challenge) {
+            return 0;
+        }
+        carol.inbox.clear();
+        carol.send(carol.make_with_credentials(
+            {.uri = gruu, .call_id = fmt::format("call{}", calls), .cseq = 2}, *challenge));
+        network.run();
+        const auto invite = alice.take_request("INVITE");
+        return invite ? -1 : carol.take()->status();
+    };
+    const std::string phone = "<sip:a@192.0.2.10:40010>;+sip.instance=\"<urn:uuid:1>\"";
+    const auto first = temporary_gruu(*ask(alice, phone, "Supported: gruu\r\n", 1, "same"));
+    const auto second = temporary_gruu(*ask(alice, phone, "Supported: gruu\r\n", 2, "same"));
+    EXPECT_TRUE(first.starts_with("sip:tgruu.") && first.ends_with("@example.com;gr")) << first;
+    EXPECT_EQ(first.find("alice"), std::string::npos);
+    EXPECT_NE(first, second);
+    EXPECT_EQ(call(first), -1) << "both are good as long as the Call-ID stays";
+    EXPECT_EQ(call(second), -1);
+    auto forged = second;
+    forged[20] = forged[20] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(call(forged), 404);
+    network.run(seconds(40)); // nobody answers
+    const auto third = temporary_gruu(*ask(alice, phone, "Supported: gruu\r\n", 1, "another"));
+    EXPECT_EQ(call(second), 404);
+    EXPECT_EQ(call(third), -1);
+    EXPECT_EQ(status(ask(alice, phone + ";expires=0", {}, 2, "another")), 200);
+    EXPECT_EQ(call(third), 404);
+    ask(alice, phone, "Supported: gruu\r\n", 3, "another");
+    EXPECT_EQ(call(third), 404) << "they ended with the last binding";
+    EXPECT_FALSE(ask(alice, phone, {}, 4, "another")->text.contains("gruu="));
+}
+
 TEST_F(RegistrarTest, ForgetsWithItsConnectionWhatNobodyCanReachOtherwise) {
     ask(alice, "<sip:a@10.0.0.1:5060>, <sip:b@192.0.2.10:5060>");
     network.close(alice);

@@ -1,5 +1,6 @@
 #include "server/route.hpp"
 
+#include "base/text.hpp"
 #include "sip/list.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
@@ -39,9 +40,39 @@ void undo_strict_router(const Core& core, const Incoming& in, Route& route) {
         last = *value;
     }
     if (const auto address = sip::parse_name_addr(last)) {
-        route.request_uri = address->uri_text;
+        route.request_uri = route.hidden = address->uri_text;
         route.strict = true;
     }
+}
+
+// "If the Request-URI has a maddr parameter with a value the proxy is responsible for, [...] the
+// proxy MUST strip the maddr and any non-default port or transport parameter and continue
+// processing as if those values had not been present" [RFC 3261 §16.4]
+void strip_own_maddr(const Core& core, Route& route) {
+    const auto uri = sip::parse_uri(route.request_uri);
+    const auto maddr = uri ? sip::find_param(uri->params, "maddr") : std::nullopt;
+    if (!maddr) {
+        return;
+    }
+    auto named = *uri;
+    named.host = *maddr;
+    if (!core.directory->is_us(named)) {
+        return;
+    }
+    std::string text{route.request_uri.data(), uri->host.data() + uri->host.size()};
+    sip::ParamCursor params{uri->params};
+    for (sip::Param param; params.next(param);) {
+        if (!iequals(param.name, "maddr") && !iequals(param.name, "transport")) {
+            text += ';';
+            text.append(param.name.data(), param.has_value ? param.value.data() + param.value.size()
+                                                           : param.name.data() + param.name.size());
+        }
+    }
+    if (!uri->headers.empty()) {
+        (text += '?') += uri->headers;
+    }
+    route.stripped = std::make_unique<const std::string>(std::move(text));
+    route.request_uri = *route.stripped;
 }
 
 } // namespace
@@ -73,6 +104,10 @@ Route read_route(const Core& core, const Incoming& in) {
         }
         ++route.own;
         take_token(core, in, address->uri, route);
+    }
+    if (route.request_uri.find(";m") != std::string_view::npos ||
+        route.request_uri.find(";M") != std::string_view::npos) {
+        strip_own_maddr(core, route);
     }
     return route;
 }

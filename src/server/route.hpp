@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <string>
 #include <string_view>
 
 #include "server/core.hpp"
@@ -14,9 +16,11 @@ namespace cw::server {
 // Views live as long as the message.
 struct Route {
     std::string_view request_uri; // to be used: that of the start line, or what a strict router hid
-    std::size_t own = 0;          // so many Route values on top are ours, and go
-    bool strict = false;          // the last Route value is the Request-URI: it goes too
-    std::string_view next;        // the URI of the first Route value that stays; empty: none
+    std::unique_ptr<const std::string> stripped; // request_uri, when its maddr has named us
+    std::size_t own = 0;                         // so many Route values on top are ours, and go
+    bool strict = false;     // the last Route value is the Request-URI: it goes too
+    std::string_view hidden; // its URI
+    std::string_view next;   // the URI of the first Route value that stays; empty: none
     // Sealed tokens of this dialog were among the own ones: it was set up through us.
     bool sealed = false;
     bool from_its_flow = false; // and the request came over the wire that the first one names

@@ -109,6 +109,7 @@ TEST(BindingBytes, AreReadAsTheyWereWritten) {
     b.over_wire = true;
     b.boot = 0x1234'5678'9abc'def0;
     b.updated_ns = -5;
+    b.since_ns = -7;
     b.wire = stream();
     std::string data;
     encode(b, data);
@@ -120,14 +121,21 @@ TEST(BindingBytes, AreReadAsTheyWereWritten) {
     EXPECT_EQ(read->instance, b.instance);
     EXPECT_EQ(read->wire, b.wire);
     EXPECT_EQ(read->boot, b.boot);
+    EXPECT_EQ(read->since_ns, -7);
     EXPECT_EQ(read->q, 300);
     EXPECT_TRUE(read->over_wire);
     EXPECT_FALSE(read->direct);
     for (std::size_t n = 0; n < data.size(); ++n) {
         EXPECT_FALSE(decode(std::string_view{data}.substr(0, n))) << n;
     }
-    data[0] = 2; // a version of later
+    data[0] = 3; // a version of later
     EXPECT_FALSE(decode(data));
+    data[0] = 1; // an earlier one, which had no since
+    data.erase(28, 8);
+    const auto earlier = decode(data);
+    ASSERT_TRUE(earlier);
+    EXPECT_EQ(earlier->since_ns, -5);
+    EXPECT_EQ(earlier->path, b.path);
 }
 
 } // namespace

@@ -30,7 +30,11 @@ class Finder {
     void by_route();
     void by_location(const DomainEntry& domain);
     void abroad();
+    void by_maddr();
     [[nodiscard]] Bindings bindings_of(const sip::Uri& user) const;
+    [[nodiscard]] Bindings bindings_of_temporary(const TemporaryGruu& gruu,
+                                                 std::string_view host) const;
+    [[nodiscard]] Bindings all_bindings(std::string_view aor) const;
     [[nodiscard]] std::optional<Target> target_of(const Binding& binding,
                                                   std::span<const std::uint64_t> tried = {}) const;
     [[nodiscard]] int nearness(const Binding& binding, const Target& failed) const;
@@ -70,6 +74,14 @@ void Finder::by_flow() {
     if (const auto* place = directory_.place(route_.flow.place)) {
         target.wire->local = place->listener->at;
     }
+    if (sip::find_param(uri_.params, "gr") && directory_.find_domain(uri_.host) != nullptr) {
+        // "the Request-URI will be rewritten with the registered contacts [...]. This is the case
+        // for both out-of-dialog requests targeted to the GRUU, and mid-dialog requests" [RFC 5627
+        // §6.1]
+        if (const auto bindings = bindings_of(uri_); !bindings.empty()) {
+            target.uri = bindings.front().uri;
+        }
+    }
     targets_.all.push_back(std::move(target));
 }
 
@@ -96,6 +108,21 @@ void Finder::by_route() {
     target.uri = route_.request_uri;
     target.next = route_.next;
     target.identity = sender_ == Sender::Dialog ? peer_identity() : std::string{};
+    target.secure = uri_.scheme == sip::Scheme::Sips;
+    targets_.all.push_back(std::move(target));
+}
+
+// "If the Request-URI of the request contains an maddr parameter, the Request-URI MUST be placed
+// into the target set as the only target URI" [RFC 3261 §16.5]. One that names us read_route() has
+// taken away.
+void Finder::by_maddr() {
+    if (!may_leave()) {
+        refuse(403);
+        return;
+    }
+    Target target;
+    target.uri = route_.request_uri;
+    target.next = route_.request_uri;
     target.secure = uri_.scheme == sip::Scheme::Sips;
     targets_.all.push_back(std::move(target));
 }
@@ -140,27 +167,51 @@ std::optional<Target> Finder::target_of(const Binding& binding,
     return is_new() ? std::optional{std::move(target)} : std::nullopt;
 }
 
-// Those of one address of record, the one that was refreshed last first. A GRUU means one instance
-// alone [RFC 5627 §5.2].
-Finder::Bindings Finder::bindings_of(const sip::Uri& user) const {
+// Those of one address of record, the one that was refreshed last first.
+Finder::Bindings Finder::all_bindings(std::string_view aor) const {
     Bindings bindings;
-    const auto gr = sip::find_param(user.params, "gr");
-    const auto aor = address_of_record(user);
     for (const auto* record = core_.location.first(aor); record != nullptr;
          record = core_.location.next(*record)) {
-        const auto binding = decode(record->data);
-        if (!binding || record->expires <= in_.now) {
-            continue;
-        }
-        auto instance = binding->instance;
-        instance.remove_prefix(instance.starts_with('<') ? 1 : 0);
-        instance.remove_suffix(instance.ends_with('>') ? 1 : 0);
-        if (!gr || instance == *gr) {
+        if (const auto binding = decode(record->data); binding && record->expires > in_.now) {
             bindings.push_back(*binding);
         }
     }
     std::ranges::stable_sort(
         bindings, [](const auto& a, const auto& b) { return a.updated_ns > b.updated_ns; });
+    return bindings;
+}
+
+// A GRUU means one instance alone [RFC 5627 §6.1].
+Finder::Bindings Finder::bindings_of(const sip::Uri& user) const {
+    const auto gr = sip::find_param(user.params, "gr");
+    if (gr && gr->empty()) {
+        const auto gruu = core_.gruus.open(user.user, LowerHost{user.host}.text());
+        return gruu ? bindings_of_temporary(*gruu, user.host) : Bindings{};
+    }
+    auto bindings = all_bindings(address_of_record(user));
+    if (gr) {
+        std::erase_if(bindings, [&](const Binding& binding) {
+            auto instance = binding.instance;
+            instance.remove_prefix(instance.starts_with('<') ? 1 : 0);
+            instance.remove_suffix(instance.ends_with('>') ? 1 : 0);
+            return instance != *gr;
+        });
+    }
+    return bindings;
+}
+
+// All of its instance, unless it is older than one of them allows [RFC 5627 §5.1, §5.3].
+Finder::Bindings Finder::bindings_of_temporary(const TemporaryGruu& gruu,
+                                               std::string_view host) const {
+    auto bindings = all_bindings(address_of_record(gruu.user, host));
+    std::erase_if(bindings, [&](const Binding& binding) {
+        return binding.instance.empty() ||
+               core_.gruus.instance_of(binding.instance) != gruu.instance;
+    });
+    if (std::ranges::any_of(bindings,
+                            [&](const Binding& b) { return b.since_ns > gruu.made.ns; })) {
+        bindings.clear();
+    }
     return bindings;
 }
 
@@ -189,7 +240,10 @@ void Finder::by_location(const DomainEntry& domain) {
                                        domain.domain->name); // [RFC 5630 §5.3]
         return;
     }
-    const bool known = domain.domain->users.empty() || domain.find_user(user_name(uri_)) != nullptr;
+    // A temporary GRUU that is good has bindings; any other names nobody [RFC 5627 §6.1].
+    const auto gr = sip::find_param(uri_.params, "gr");
+    const bool known = (domain.domain->users.empty() && !(gr && gr->empty())) ||
+                       domain.find_user(user_name(uri_)) != nullptr;
     refuse(known || !bindings.empty() ? 480 : 404);
 }
 
@@ -285,6 +339,8 @@ Targets Finder::run() {
         by_flow();
     } else if (!route_.next.empty()) {
         by_route();
+    } else if (sip::find_param(uri_.params, "maddr")) {
+        by_maddr();
     } else if (const auto* domain = directory_.find_domain(uri_.host);
                domain != nullptr && uri_.scheme != sip::Scheme::Tel) {
         if (uri_.user.empty()) {
