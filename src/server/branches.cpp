@@ -7,6 +7,10 @@ namespace cw::server {
 namespace {
 
 constexpr std::size_t most_hops = 8; // of those that DNS gives, so many are tried
+// "If a request is within 200 bytes of the path MTU, or if it is larger than 1300 bytes and the
+// path MTU is unknown, the request MUST be sent using [...] TCP." [RFC 3261 §18.1.1] A flow of a
+// phone is another matter: there it can be reached, and perhaps nowhere else [RFC 5626 §7].
+constexpr std::size_t most_for_a_datagram = 1300;
 
 } // namespace
 
@@ -96,21 +100,36 @@ void Proxy::on_resolved(std::uint64_t token, std::span<const Hop> hops, Instant 
     rearm(found.index);
 }
 
+void Proxy::write_for(std::uint32_t index, std::uint8_t number, const Place& place, Instant now,
+                      Requests& out) {
+    auto& context = *contexts_[index];
+    auto& branch = context.branches[number];
+    branch.name = core_.branches.next(context.passage.loop_seal);
+    branch.bytes.clear();
+    with_stored(index, now, out, [&](const Incoming& in, const Route& route) {
+        append_forwarded(branch.bytes, core_, in, route, context.passage, branch.target, place,
+                         nullptr, branch.name);
+    });
+}
+
 void Proxy::send_to_next_hop(std::uint32_t index, std::uint8_t number, Instant now, Requests& out) {
     auto& context = *contexts_[index];
     auto& branch = context.branches[number];
     while (branch.next_hop < branch.hops.size()) {
-        const auto& hop = branch.hops[branch.next_hop++];
+        auto hop = branch.hops[branch.next_hop++];
         const auto* place = core_.directory->place_of(hop.transport);
         if (place == nullptr || (branch.target.secure && !sip::is_secure(hop.transport))) {
             continue;
         }
-        branch.name = core_.branches.next(context.passage.loop_seal);
-        branch.bytes.clear();
-        with_stored(index, now, out, [&](const Incoming& in, const Route& route) {
-            append_forwarded(branch.bytes, core_, in, route, context.passage, branch.target, *place,
-                             nullptr, branch.name);
-        });
+        write_for(index, number, *place, now, out);
+        const auto* stream = core_.directory->place_of(sip::Transport::Tcp);
+        branch.too_large = hop.transport == sip::Transport::Udp && !branch.no_stream &&
+                           branch.bytes.size() > most_for_a_datagram && stream != nullptr;
+        if (branch.too_large) {
+            hop.transport = sip::Transport::Tcp;
+            write_for(index, number, *stream, now, out); // its Via too
+        }
+        branch.no_stream = false;
         branch.state = Branch::State::Sending;
         ++context.alive;
         out.send_to.push_back({owner_of(index, number), hop, branch.bytes});
@@ -151,8 +170,15 @@ void Proxy::on_unsent(std::uint64_t token, Instant now, Requests& out) {
     if (found.branch == nullptr || found.branch->state != Branch::State::Sending) {
         return;
     }
-    found.branch->bytes = {};
-    if (found.branch->cancel) {
+    auto& branch = *found.branch;
+    branch.bytes = {};
+    if (branch.too_large) {
+        // "the element SHOULD retry the request, using UDP" [RFC 3261 §18.1.1]
+        branch.too_large = false;
+        branch.no_stream = true;
+        --branch.next_hop;
+    }
+    if (branch.cancel) {
         branch_failed(found.index, found.number, 487, nullptr, now, out);
     } else {
         send_to_next_hop(found.index, found.number, now, out);

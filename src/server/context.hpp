@@ -27,6 +27,8 @@ struct Branch {
     bool cancelled = false;
     std::uint16_t status = 0; // its final one
     std::uint8_t next_hop = 0;
+    bool too_large = false; // for a datagram: it is being sent over TCP instead
+    bool no_stream = false; // which cannot be done
     std::vector<Hop> hops;
     std::vector<std::uint64_t> tried; // ways to this phone that turned out to be gone
     Branches::Text name{};            // its Via branch

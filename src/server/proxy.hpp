@@ -65,6 +65,8 @@ class Proxy {
     void start(std::uint32_t index, std::uint8_t number, const Incoming& in, const Route& route);
     void send_over(std::uint32_t index, std::uint8_t number, const Incoming& in,
                    const Route& route);
+    void write_for(std::uint32_t index, std::uint8_t number, const Place& place, Instant now,
+                   Requests& out);
     void send_to_next_hop(std::uint32_t index, std::uint8_t number, Instant now, Requests& out);
     template <class Act>
     void with_stored(std::uint32_t index, Instant now, Requests& out, Act act);

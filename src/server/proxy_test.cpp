@@ -349,6 +349,38 @@ TEST_F(ProxyTest, GoesToTheContactWhenTheConnectionIsGone) {
     ends_idle();
 }
 
+// [RFC 3261 §18.1.1]
+TEST_F(ProxyTest, SendsWhatIsTooLargeForADatagramOverTcpIfItCan) {
+    auto& datagrams = network.add_phone("carol", sip::Transport::Udp);
+    auto& stream = network.add_phone("carol", sip::Transport::Tcp);
+    const Endpoint there{ip("192.0.2.77"), 5060};
+    network.dns["sip:192.0.2.77;lr"] = {{sip::Transport::Udp, there, "192.0.2.77", {}}};
+    const auto send = [&](std::size_t size, const char* call_id) {
+        alice.send(alice.make({.uri = "sip:carol@example.com",
+                               .call_id = call_id,
+                               .headers = "Route: <sip:192.0.2.77;lr>\r\n",
+                               .body = std::string(size, 'x')}));
+        network.run();
+    };
+    network.listening[there] = &stream; // whatever the transport of the hop is
+    send(1400, "large");
+    const auto large = stream.take_request("INVITE");
+    ASSERT_TRUE(large);
+    EXPECT_TRUE(large->list(HeaderId::Via)[0].starts_with("SIP/2.0/TCP "));
+    network.listening[there] = &datagrams;
+    send(10, "small");
+    const auto small = datagrams.take_request("INVITE");
+    ASSERT_TRUE(small);
+    EXPECT_TRUE(small->list(HeaderId::Via)[0].starts_with("SIP/2.0/UDP "));
+    network.refuses_streams.insert(there);
+    send(1400, "large-again");
+    const auto back = datagrams.take_request("INVITE");
+    ASSERT_TRUE(back) << "nobody listens for TCP there";
+    EXPECT_TRUE(back->list(HeaderId::Via)[0].starts_with("SIP/2.0/UDP "));
+    network.run(seconds(300));
+    EXPECT_TRUE(network.server.idle());
+}
+
 TEST_F(ProxyTest, SaysAtOnceThatARouteLeadsNowhere) {
     for (const auto* route : {"sip:nowhere.invalid;lr", "sip:192.0.2.99;lr"}) {
         network.dns["sip:192.0.2.99;lr"] = {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <queue>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -214,6 +215,7 @@ class Network {
     // Where SendTo finds somebody, and what Resolve answers.
     std::map<std::string, std::vector<Hop>> dns;
     std::map<Endpoint, Phone*> listening;
+    std::set<Endpoint> refuses_streams;
 
     Server server;
     Instant now = start;
@@ -321,7 +323,8 @@ class Network {
         for (auto& send : todo.send_to) {
             at(now + milliseconds(1), [this, send = std::move(send)] {
                 const auto found = listening.find(send.hop.endpoint);
-                if (found == listening.end()) {
+                if (found == listening.end() || (sip::is_reliable(send.hop.transport) &&
+                                                 refuses_streams.contains(send.hop.endpoint))) {
                     server.on_unsent(send.token, "not reached", now, out_);
                 } else {
                     server.on_sent(send.token, found->second->wire, now, out_);
