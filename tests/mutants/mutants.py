@@ -6,7 +6,7 @@ Mutant(flow, old, new, line, verdict, where):
   new      the lines that come in their place
   line     what stands in the altered flow where the failure is to be reported: an arrow or a note
   verdict  failed: it happened, otherwise than drawn. missing: it did not happen. unexpected: it must not, and did.
-           extra: a message came that is not in the flow (then `line` is the arrow before which it came, or empty)
+           extra: a message came that is not in the flow (`line` is empty)
   where    what differs: a header field, "status", "SDP m=" …; a part of it is enough, empty: the verdict says it all
   nth      of several places where `old` stands, from 1; nth_line likewise for `line`
 """

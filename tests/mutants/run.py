@@ -32,8 +32,6 @@ def altered(mutant):
     at = place(lines, old, mutant.nth, "what is altered")
     indent = lines[at][:len(lines[at]) - len(lines[at].lstrip())]
     lines[at:at + len(old)] = [indent + line for line in new]
-    if not any(line.strip().startswith("%% timeout:") for line in lines):
-        lines.insert(lines.index("sequenceDiagram") + 1, "    %% timeout: 5s")
     line = place(lines, [mutant.line], mutant.nth_line, "the line that fails") + 1 if mutant.line else 0
     return "\n".join(lines) + "\n", line
 
@@ -42,7 +40,7 @@ def perform(text):
     with tempfile.TemporaryDirectory() as folder:
         flow = pathlib.Path(folder) / "flow.mmd"
         flow.write_text(text, encoding="utf-8")
-        done = subprocess.run([PROGRAM, "run", "--format", "json", str(flow)], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run([PROGRAM, "run", "--format", "json", "--timeout", "5s", str(flow)], capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 1:
         raise ValueError(f"exit status {done.returncode}, not 1 (failed)\n{done.stderr[-1500:]}")
     return json.loads(done.stdout)
@@ -58,7 +56,7 @@ def check(mutant):
     failures = failures_of(report)
     if not failures:
         return "nothing failed"
-    first = failures[0]
+    first = next((one for one in failures if one[1] == "extra"), failures[0]) if mutant.verdict == "extra" else failures[0]
     if first[1] != mutant.verdict or (line and first[0] != line) or mutant.where.lower() not in first[2].lower():
         return f"wanted line {line}, {mutant.verdict}, {mutant.where!r}; it says " + "; ".join(map(str, failures[:3]))
     return ""
@@ -69,15 +67,18 @@ def name_of(mutant):
 
 
 def failures_of(report):
-    """What failed, in the order of the flow: (line, verdict, what differs and why)."""
+    """What failed, in the order of the flow: (line, verdict, what differs and why). Last what no arrow is to blame for."""
+    flow = report["flows"][0]
     found = []
-    for step in report["steps"]:
-        if step["verdict"] not in ("passed", "skipped", "unverified"):
-            found.append((step["line"], step["verdict"], f"{step.get('where', '')} {step.get('why', '')}"))
-    for extra in report["extras"]:
+    for step in flow["arrows"] + flow["notes"]:
+        if step["result"] not in ("passed", "skipped", "unverified"):
+            difference = step.get("difference", {}).get("where", "")
+            found.append((step["line"], step["result"], f"{difference}: {step['why']}"))
+    found.sort(key=lambda one: one[0])
+    for extra in flow["extras"]:
         if not extra["implied"]:
-            found.append((extra["line"], "extra", f"{extra['text']} {extra.get('why', '')}"))
-    return sorted(found, key=lambda one: one[0])
+            found.append((0, "extra", f"{extra['text']}: {extra['why']}"))
+    return found
 
 
 def main():
