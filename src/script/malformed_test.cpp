@@ -58,6 +58,8 @@ constexpr Wrong bodies[] = {
     {"alice->>pbx: INVITE bob ‸now", "does not belong here", "(parentheses)"},
     {"alice->>pbx: MESSAGE bob ‸\"Hello", "does not belong here", "\"text\""},
     {"alice->>pbx: REFER ‸to", "to” whom", "a party"},
+    {"alice->>pbx: REFER to {‸bob.number}", "is not a variable", "bob.uri"},
+    {"alice->>pbx: REFER to ‸{bob.contact", "not closed", "{rseq}"},
     {"alice->>pbx: MESSAGE bob \"{‸x.y}\"", "is not a variable", "a party"},
     {"alice->>pbx: MESSAGE bob \"‸{oh\"", "not closed", "a variable"},
     {"alice->>pbx: INVITE sip:‸{bob@example.com", "not closed", "{rseq}"},

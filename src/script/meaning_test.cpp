@@ -267,6 +267,14 @@ TEST(Arrows, SayBothWaysByTheirHeadsOrTheirWords) {
     EXPECT_EQ(std::get<Media>(test::arrow(plan, 3).content).keys, "12#");
 }
 
+TEST(Variables, MayBeWhomARequestIsFor) {
+    const auto plan = read("alice->>bob: REFER to {pbx.contact}");
+    const auto& request = std::get<Request>(test::arrow(plan, 0).content);
+    const auto& target = std::get<Template>(request.target);
+    ASSERT_EQ(target.pieces.size(), 1U);
+    EXPECT_EQ(std::get<Variable>(target.pieces[0]).party_field, PartyField::Contact);
+}
+
 TEST(Variables, AreCapturedOnceReceivedAndUsedLater) {
     const auto text =
         test::flow("pbx->>alice: OPTIONS\n%% X-A: {a}\nalice-->>pbx: 200 OK\n%% X-A: {a+1}");

@@ -248,7 +248,7 @@ bool FlowReader::read_target(const Line& line, std::string_view word, Request& r
         request.target = *party;
         return true;
     }
-    for (const std::string_view scheme : {"sip:", "sips:", "tel:", "urn:"}) {
+    for (const std::string_view scheme : {"sip:", "sips:", "tel:", "urn:", "{"}) {
         if (word.starts_with(scheme) && word.size() > scheme.size()) {
             auto uri = read_template(scope(line), word);
             if (uri) {
