@@ -9,7 +9,7 @@ from servers import Callwright, callwright_config
 from sip import Agent, Connection, first_message
 
 DOMAIN = "example.test"
-STORM = 10_000
+STORM = 13_000  # so that over 10,000 are acknowledged before the last kill
 IN_FLIGHT = 200
 KILLS = (0.3, 0.8)  # after this share of the storm has been acknowledged
 
@@ -80,7 +80,7 @@ class Crash(InteropTest):
         print(f"{len(found)} asked for, {len(lost)} lost")
         self.assertEqual(lost, [])
         self.assertEqual(len(found), len(acknowledged))
-        self.assertGreaterEqual(len(found), int(STORM * KILLS[-1]))
+        self.assertGreaterEqual(len(found), 10_000)
 
     @staticmethod
     def left_over(connection):
