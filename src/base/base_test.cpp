@@ -5,7 +5,6 @@
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
-#include "base/pages.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 
@@ -82,18 +81,6 @@ TEST(Text, ComparesWithoutCase) {
     EXPECT_EQ(parse_number<int>("42"), 42);
     EXPECT_FALSE(parse_number<std::uint8_t>("256"));
     EXPECT_FALSE(parse_number<int>("4 "));
-}
-
-TEST(Pages, AreZeroAndMoveWithTheirOwner) {
-    Pages first{std::size_t{64} << 10};
-    EXPECT_EQ(std::count(first.data(), first.data() + first.size(), '\0'), 64 << 10);
-    first.data()[5] = 'x';
-    Pages second;
-    second = std::move(first);
-    EXPECT_EQ(second.size(), std::size_t{64} << 10);
-    EXPECT_EQ(second.data()[5], 'x');
-    const Pages third{std::move(second)};
-    EXPECT_EQ(third.data()[5], 'x');
 }
 
 } // namespace

@@ -10,14 +10,29 @@ namespace cw::cli {
 namespace {
 
 // What is open at a time, and what stays of each call, in a capture of some tens of thousands.
-constexpr std::uint64_t most = std::uint64_t{8} << 20;
+constexpr std::uint64_t most_at_once = std::uint64_t{8} << 20;
 constexpr std::uint64_t least = std::uint64_t{256} << 10;
 constexpr std::uint64_t input_to_heap = 8;
+// So far the kernel may use large pages; what is not needed is never touched.
+constexpr std::size_t in_large_pages = std::size_t{64} << 20;
+
+// The whole pages of a block.
+struct PageRange {
+    void* begin;
+    std::size_t size;
+};
+PageRange pages_of(void* block, std::size_t size) {
+    constexpr std::uintptr_t page = 4096;
+    const auto begin = (reinterpret_cast<std::uintptr_t>(block) + page - 1) / page * page;
+    const auto end = (reinterpret_cast<std::uintptr_t>(block) + size) / page * page;
+    return {reinterpret_cast<void*>(begin), end - begin};
+}
 
 } // namespace
 
 void prepare_heap(std::uint64_t bytes_to_read) {
-    const auto size = static_cast<std::size_t>(std::min(bytes_to_read / input_to_heap, most));
+    const auto size =
+        static_cast<std::size_t>(std::min(bytes_to_read / input_to_heap, most_at_once));
     if (size < least) {
         return;
     }
@@ -26,12 +41,14 @@ void prepare_heap(std::uint64_t bytes_to_read) {
     mallopt(M_MMAP_THRESHOLD, larger_than_any); // tables that grow leave their memory to others
     mallopt(M_TRIM_THRESHOLD, larger_than_any);
     mallopt(M_TOP_PAD, 1 << 20);
-    if (auto* block = std::malloc(size); block != nullptr) {
-        constexpr std::uintptr_t page = 4096;
-        const auto begin = (reinterpret_cast<std::uintptr_t>(block) + page - 1) / page * page;
-        const auto end = (reinterpret_cast<std::uintptr_t>(block) + size) / page * page;
+    if (auto* block = std::malloc(in_large_pages); block != nullptr) {
+        // A fault for every 2 MiB instead of 4 KiB, and fewer misses of the TLB. A kernel that has
+        // no such pages refuses, and then the part that is surely used is mapped in one go.
+        const auto all = pages_of(block, in_large_pages);
+        ::madvise(all.begin, all.size, MADV_HUGEPAGE);
 #ifdef MADV_POPULATE_WRITE // since Linux 5.14; without it, all works as ever
-        ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+        const auto first = pages_of(block, size);
+        ::madvise(first.begin, first.size, MADV_POPULATE_WRITE);
 #endif
         std::free(block);
     }

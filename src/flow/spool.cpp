@@ -48,7 +48,7 @@ BlobRef Spool::put(std::string_view blob) {
             add_block();
         }
         const auto part = std::min(blob.size(), block_size - at);
-        std::memcpy(held_.back().data() + at, blob.data(), part);
+        std::memcpy(held_.back().get() + at, blob.data(), part);
         blob.remove_prefix(part);
         size_ += part;
     }
@@ -61,7 +61,7 @@ void Spool::add_block() {
         write_out();
     }
     if (spare_.empty()) {
-        held_.emplace_back(block_size);
+        held_.push_back(new_block());
     } else {
         held_.push_back(std::move(spare_.back()));
         spare_.pop_back();
@@ -75,7 +75,7 @@ void Spool::write_out() {
     std::size_t done = 0;
     while (file_ >= 0 && done < held_.size() * block_size) {
         const auto at = done % block_size;
-        const auto n = ::pwrite(file_, held_[done / block_size].data() + at, block_size - at,
+        const auto n = ::pwrite(file_, held_[done / block_size].get() + at, block_size - at,
                                 static_cast<off_t>(written_ * block_size + done));
         if (n <= 0) {
             break;
@@ -94,17 +94,17 @@ void Spool::write_out() {
 
 std::string_view Spool::block(std::uint64_t number) {
     if (number >= written_) {
-        return {held_[static_cast<std::size_t>(number - written_)].data(), block_size};
+        return {held_[static_cast<std::size_t>(number - written_)].get(), block_size};
     }
     auto& block = read_[number % kept_blocks];
     if (block.number != number) {
-        if (block.bytes.size() == 0) {
-            block.bytes = Pages{block_size};
+        if (block.bytes == nullptr) {
+            block.bytes = new_block();
         }
         block.number = number;
         block.size = 0;
         while (block.size < block_size) {
-            const auto n = ::pread(file_, block.bytes.data() + block.size, block_size - block.size,
+            const auto n = ::pread(file_, block.bytes.get() + block.size, block_size - block.size,
                                    static_cast<off_t>(number * block_size + block.size));
             if (n <= 0) {
                 break;
@@ -112,7 +112,7 @@ std::string_view Spool::block(std::uint64_t number) {
             block.size += static_cast<std::size_t>(n);
         }
     }
-    return {block.bytes.data(), block.size};
+    return {block.bytes.get(), block.size};
 }
 
 std::string_view Spool::get(BlobRef ref) {

@@ -9,11 +9,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/pages.hpp"
 
 namespace cw::flow {
 
@@ -47,20 +46,22 @@ class Spool {
     // Reading goes mostly forward, but calls end in another order than they began: so some blocks
     // are kept.
     static constexpr std::size_t kept_blocks = 32;
+    using Block = std::unique_ptr<char[]>;
     struct ReadBlock {
         std::uint64_t number = UINT64_MAX;
         std::size_t size = 0; // shorter when it could not be read
-        Pages bytes;
+        Block bytes;
     };
 
+    static Block new_block() { return std::make_unique_for_overwrite<char[]>(block_size); }
     void add_block();
     void write_out();
     [[nodiscard]] std::string_view block(std::uint64_t number);
 
     std::uint64_t size_ = 0;    // of all blobs
     std::uint64_t written_ = 0; // blocks in the file; the others are held
-    std::vector<Pages> held_;   // the last one is being filled
-    std::vector<Pages> spare_;  // written, to be filled again
+    std::vector<Block> held_;   // the last one is being filled
+    std::vector<Block> spare_;  // written, to be filled again
     std::size_t most_held_;
     int file_ = -1;
     bool file_failed_ = false;
