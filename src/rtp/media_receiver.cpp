@@ -19,9 +19,13 @@ constexpr std::size_t samples_a_second = 8000;
 
 } // namespace
 
+// Of all that was sent as far as the numbers tell: StreamStats::expected() leaves out those before
+// the first that came.
 double ReceivedStream::loss() const {
-    const auto expected = stats.expected();
-    return expected == 0 ? 0 : static_cast<double>(stats.missing()) / static_cast<double>(expected);
+    const auto came =
+        stats.packets() - std::min(stats.packets(), stats.duplicates() + stats.strays());
+    const auto sent = came + stats.missing();
+    return sent == 0 ? 0 : static_cast<double>(stats.missing()) / static_cast<double>(sent);
 }
 
 double ReceivedStream::mos() const {

@@ -164,6 +164,15 @@ TEST(MediaSession, loss_and_reordering_are_measured_and_the_mark_is_still_heard)
     EXPECT_EQ(call.bob.counts().authentication_failures, 0U);
 }
 
+TEST(MediaSession, loss_is_a_share_even_where_the_first_packet_came_late) {
+    ReceivedStream stream;
+    for (const std::uint16_t sequence : {std::uint16_t{0}, std::uint16_t{0xfffa}}) {
+        stream.stats.add({.time = Instant{1}, .sequence = sequence});
+    }
+    EXPECT_EQ(stream.stats.missing(), 5U);
+    EXPECT_NEAR(stream.loss(), 5.0 / 7, 0.001);
+}
+
 TEST(MediaSession, what_comes_too_late_is_counted_and_not_heard) {
     Call call;
     unsigned number = 0;
