@@ -1,5 +1,6 @@
 #include "cli/output.hpp"
 
+#include <cerrno>
 #include <utility>
 
 #include <fmt/format.h>
@@ -7,6 +8,12 @@
 #include <unistd.h>
 
 namespace cw::cli {
+namespace {
+
+// What is as long goes to the kernel as it is; stdio would cut it into three.
+constexpr std::size_t written_whole = std::size_t{16} << 10;
+
+} // namespace
 
 Result<Output> Output::open(const std::string& path) {
     Output output;
@@ -39,7 +46,19 @@ Output::~Output() {
 }
 
 void Output::write(std::string_view text) {
-    failed_ = failed_ || std::fwrite(text.data(), 1, text.size(), file_) != text.size();
+    if (text.size() < written_whole) {
+        failed_ = failed_ || std::fwrite(text.data(), 1, text.size(), file_) != text.size();
+        return;
+    }
+    failed_ = failed_ || std::fflush(file_) != 0;
+    while (!failed_ && !text.empty()) {
+        const auto n = ::write(::fileno(file_), text.data(), text.size());
+        if (n >= 0) {
+            text.remove_prefix(static_cast<std::size_t>(n));
+        } else {
+            failed_ = errno != EINTR;
+        }
+    }
 }
 
 bool Output::finish() {

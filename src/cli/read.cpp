@@ -391,7 +391,12 @@ Command add_read(CLI::App& app) {
     command->add_flag("--redact", options->redact,
                       "for sharing: stand-ins for users, numbers, names, addresses, Call-IDs");
     command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
-    return [options] { return Reader{*options}.run(); };
+    return [options] {
+        // Not destroyed: the kernel takes a large heap back at once, we would do so piece by piece.
+        static Reader* reader = nullptr; // what is reachable is no leak
+        reader = new Reader{*options};
+        return reader->run();
+    };
 }
 
 } // namespace cw::cli

@@ -7,7 +7,7 @@
 namespace cw::view {
 namespace {
 
-constexpr std::size_t flush_at = 48 * 1024;
+constexpr std::size_t flush_at = 128 * 1024;
 
 std::string_view signalling_name(flow::Protection p) {
     switch (p) {
