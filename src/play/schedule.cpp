@@ -138,6 +138,25 @@ std::optional<StepId> Schedule::first_arrow(StepId begin, StepId end) const {
     return std::nullopt;
 }
 
+void Schedule::first_arrows(StepId begin, StepId end, std::vector<StepId>& out) const {
+    for (auto i = begin; i < end; i = after(i)) {
+        const auto before = out.size();
+        if (const auto* b = block(i)) {
+            for (const auto section : sections(i)) {
+                first_arrows(section + 1, block(section)->next, out);
+            }
+            if (may_be_left_out(b->kind)) {
+                continue; // or with what is below it
+            }
+        } else if (first_arrow(i, i + 1)) {
+            out.push_back(i);
+        }
+        if (out.size() != before) {
+            return;
+        }
+    }
+}
+
 bool Schedule::sent_by_us(std::optional<StepId> arrow) const {
     if (!arrow) {
         return true;
@@ -235,10 +254,16 @@ Schedule::Mask Schedule::walk_block(StepId step, Mask busy, Instant now) {
     return 0;
 }
 
-// The first arrow of a section that need not come.
-void Schedule::offer_first(StepId arrow, Mask busy) {
+// What a section that need not come may begin with.
+void Schedule::offer_first(StepId begin, StepId end, Mask busy) {
     const auto before = ready_.size();
-    walk_arrow(arrow, std::get<Arrow>(plan_.steps[arrow].what), busy);
+    std::vector<StepId> arrows;
+    first_arrows(begin, end, arrows);
+    for (const auto arrow : arrows) {
+        if (!sent_by_us(arrow)) {
+            walk_arrow(arrow, std::get<Arrow>(plan_.steps[arrow].what), busy);
+        }
+    }
     for (auto i = before; i < ready_.size(); ++i) {
         ready_[i].optional = true;
     }
@@ -266,14 +291,12 @@ Schedule::Mask Schedule::walk_choice(StepId step, Mask busy, Instant now) {
             }
         } else if (!by_lot) {
             for (const auto section : all) {
-                if (const auto first = first_arrow(section + 1, block(section)->next)) {
-                    offer_first(*first, busy);
-                }
+                offer_first(section + 1, block(section)->next, busy);
             }
         }
     }
-    if (!state.decided) {
-        return mask_[step];
+    if (!state.decided) { // a break that was taken below has left nothing of it
+        return any_left(step + 1, block(step)->end) ? mask_[step] : 0;
     }
     return walk(state.section + 1, block(state.section)->next, busy, now);
 }
@@ -295,7 +318,7 @@ Schedule::Mask Schedule::walk_option(StepId step, Mask busy, Instant now) {
                 pass_over(step + 1, b.next);
             }
         } else {
-            offer_first(*first, busy);
+            offer_first(step + 1, b.next, busy);
             return 0;
         }
     }
@@ -341,6 +364,10 @@ Schedule::Mask Schedule::walk_loop(StepId step, Mask busy, Instant now) {
             if (!finished(step + 1, b.next)) { // a loop within may have ended just now
                 return mask_[step];
             }
+        }
+        if (state.last) {
+            state.finished = true;
+            return 0;
         }
         state.resume = {};
         if (state.round < gaps.size()) {
@@ -390,8 +417,11 @@ void Schedule::happened(StepId step, Instant now) {
             concurrent(i, step)) {
             continue;
         }
-        const auto first = first_arrow(i + 1, b->next);
-        if (first && (bit(std::get<Arrow>(plan_.steps[*first].what).to) & lanes) != 0) {
+        std::vector<StepId> first;
+        first_arrows(i + 1, b->next, first);
+        if (std::ranges::any_of(first, [&](StepId arrow) {
+                return (bit(std::get<Arrow>(plan_.steps[arrow].what).to) & lanes) != 0;
+            })) {
             blocks_[i].decided = true;
             pass_over(i + 1, b->next);
         }
@@ -410,6 +440,7 @@ void Schedule::happened(StepId step, Instant now) {
             }
         }
     }
+    ready(now); // a loop whose last round this was ends here
 }
 
 // `inner` has happened: the blocks around it have been decided by that.
@@ -435,14 +466,27 @@ void Schedule::choose(StepId inner, Instant now) {
         }
     }
     if (b->kind == BlockKind::Break) {
-        for (StepId i = 0; i < plan_.steps.size(); ++i) {
-            if ((i < around || i > b->end) && state_[i] != State::Done && block(i) == nullptr) {
-                state_[i] = State::PassedOver;
-            }
+        take_break(around);
+    }
+}
+
+// Nothing outside of its section happens any more, and no loop begins again.
+void Schedule::take_break(StepId taken) {
+    const auto* b = block(taken);
+    for (StepId i = 0; i < plan_.steps.size(); ++i) {
+        const auto* other = block(i);
+        if (i >= taken && i <= b->end) {
+            continue;
         }
-        if (script::says(b->facts, script::Word::Fail)) {
-            failed_break_ = around;
+        if (other == nullptr && state_[i] != State::Done) {
+            state_[i] = State::PassedOver;
+        } else if (other != nullptr && other->kind == BlockKind::Loop) {
+            const bool around = i < taken && other->end > b->end;
+            (around ? blocks_[i].last : blocks_[i].finished) = true;
         }
+    }
+    if (script::says(b->facts, script::Word::Fail)) {
+        failed_break_ = taken;
     }
 }
 

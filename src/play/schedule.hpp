@@ -72,6 +72,7 @@ class Schedule {
         bool taken = false;         // of opt and break
         script::StepId section = 0; // the block line of the chosen section
         std::uint32_t round = 0;    // of a loop, from 0
+        bool last = false;          // of a loop: a break within it has been taken
         bool finished = false;      // of a loop
         Instant began;              // of a loop's round, of a critical
         Instant resume;             // of a loop: not before
@@ -86,6 +87,9 @@ class Schedule {
     [[nodiscard]] Part part_of(const script::Arrow& arrow) const;
     [[nodiscard]] std::optional<script::StepId> first_arrow(script::StepId begin,
                                                             script::StepId end) const;
+    // Those that the section may begin with: several where it begins with an alt or a par.
+    void first_arrows(script::StepId begin, script::StepId end,
+                      std::vector<script::StepId>& out) const;
     [[nodiscard]] bool sent_by_us(std::optional<script::StepId> arrow) const;
     [[nodiscard]] bool finished(script::StepId begin, script::StepId end) const;
     [[nodiscard]] bool any_left(script::StepId begin, script::StepId end) const;
@@ -100,11 +104,12 @@ class Schedule {
     Mask walk_loop(script::StepId step, Mask busy, Instant now);
     Mask walk_arrow(script::StepId step, const script::Arrow& arrow, Mask busy);
     void offer(script::StepId step, Part part);
-    void offer_first(script::StepId arrow, Mask busy);
+    void offer_first(script::StepId begin, script::StepId end, Mask busy);
     script::StepId draw(const std::vector<script::StepId>& sections);
     bool chance(std::uint32_t millionths);
     void happened(script::StepId step, Instant now);
     void choose(script::StepId step, Instant now);
+    void take_break(script::StepId block);
     void pass_over(script::StepId begin, script::StepId end);
     void reset(script::StepId begin, script::StepId end);
 
