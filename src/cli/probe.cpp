@@ -48,6 +48,7 @@ struct ProbeCommand {
     std::string target;
     std::string name;
     std::string at;
+    std::string dns;
     std::vector<std::string> trusted;
     std::string crl;
     std::string certificate;
@@ -464,6 +465,7 @@ int run(const ProbeCommand& options) {
     }
     settings.target = std::move(*target);
     settings.expected = options.name;
+    settings.dns_servers = options.dns;
     if (!options.at.empty()) {
         settings.at = parse_endpoint(options.at, 0);
         if (!settings.at) {
@@ -518,6 +520,7 @@ Command add_probe(CLI::App& app) {
                         "the identity that the certificate has to speak for, and the SNI");
     command->add_option("--at", options->at,
                         "go to this ADDRESS[:PORT] instead of asking DNS for the target");
+    command->add_option("--dns", options->dns, "ask this name server, ADDRESS[:PORT]");
     command->add_option("--ca", options->trusted, "PEM with the CAs to trust (repeatable)");
     command->add_flag("--system", options->system, "trust the system's CAs beside --ca");
     command->add_option("--crl", options->crl, "PEM or DER with revocation lists");

@@ -190,6 +190,33 @@ TEST_F(ServiceTest, AnswersAPingAndClosesWhatCannotBeFramed) {
     EXPECT_EQ(bob->do_register(), "SIP/2.0 200 OK") << "and goes on for others";
 }
 
+TEST_F(ServiceTest, ClosesAConnectionOnWhichNothingComes) {
+    config_.limits.idle = milliseconds(200);
+    start();
+    const auto alice = phone("alice", sip::Transport::Tcp);
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 200 OK");
+    EXPECT_EQ(alice->read_some(), "");
+    EXPECT_TRUE(logged().contains("event=closed")) << logged();
+}
+
+// A byte now and then keeps no message alive for ever, however long a connection may be idle.
+TEST_F(ServiceTest, ClosesAConnectionWhoseMessageDoesNotEnd) {
+    config_.limits.unfinished = milliseconds(200);
+    start();
+    const auto slow = phone("slow", sip::Transport::Tcp);
+    const auto alice = phone("alice", sip::Transport::Tcp);
+    slow->write("REGISTER sip:localhost SIP/2.0\r\nVia: ");
+    bool ended = false;
+    std::jthread drip{[&](const std::stop_token& stop) {
+        while (!stop.stop_requested() && slow->write("x")) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+    }};
+    ended = slow->read_some().empty();
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(alice->do_register(), "SIP/2.0 200 OK") << "others stay";
+}
+
 TEST_F(ServiceTest, SpeaksSipOverWebSocket) {
     start();
     Phone browser{"browser", at(sip::Transport::Ws), {}};

@@ -12,8 +12,6 @@ namespace cw::host {
 namespace {
 
 constexpr sip::Policy policy = sip::Policy::strict();
-// From its first byte to its last: a byte every so often must not hold its memory for ever.
-constexpr Duration unfinished_message = seconds(60);
 constexpr int slack = 8; // a deadline is moved only when an eighth of its time has gone
 
 } // namespace
@@ -296,7 +294,7 @@ void Shard::note_alias(const sip::MessageView& message, const Peer& peer) {
 void Shard::limit_unfinished(net::Key key, Peer& peer) {
     const bool holds = peer.stream->held() > 0;
     if (holds && !peer.unfinished) {
-        peer.deadline = now_ + unfinished_message;
+        peer.deadline = now_ + limits_.unfinished;
         loop_.set_deadline(key, peer.deadline);
     }
     peer.unfinished = holds;

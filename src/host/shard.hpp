@@ -41,6 +41,9 @@ struct ListeningSocket {
 struct ShardLimits {
     net::Limits net;
     Duration idle = seconds(3600); // a connection on which nothing comes for so long is closed
+    // Of a message, from its first byte to its last: a byte every so often must not hold its memory
+    // for ever.
+    Duration unfinished = seconds(60);
 };
 
 class Shard final : private net::Handler {

@@ -58,6 +58,20 @@ TEST_F(Rfc3665, Section2_1To2_4Registrations) {
     EXPECT_FALSE(cancelled->view.has(sip::HeaderId::Contact));
 }
 
+TEST_F(Rfc3665, Section2_5UnsuccessfulRegistration) {
+    Phone::Request r{.method = "REGISTER", .uri = "sip:example.com", .to = "<sip:bob@example.com>"};
+    bob.send(bob.make(r));
+    network.run();
+    const auto challenge = bob.take_response(401);
+    ASSERT_TRUE(challenge);
+    ++r.cseq;
+    bob.send(bob.make_with_credentials(r, *challenge, 1, "wrong"));
+    network.run();
+    EXPECT_EQ(seen(bob), "401");
+    EXPECT_EQ(network.server.counters().bindings_now, 0U);
+    EXPECT_EQ(network.server.counters().rejected_credentials, 1U);
+}
+
 TEST_F(Rfc3665, Section3_2SessionThroughTheProxy) {
     const auto invite = call();
     ASSERT_TRUE(invite);

@@ -21,6 +21,7 @@
 #include "server/server.hpp"
 #include "sip/list.hpp"
 #include "sip/message.hpp"
+#include "sip/uri.hpp"
 
 namespace cw::server::test {
 
@@ -213,7 +214,8 @@ class Network {
         now = end;
     }
     // Where SendTo finds somebody, and what Resolve answers.
-    std::map<std::string, std::vector<Hop>> dns;
+    std::map<std::string, std::vector<Hop>> dns;       // by URI
+    std::map<std::string, std::vector<Hop>> dns_names; // else by host
     std::map<Endpoint, Phone*> listening;
     std::set<Endpoint> refuses_streams;
 
@@ -313,6 +315,10 @@ class Network {
             resolved.push_back(resolve);
             at(now + milliseconds(1), [this, resolve] {
                 auto hops = dns[resolve.uri];
+                const auto uri = sip::parse_uri(resolve.uri);
+                if (hops.empty() && uri) {
+                    hops = dns_names[std::string{uri->host}];
+                }
                 for (auto& hop : hops) {
                     hop.identity = resolve.identity;
                 }

@@ -216,12 +216,12 @@ std::expected<ProbeReport, std::string> Prober::run() {
 
 Resolution Prober::find_places() const {
     if (!settings_.at) {
-        return resolve(settings_.target, settings_.timeout);
+        return resolve(settings_.target, settings_.timeout, settings_.dns_servers);
     }
     auto target = settings_.target;
     target.host = to_string(settings_.at->address);
     target.port = settings_.at->port != 0 ? settings_.at->port : target.port;
-    return resolve(target, settings_.timeout);
+    return resolve(target, settings_.timeout, settings_.dns_servers);
 }
 
 // The server insists on protocols of its own; most clients offer none.

@@ -25,6 +25,7 @@ struct ProbeSettings {
     ProbeTarget target;
     std::string expected;       // the identity; empty: the target's host
     std::optional<Endpoint> at; // go there, instead of where DNS leads; port 0: the target's
+    std::string dns_servers;    // "192.0.2.1,192.0.2.2:5353"; empty: those of the system
     std::vector<crypto::CertificatePtr> trusted; // CAs
     bool system_trust = true;
     std::vector<crypto::CrlPtr> crls;

@@ -1,15 +1,23 @@
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <array>
+#include <map>
+#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "host/probe/resolution.hpp"
 #include "host/probe/target.hpp"
 #include "host/probe/wire.hpp"
+#include "net/socket.hpp"
+#include "net/test_dns.hpp"
 
 namespace cw::host {
 namespace {
 
 using sip::Transport;
+using namespace std::string_literals;
 
 TEST(ProbeTarget, IsReadInEveryFormThatIsPromised) {
     struct Row {
@@ -71,6 +79,116 @@ TEST(ProbeResolution, AddressesAndLocalhostNeedNoDns) {
     EXPECT_EQ(found.places[0].transport, Transport::Udp);
     EXPECT_EQ(to_string(found.places[1].endpoint), "[::1]:5060");
     EXPECT_EQ(found.steps.size(), 1U);
+}
+
+// A name server on loopback that answers until the test is over.
+class NameServer {
+  public:
+    NameServer() : fd_(std::move(*net::bind_datagram({*IpAddress::parse("127.0.0.1"), 0}, true))) {
+        at_ = net::local_endpoint(fd_.get());
+        thread_ = std::jthread{[this](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                serve();
+            }
+        }};
+    }
+    [[nodiscard]] const Endpoint& at() const { return at_; }
+    // By name and type: "example.com 35". Before the first question.
+    std::map<std::string, net::test::Reply> replies;
+
+  private:
+    void serve() {
+        pollfd wait{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+        if (::poll(&wait, 1, 20) != 1) {
+            return;
+        }
+        sockaddr_storage from{};
+        socklen_t size = sizeof from;
+        std::string text(4096, '\0');
+        const auto got = ::recvfrom(fd_.get(), text.data(), text.size(), 0,
+                                    reinterpret_cast<sockaddr*>(&from), &size);
+        const auto end = got > 12 ? text.find('\0', 12) : std::string::npos;
+        if (end == std::string::npos) {
+            return;
+        }
+        std::string name;
+        for (std::size_t i = 12; i < end; i += static_cast<std::size_t>(text[i]) + 1) {
+            name +=
+                (name.empty() ? "" : ".") + text.substr(i + 1, static_cast<std::size_t>(text[i]));
+        }
+        const auto type = load_be16(as_bytes(std::string_view{text}).data() + end + 1);
+        const auto at = replies.find(name + ' ' + std::to_string(type));
+        const auto answer = net::test::reply(
+            text.substr(0, 2), text.substr(12, end + 5 - 12),
+            at != replies.end() ? at->second
+                                : net::test::Reply{.authority = {net::test::soa(60, 60)}});
+        ::sendto(fd_.get(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from),
+                 size);
+    }
+
+    net::Descriptor fd_;
+    Endpoint at_;
+    std::jthread thread_;
+};
+
+std::string naptr(int order, std::string_view service, std::string_view replacement) {
+    using namespace net::test;
+    std::string data = be(static_cast<std::uint64_t>(order), 2) + be(50, 2);
+    for (const auto text : {std::string_view{"s"}, service, std::string_view{}}) {
+        data += static_cast<char>(text.size());
+        data += text;
+    }
+    return record(to_question, 35, 300, data + wire_name(replacement));
+}
+
+// [RFC 3263 §4.1, §4.2]
+TEST(ProbeResolution, FollowsNaptrAndSrvToAddresses) {
+    using namespace net::test;
+    NameServer dns;
+    dns.replies["example.com 35"] = {.answers = {naptr(50, "SIPS+D2T", "_sips._tcp.example.com"),
+                                                 naptr(90, "SIP+D2T", "_sip._tcp.example.com")}};
+    dns.replies["_sips._tcp.example.com 33"] = {
+        .answers = {record(to_question, 33, 300, srv(1, 0, 5071, "one.example.com")),
+                    record(to_question, 33, 300, srv(2, 0, 5072, "two.example.com"))}};
+    dns.replies["_sip._tcp.example.com 33"] = {
+        .answers = {record(to_question, 33, 300, srv(1, 0, 5060, "one.example.com"))}};
+    dns.replies["one.example.com 1"] = {
+        .answers = {record(to_question, 1, 300, "\xc0\x00\x02\x01"s)}};
+    dns.replies["two.example.com 1"] = {
+        .answers = {record(to_question, 1, 300, "\xc0\x00\x02\x02"s)}};
+    const auto where = [&](std::string_view target) {
+        std::string places;
+        for (const auto& place :
+             resolve(*parse_probe_target(target), seconds(5), to_string(dns.at())).places) {
+            places += std::string{sip::to_string(place.transport)} + ' ' +
+                      to_string(place.endpoint) + '\n';
+        }
+        return places;
+    };
+    EXPECT_EQ(where("sips:example.com"), "tls 192.0.2.1:5071\ntls 192.0.2.2:5072\n");
+    EXPECT_EQ(where("sip:example.com"),
+              "tls 192.0.2.1:5071\ntls 192.0.2.2:5072\ntcp 192.0.2.1:5060\n");
+    EXPECT_EQ(where("sip:example.com;transport=tcp"), "tcp 192.0.2.1:5060\n");
+    EXPECT_EQ(where("tls:one.example.com:7"), "tls 192.0.2.1:7\n");
+    const auto steps =
+        resolve(*parse_probe_target("sips:example.com"), seconds(5), to_string(dns.at())).steps;
+    ASSERT_GE(steps.size(), 2U);
+    EXPECT_TRUE(steps[0].starts_with("NAPTR example.com: SIPS+D2T by _sips._tcp.example.com"))
+        << steps[0];
+    EXPECT_TRUE(steps[1].contains("one.example.com:5071 (priority 1, weight 0)")) << steps[1];
+}
+
+TEST(ProbeResolution, AsksForServicesWhereThereIsNoNaptr) {
+    using namespace net::test;
+    NameServer dns;
+    dns.replies["_sips._tcp.example.net 33"] = {
+        .answers = {record(to_question, 33, 300, srv(1, 0, 5081, "edge.example.net"))}};
+    dns.replies["edge.example.net 1"] = {
+        .answers = {record(to_question, 1, 300, "\xc0\x00\x02\x03"s)}};
+    const auto found = resolve(*parse_probe_target("example.net"), seconds(5), to_string(dns.at()));
+    ASSERT_EQ(found.places.size(), 1U);
+    EXPECT_EQ(to_string(found.places[0].endpoint), "192.0.2.3:5081");
+    EXPECT_TRUE(found.failure.empty());
 }
 
 TEST(HandshakeLog, NamesMessagesAndRemembersWhatTheServerAsks) {

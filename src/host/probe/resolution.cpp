@@ -18,11 +18,11 @@ using net::DnsType;
 // Asks one question after the other, in a loop of its own that has nothing else to do.
 class Asker final : private net::Handler {
   public:
-    explicit Asker(Duration timeout)
-        : loop_(*this, {}),
-          dns_(loop_,
-               net::DnsSettings{
-                   .servers = {}, .hosts_file = "/etc/hosts", .timeout = timeout, .tries = 1}) {}
+    Asker(Duration timeout, const std::string& servers)
+        : loop_(*this, {}), dns_(loop_, net::DnsSettings{.servers = servers,
+                                                         .hosts_file = "/etc/hosts",
+                                                         .timeout = timeout,
+                                                         .tries = 1}) {}
 
     DnsAnswer ask(const std::string& name, DnsType type) {
         bool answered = false;
@@ -102,6 +102,8 @@ std::string answer_words(const DnsAnswer& answer) {
 
 Records records_of(const DnsAnswer& answer) {
     Records records;
+    records.no_such_name = answer.status == DnsAnswer::Status::NoSuchName;
+    records.silent = answer.silent;
     records.addresses = answer.addresses;
     for (const auto& srv : answer.srv) {
         records.srv.push_back({srv.priority, srv.weight, srv.port, srv.target});
@@ -115,7 +117,8 @@ Records records_of(const DnsAnswer& answer) {
 
 class Search {
   public:
-    Search(const ProbeTarget& target, Duration timeout) : target_(target), asker_(timeout) {}
+    Search(const ProbeTarget& target, Duration timeout, const std::string& servers)
+        : target_(target), asker_(timeout, servers) {}
 
     Resolution run() {
         const bool web =
@@ -171,7 +174,7 @@ class Search {
 
 } // namespace
 
-Resolution resolve(const ProbeTarget& target, Duration timeout) {
+Resolution resolve(const ProbeTarget& target, Duration timeout, const std::string& servers) {
     const auto transport =
         target.transport.value_or(target.secure ? sip::Transport::Tls : sip::Transport::Udp);
     const auto port = target.port != 0 ? target.port : default_port(transport);
@@ -186,7 +189,7 @@ Resolution resolve(const ProbeTarget& target, Duration timeout) {
         out.places.push_back({transport, {*IpAddress::parse("::1"), port}});
         return out;
     }
-    return Search{target, timeout}.run();
+    return Search{target, timeout, servers}.run();
 }
 
 } // namespace cw::host

@@ -22,7 +22,8 @@ struct Resolution {
     std::string failure;            // why there are none
 };
 
-// Asks DNS where the target is a name, and waits for it until the timeout.
-Resolution resolve(const ProbeTarget& target, Duration timeout);
+// Asks DNS where the target is a name, and waits for it until the timeout. `servers`: as
+// net::DnsSettings has them.
+Resolution resolve(const ProbeTarget& target, Duration timeout, const std::string& servers = {});
 
 } // namespace cw::host
