@@ -61,11 +61,13 @@ std::string Cast::sent_by(PartyId party, Transport over) const {
     return member.name;
 }
 
-std::string Cast::contact(PartyId party, Transport over) const {
+std::string Cast::contact(PartyId party, Transport over, bool sips) const {
     const auto& member = members[party];
-    return fmt::format("sip:{}@{}{}{}", member.user.empty() ? member.id : member.user,
-                       sent_by(party, over), over == Transport::Udp ? "" : ";transport=",
-                       over == Transport::Udp ? "" : uri_transport(over));
+    // "sips" says TLS by itself [RFC 5630 §3.1.4].
+    const bool plain = over == Transport::Udp || (sips && over == Transport::Tls);
+    return fmt::format("{}:{}@{}{}{}", sips ? "sips" : "sip",
+                       member.user.empty() ? member.id : member.user, sent_by(party, over),
+                       plain ? "" : ";transport=", plain ? "" : uri_transport(over));
 }
 
 std::optional<PartyId> Cast::find(const Endpoint& at) const {
@@ -129,13 +131,20 @@ std::expected<void, CastError> name(Member& member, const script::Party& party,
     return {};
 }
 
+bool passes_on(const script::Plan& plan, script::StepId received) {
+    return std::ranges::any_of(plan.steps, [&](const script::Step& step) {
+        const auto* arrow = std::get_if<script::Arrow>(&step.what);
+        return arrow != nullptr && arrow->forwards == received;
+    });
+}
+
 // What each party listens on, and which calls it has media in.
 void find_places(const script::Plan& plan, Cast& cast) {
     const auto listen = [&](PartyId party, Transport over) {
         cast.members[party].listens[static_cast<std::size_t>(over)] = true;
     };
-    for (const auto& step : plan.steps) {
-        const auto* arrow = std::get_if<script::Arrow>(&step.what);
+    for (script::StepId step_id = 0; step_id < plan.steps.size(); ++step_id) {
+        const auto* arrow = std::get_if<script::Arrow>(&plan.steps[step_id].what);
         if (arrow == nullptr || script::is_shown(arrow->link)) {
             continue;
         }
@@ -158,10 +167,14 @@ void find_places(const script::Plan& plan, Cast& cast) {
             }
         };
         const auto* said = script::find<script::Description>(arrow->facts);
+        // Proxies have no media, unless they say so; servers that call or answer have.
+        const auto* request = std::get_if<script::Request>(&arrow->content);
+        const bool invite = request != nullptr && request->method == sip::Method::Invite;
         for (const auto party : {arrow->from, arrow->to}) {
-            // Proxies have no media, unless they say so.
-            const bool middle = !cast.members[party].actor;
-            if (arrow->call != 0 && (!middle || said != nullptr)) {
+            const bool calls = invite && !arrow->forwards && party == arrow->from;
+            const bool answers = invite && party == arrow->to && !passes_on(plan, step_id);
+            if (arrow->call != 0 &&
+                (cast.members[party].actor || said != nullptr || calls || answers)) {
                 open_media(party, arrow->call);
             }
         }

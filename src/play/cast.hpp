@@ -47,6 +47,7 @@ struct Member {
     std::string password;               // made up, unless the flow says where it comes from
     std::optional<sip::Transport> over; // unsaid: TLS
     bool ipv6 = false;
+    std::string fingerprint; // "sha-256 0A:…", of its certificate for DTLS; filled in by the host
     std::vector<std::string> codecs;
     std::optional<script::PartyId> via; // its requests go there first
     // How others come to it, filled in by the host: for those it listens on.
@@ -75,7 +76,8 @@ struct Cast {
     [[nodiscard]] sip::Transport transport(script::PartyId from, script::PartyId to) const;
     // Where `party` says that it is reached: "<sip:alice@127.0.0.1:40000;transport=tls>" without
     // its brackets. `over` is the transport of the message that says it.
-    [[nodiscard]] std::string contact(script::PartyId party, sip::Transport over) const;
+    [[nodiscard]] std::string contact(script::PartyId party, sip::Transport over,
+                                      bool sips = false) const;
     // "127.0.0.1:40000", for Via.
     [[nodiscard]] std::string sent_by(script::PartyId party, sip::Transport over) const;
     // Which party listens there.

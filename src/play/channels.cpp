@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "play/sound.hpp"
 #include "play/state.hpp"
 #include "script/registry.hpp"
 
@@ -86,20 +87,34 @@ std::optional<PartyId> State::peer_of(const Wire& wire, PartyId owner) const {
 }
 
 std::optional<Wire> State::way(StepId step, PartyId from, PartyId to) {
+    auto& wait = waiting[step];
+    auto found = find_way(wait.token, from, to);
+    if (found) {
+        return *found;
+    }
+    if (!found.error().empty()) {
+        failed(step, Verdict::Missing, found.error());
+        stop("");
+    }
+    return std::nullopt;
+}
+
+std::expected<Wire, std::string> State::find_way(std::optional<std::uint32_t>& token, PartyId from,
+                                                 PartyId to) {
     const auto transport = cast.transport(from, to);
     const auto& at = cast.members[to].at[static_cast<std::size_t>(transport)];
+    if (!at) {
+        return std::unexpected{
+            fmt::format("{} is not reached over {}", plan.parties[to].id, via_transport(transport))};
+    }
     if (!sip::is_reliable(transport)) {
-        if (!at) {
-            failed(step, Verdict::Missing, plan.parties[to].id + " is not reached over UDP");
-            stop("");
-            return std::nullopt;
-        }
         Wire wire;
         wire.transport = Transport::Udp;
         wire.connection = from;
         wire.remote = *at;
-        wire.local =
-            cast.members[from].at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
+        wire.local = cast.members[from]
+                         .at[static_cast<std::size_t>(Transport::Udp)]
+                         .value_or(Endpoint{});
         return wire;
     }
     for (auto i = lines.size(); i-- > 0;) {
@@ -109,30 +124,23 @@ std::optional<Wire> State::way(StepId step, PartyId from, PartyId to) {
             return line.wire;
         }
     }
-    auto& wait = waiting[step];
-    if (wait.token) {
-        const auto asked = std::ranges::find(dialling, *wait.token, &Dialling::token);
+    if (token) {
+        const auto asked = std::ranges::find(dialling, *token, &Dialling::token);
         if (asked != dialling.end() && asked->refused) {
-            failed(
-                step, Verdict::Missing,
-                fmt::format("there is no connection to {}: {}", plan.parties[to].id, asked->why));
-            stop("");
+            return std::unexpected{
+                fmt::format("there is no connection to {}: {}", plan.parties[to].id, asked->why)};
         }
-        return std::nullopt;
+        return std::unexpected{std::string{}};
     }
     // Somebody else may be dialling the same way.
     for (const auto& other : dialling) {
-        if (other.from == from && other.to == to && other.transport == transport && !other.step) {
-            wait.token = other.token;
-            return std::nullopt;
+        const bool there = std::ranges::any_of(
+            lines, [&](const Line& line) { return line.token == other.token; });
+        if (other.from == from && other.to == to && other.transport == transport && !other.step &&
+            !there) {
+            token = other.token;
+            return std::unexpected{std::string{}};
         }
-    }
-    if (!at) {
-        failed(step, Verdict::Missing,
-               fmt::format("{} is not reached over {}", plan.parties[to].id,
-                           via_transport(transport)));
-        stop("");
-        return std::nullopt;
     }
     Connect connect;
     connect.token = next_token++;
@@ -141,10 +149,10 @@ std::optional<Wire> State::way(StepId step, PartyId from, PartyId to) {
     connect.at = *at;
     connect.transport = transport;
     connect.handshake.server_name = cast.members[to].name;
-    wait.token = connect.token;
+    token = connect.token;
     dialling.push_back({connect.token, from, to, transport, std::nullopt, false, ""});
     wants.connects.push_back(std::move(connect));
-    return std::nullopt;
+    return std::unexpected{std::string{}};
 }
 
 // A connection that is drawn.
@@ -153,9 +161,7 @@ bool State::perform_channel(StepId step) {
     auto& wait = waiting[step];
     const auto transport = transport_of(*this, a);
     if (std::get<script::Channel>(a.content).carrier == script::Carrier::Dtls) {
-        schedule.received(step, now);
-        passed(step);
-        return true;
+        return sound->perform_dtls(step, a);
     }
     const bool must_fail = script::is_lost(a.link);
     if (!ours(a.from)) { // it comes to us

@@ -54,7 +54,7 @@ std::vector<rtp::SrtpSuite> suites_of(const script::Facts& facts) {
 } // namespace
 
 MediaSide::MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member,
-                     rtp::AudioSource says, std::uint64_t chance)
+                     bool musical, std::uint64_t chance)
     : party(owner), call(in), place(at),
       session({.ssrc = static_cast<std::uint32_t>(chance),
                .first_sequence = static_cast<std::uint16_t>(chance >> 32 & 0x7fff),
@@ -74,7 +74,16 @@ MediaSide::MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Membe
             own_.event_type = 101;
         }
     }
-    session.play(std::move(says));
+    own_.fingerprint = member.fingerprint;
+    musical_ = musical;
+    speak(true);
+}
+
+// What it says: a tone of its own, or music; while it holds the other side, nothing.
+void MediaSide::speak(bool aloud) {
+    session.play(musical_ ? rtp::AudioSource::music()
+                 : aloud  ? rtp::AudioSource::tone(rtp::mark_of(party))
+                          : rtp::AudioSource{});
 }
 
 void MediaSide::choose_keys(const script::Facts& facts) {
@@ -93,8 +102,10 @@ void MediaSide::settle_direction(const script::Facts& facts, bool answers) {
     if (script::says(facts, Word::Hold)) {
         // An answer to a hold is not a hold itself: what the offer leaves is decided by its shape.
         own_.direction = answers ? own_.direction : dialog::hold_direction(own_.direction);
+        speak(answers);
     } else if (script::says(facts, Word::Resume)) {
         own_.direction = sdp::Direction::SendRecv;
+        speak(true);
     }
 }
 
@@ -157,11 +168,64 @@ void MediaSide::agree(bool we_offered, Instant now) {
     if (plan.refused) {
         return;
     }
+    if (plan.protection == MediaProtection::Dtls) {
+        if (!keys_) {
+            wants_dtls_ = true;
+            return;
+        }
+        use_keys();
+    }
+    configure(now);
+}
+
+void MediaSide::configure(Instant now) {
     if (auto done = session.configure(plan.settings, now); !done) {
         problem_ = done.error().what;
         return;
     }
     agreed_ = true;
+}
+
+void MediaSide::take_keys(const DtlsKeys& keys, Instant now) {
+    if (!keys.failure.empty()) {
+        problem_ = keys.failure;
+        return;
+    }
+    keys_ = keys;
+    if (use_keys()) {
+        configure(now);
+    }
+}
+
+// [RFC 5764 §4.1.2, RFC 7714 §14.2]
+bool MediaSide::use_keys() {
+    rtp::SrtpSuite suite{};
+    switch (keys_->profile) {
+    case 1:
+        suite = rtp::SrtpSuite::AesCm128Sha1_80;
+        break;
+    case 2:
+        suite = rtp::SrtpSuite::AesCm128Sha1_32;
+        break;
+    case 7:
+        suite = rtp::SrtpSuite::AeadAes128Gcm;
+        break;
+    case 8:
+        suite = rtp::SrtpSuite::AeadAes256Gcm;
+        break;
+    default:
+        problem_ = "an SRTP profile that we do not have";
+        return false;
+    }
+    const auto parameters = [&](const std::vector<std::uint8_t>& secret) {
+        rtp::SrtpParameters out;
+        out.suite = suite;
+        out.keys = {{.secret = rtp::SrtpSecret{Bytes{secret}}}};
+        return out;
+    };
+    plan.settings.send_keys = parameters(keys_->send);
+    plan.settings.receive_keys = parameters(keys_->receive);
+    return true;
 }
 
 void MediaSide::stop(Instant now, std::vector<rtp::MediaPacket>& out) {

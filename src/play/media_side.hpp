@@ -16,8 +16,7 @@ namespace cw::play {
 
 class MediaSide {
   public:
-    MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member,
-              rtp::AudioSource says, std::uint64_t chance);
+    MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member, bool musical, std::uint64_t chance);
 
     // Offers what the facts ask for; or answers the offer that waits. Empty when it cannot.
     std::string offer(const script::Facts& facts, bool secure);
@@ -35,6 +34,11 @@ class MediaSide {
     [[nodiscard]] bool has_offered() const { return !own_offer_.empty(); }
     [[nodiscard]] bool agreed() const { return agreed_ && !stopped_; }
     [[nodiscard]] const std::string& problem() const { return problem_; }
+    // Its keys come from a handshake that has yet to be asked for.
+    [[nodiscard]] bool wants_dtls() const { return wants_dtls_; }
+    void dtls_asked() { wants_dtls_ = false; }
+    void take_keys(const DtlsKeys& keys, Instant now);
+    [[nodiscard]] dialog::MediaProtection protection() const { return own_.protection; }
 
     PartyId party;
     CallId call;
@@ -59,6 +63,9 @@ class MediaSide {
     void agree(bool we_offered, Instant now);
     void settle_direction(const script::Facts& facts, bool answers);
     void choose_keys(const script::Facts& facts);
+    void speak(bool aloud);
+    void configure(Instant now);
+    bool use_keys();
 
     dialog::AudioDescription own_;
     std::string own_offer_;
@@ -69,6 +76,9 @@ class MediaSide {
     bool agreed_ = false;
     bool stopped_ = false;
     bool written_ = false;
+    bool musical_ = false; // goes on to play while it holds the other
+    bool wants_dtls_ = false;
+    std::optional<DtlsKeys> keys_; // of DTLS
 };
 
 } // namespace cw::play

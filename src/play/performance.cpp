@@ -88,6 +88,7 @@ State::State(const script::Plan& p, const Cast& c, const Given& g)
         }
     }
     sound = std::make_unique<Sound>(*this);
+    plan_enrolments();
 }
 
 State::~State() = default;
@@ -139,6 +140,14 @@ std::optional<Values::CallFacts> State::call_facts(PartyId party, CallId call) c
     const auto& sides = players[party].sides;
     const auto at = sides.find(call);
     if (at == sides.end() || at->second.call_id.empty()) {
+        // What it was told of a call of others, in a way that is not drawn.
+        for (PartyId other = 0; other < players.size(); ++other) {
+            const auto there = players[other].sides.find(call);
+            if (other != party && there != players[other].sides.end() &&
+                !there->second.call_id.empty()) {
+                return call_facts(other, call);
+            }
+        }
         return std::nullopt;
     }
     const auto& own = at->second;
@@ -224,6 +233,9 @@ void State::extra(PartyId from, PartyId to, std::string_view message, bool impli
 // ---- the drive
 
 void State::pump() {
+    if (!over && !enrol()) {
+        return;
+    }
     for (bool moved = true; moved && !over;) {
         moved = false;
         const auto ready = schedule.ready(now); // a copy: what happens changes it
@@ -559,6 +571,12 @@ void Performance::on_message(PartyId party, const Wire& wire, std::string_view t
 void Performance::on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now) {
     state_->now = now;
     state_->sound->on_packet(socket, from, packet);
+}
+
+void Performance::on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now) {
+    state_->now = now;
+    state_->sound->on_dtls(socket, keys);
+    state_->pump();
 }
 
 void Performance::advance(Instant now) {

@@ -50,6 +50,8 @@ class Performance {
                     Instant now);
     // A packet at media socket number `socket`.
     void on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now);
+    // A handshake that was asked for has ended.
+    void on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now);
     void advance(Instant now);
     // When advance() is to be called at the latest; not known(): when something comes.
     [[nodiscard]] Instant next_deadline() const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "crypto/aka.hpp"
 #include "crypto/digest_fields.hpp"
 #include "play/compare.hpp"
 #include "play/sound.hpp"
@@ -132,6 +133,10 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     const auto come = via ? player.table->on_response(message, *via, now, wanted)
                           : transaction::Table::Response{};
     const auto from = peer_of(wire, party).value_or(party);
+    if (come.owner >= enrolment_owner) {
+        on_enrolled(party, message);
+        return;
+    }
     if (!come.transaction || come.owner == 0) {
         extra(from, party, message.bytes(), false, "it answers nothing that was sent");
         return;
@@ -164,14 +169,7 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     const bool repeated =
         exchange.final_status != 0 && is_success(exchange.final_status) && is_success(status);
     if (status == 401 || status == 407) {
-        const bool proxy = status == 407;
-        Challenge challenge{proxy, {}, 0};
-        for (const auto& header : message.headers()) {
-            if (header.id == (proxy ? HeaderId::ProxyAuthenticate : HeaderId::WwwAuthenticate)) {
-                challenge.values.emplace_back(header.value);
-            }
-        }
-        player.challenge = std::move(challenge);
+        note_challenge(party, step, message);
     }
     const bool drawn = may_fit(party, arrival);
     if (status >= 200 && !repeated && (drawn || (status != 401 && status != 407))) {
@@ -563,39 +561,57 @@ std::optional<Difference> State::check_credentials(const Arrow& a,
         return Difference{"the challenge's algorithm", std::string{crypto::to_string(wanted)},
                           seen.empty() ? "no challenge" : seen};
     }
-    const bool wrong = script::says(a.facts, script::Word::WrongPassword);
-    if (!message.is_request() || (!wrong && !script::says(a.facts, script::Word::Digest))) {
+    if (!message.is_request()) {
         return std::nullopt;
     }
-    const auto value = message.has(HeaderId::Authorization)
-                           ? message.value(HeaderId::Authorization)
-                           : message.value(HeaderId::ProxyAuthorization);
-    const auto credentials = crypto::parse_credentials(value);
-    if (!credentials) {
-        return Difference{"credentials", "a digest", value.empty() ? "(not there)" : "no digest"};
+    // What is drawn stands where the request began its way.
+    const Arrow* first = &a;
+    while (first->forwards) {
+        first = &arrow(*first->forwards);
     }
-    const auto algorithm = crypto::digest_algorithm(credentials->algorithm);
-    // From whom: the user that it names.
+    const bool wrong = script::says(first->facts, script::Word::WrongPassword);
+    const bool drawn = wrong || script::says(a.facts, script::Word::Digest) ||
+                       script::says(a.facts, script::Word::Aka);
+    std::optional<crypto::DigestCredentials> answer;
+    bool any = false;
+    for (const auto& header : message.headers()) {
+        if (header.id != HeaderId::Authorization && header.id != HeaderId::ProxyAuthorization) {
+            continue;
+        }
+        if (const auto credentials = crypto::parse_credentials(header.value)) {
+            any = true;
+            if (credentials->nonce == players[a.to].nonce) {
+                answer = *credentials;
+            }
+        }
+    }
+    if (drawn && !any) {
+        return Difference{"credentials", "a digest", "(not there)"};
+    }
+    if (!answer) { // they are for another server
+        return std::nullopt;
+    }
+    const auto aka = crypto::parse_aka_algorithm(answer->algorithm);
+    const auto algorithm =
+        aka ? std::optional{aka->hash} : crypto::digest_algorithm(answer->algorithm);
     const auto member = std::ranges::find_if(cast.members, [&](const Member& m) {
-        return m.login == credentials->username && m.control == script::Control::Played;
+        return m.login == answer->username && m.control == script::Control::Played;
     });
-    if (!algorithm || member == cast.members.end() ||
-        players[a.to].nonce.empty()) { // we did not ask
+    if (!algorithm || member == cast.members.end()) {
         return std::nullopt;
     }
-    const auto ha1 =
-        digester.ha1(*algorithm, credentials->username, credentials->realm, member->password);
+    const auto& password = aka ? players[a.to].aka_password : member->password;
+    const auto ha1 = digester.ha1(*algorithm, answer->username, answer->realm, password);
     const auto right = digester.response({.algorithm = *algorithm,
                                           .ha1 = ha1.text(),
                                           .method = message.method_text(),
-                                          .uri = credentials->uri,
-                                          .nonce = credentials->nonce,
-                                          .qop = credentials->qop,
-                                          .nc = credentials->nc,
-                                          .cnonce = credentials->cnonce,
+                                          .uri = answer->uri,
+                                          .nonce = answer->nonce,
+                                          .qop = answer->qop,
+                                          .nc = answer->nc,
+                                          .cnonce = answer->cnonce,
                                           .body = message.body()});
-    const bool matches = crypto::same_digest(right.text(), credentials->response) &&
-                         credentials->nonce == players[a.to].nonce;
+    const bool matches = crypto::same_digest(right.text(), answer->response);
     if (matches == wrong) {
         return Difference{"credentials", wrong ? "a wrong password" : "the right password",
                           matches ? "the right one" : "a wrong one"};

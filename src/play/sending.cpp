@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.hpp"
 #include "crypto/digest_client.hpp"
+#include "crypto/digest_fields.hpp"
 #include "play/sound.hpp"
 #include "play/state.hpp"
 #include "play/writing.hpp"
@@ -250,49 +252,90 @@ void State::acknowledge_silently(PartyId party, CallId call, StepId invite) {
     extra(party, hop, *text, true, "");
 }
 
+// A challenge has come: remembered for those who draw their answer.
+void State::note_challenge(PartyId party, StepId step, const sip::MessageView& response) {
+    const bool proxy = response.status() == 407;
+    auto& known = players[party].challenges;
+    std::vector<Challenge> fresh;
+    for (const auto& header : response.headers()) {
+        if (header.id != (proxy ? HeaderId::ProxyAuthenticate : HeaderId::WwwAuthenticate)) {
+            continue;
+        }
+        const auto parsed = crypto::parse_challenge(header.value);
+        const std::string realm{parsed ? parsed->realm : std::string_view{}};
+        auto at = std::ranges::find(fresh, realm, &Challenge::realm);
+        if (at == fresh.end()) {
+            fresh.push_back({proxy, key_of(step), realm, {}, 0});
+            at = fresh.end() - 1;
+        }
+        at->values.emplace_back(header.value);
+    }
+    for (auto& one : fresh) {
+        std::erase_if(known, [&](const Challenge& old) {
+            return old.realm == one.realm && old.proxy == one.proxy && old.key == one.key;
+        });
+        known.push_back(std::move(one));
+    }
+}
+
 // A challenge that nobody drew: the same request again, with credentials [RFC 3261 §22.2].
 bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView& response) {
     auto& exchange = exchanges[first_of(step)];
     auto& player = players[party];
-    if (exchange.challenges >= 2 || !player.challenge) {
+    if (exchange.challenges >= 3) {
         return false;
     }
     sip::HeaderIndex index;
     const auto request = sip::index(std::string_view{exchange.sent}, index);
-    if (!request) {
+    const auto cseq = request ? sip::parse_cseq(request->value(HeaderId::CSeq))
+                              : Result<sip::CSeq>{fail(Code::Malformed, 0, "")};
+    if (!cseq) {
         return false;
     }
-    std::vector<std::string_view> offered{player.challenge->values.begin(),
-                                          player.challenge->values.end()};
-    const auto chosen = crypto::choose_challenge(offered);
-    const auto cseq = sip::parse_cseq(request->value(HeaderId::CSeq));
-    if (!chosen || !cseq) {
-        return false;
+    const auto& self = cast.members[party];
+    auto draft = dialog::Draft::copy_of(*request);
+    const auto* const name = response.status() == 407 ? "Proxy-Authorization" : "Authorization";
+    std::vector<std::string> answers;
+    bool again = false; // refused once more by the same server: the password is wrong
+    for (auto& challenge : player.challenges) {
+        if (challenge.key != key_of(step) || challenge.proxy != (response.status() == 407)) {
+            continue;
+        }
+        std::vector<std::string_view> offered{challenge.values.begin(), challenge.values.end()};
+        const auto chosen = crypto::choose_challenge(offered);
+        if (!chosen) {
+            return false;
+        }
+        for (const auto& header : request->headers()) {
+            const auto before = crypto::parse_credentials(header.value);
+            again = again || (before && before->realm == challenge.realm &&
+                              before->nonce != chosen->nonce && !chosen->stale);
+        }
+        const auto cnonce = names.tag();
+        answers.push_back(crypto::answer_challenge(digester, *chosen,
+                                                 {.username = self.login,
+                                                  .password = self.password,
+                                                  .method = draft.method(),
+                                                  .uri = draft.uri(),
+                                                  .body = draft.body(),
+                                                  .cnonce = cnonce,
+                                                  .nc = ++challenge.count}));
     }
-    // Refused once more with the same nonce: the password is wrong, and asking again does not help.
-    if (exchange.challenges == 1 && !chosen->stale) {
+    if (answers.empty() || again) {
         return false;
     }
     ++exchange.challenges;
-    auto draft = dialog::Draft::copy_of(*request);
-    const auto& self = cast.members[party];
+    draft.remove(name);
+    for (const auto& value : answers) {
+        draft.add(name, value);
+    }
     draft.remove("Via");
-    draft.add_first("Via",
-                    fmt::format("SIP/2.0/{} {};branch={};rport",
-                                via_transport(exchange.sent_on.transport),
-                                cast.sent_by(party, exchange.sent_on.transport), names.branch()));
+    draft.add_first("Via", fmt::format("SIP/2.0/{} {};branch={};rport",
+                                       via_transport(exchange.sent_on.transport),
+                                       cast.sent_by(party, exchange.sent_on.transport),
+                                       names.branch()));
     const auto number = cseq->number + 1;
     draft.set("CSeq", fmt::format("{} {}", number, cseq->method_text));
-    const auto cnonce = names.tag();
-    draft.set(response.status() == 407 ? "Proxy-Authorization" : "Authorization",
-              crypto::answer_challenge(digester, *chosen,
-                                       {.username = self.login,
-                                        .password = self.password,
-                                        .method = draft.method(),
-                                        .uri = draft.uri(),
-                                        .body = draft.body(),
-                                        .cnonce = cnonce,
-                                        .nc = ++player.challenge->count}));
     const auto text = draft.print();
     auto& own = request->method() == Method::Register ? player.registrations[self.uri]
                                                       : side(party, key_of(step));
@@ -308,6 +351,17 @@ bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView&
     exchange.client = player.table->send(request->method(), branch_of(text), text, exchange.sent_on,
                                          first_of(step) + 1, now, outbox);
     return true;
+}
+
+// The secrets of a subscriber's card, made of its password.
+crypto::MilenageSecret State::card_of(const Member& member) {
+    crypto::MilenageSecret out;
+    for (std::size_t i = 0; i < out.k.size(); ++i) {
+        const auto word = hash_bytes(member.password, i);
+        out.k[i] = static_cast<std::uint8_t>(word);
+        out.opc[i] = static_cast<std::uint8_t>(word >> 8);
+    }
+    return out;
 }
 
 } // namespace cw::play

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "crypto/aka.hpp"
+#include "crypto/digest_fields.hpp"
 #include "play/media_side.hpp"
 #include "sdp/session.hpp"
 
@@ -45,8 +47,7 @@ MediaSide& Sound::side(PartyId party, CallId call) {
         const auto at = member.media.find(call);
         const bool musical = is_musical(member.id) || is_musical(state_.plan.parties[party].label);
         side = std::make_unique<MediaSide>(
-            party, call, at != member.media.end() ? at->second : MediaPlace{}, member,
-            musical ? rtp::AudioSource::music() : rtp::AudioSource::tone(rtp::mark_of(party)),
+            party, call, at != member.media.end() ? at->second : MediaPlace{}, member, musical,
             state_.names.next());
     }
     return *side;
@@ -92,6 +93,7 @@ std::string Sound::describe(PartyId party, CallId call, const Carrier& carrier,
         auto text = own.answer(facts);
         own.settle(state_.now);
         own.agreement = ++agreements_;
+        ask_for_keys(own);
         return text;
     }
     // A 2xx behind a provisional response that answered already says the same again.
@@ -112,6 +114,7 @@ void Sound::received(PartyId party, CallId call, const Carrier& carrier, std::st
     if (answers) {
         own.take_answer(body, state_.now);
         own.agreement = ++agreements_;
+        ask_for_keys(own);
     } else if (request || (is_success(carrier.status) && !own.agreed())) {
         own.take_offer(body);
     }
@@ -154,8 +157,10 @@ std::optional<Difference> Sound::check(const script::Facts& facts, std::string_v
     const bool keys = !session->cryptos_of(media).empty();
     const bool secure = media.protocol.contains("SAVP");
     const bool fingerprint = !media.fingerprint.value.empty();
-    const std::string seen = secure && fingerprint ? "DTLS-SRTP"
-                             : secure              ? "SRTP"
+    const bool dtls = fingerprint || session->fingerprint.value.data() != nullptr ||
+                      media.protocol.contains("TLS/RTP");
+    const std::string seen = secure && dtls ? "DTLS-SRTP"
+                             : secure       ? "SRTP"
                              : keys                ? "OSRTP"
                                                    : "RTP";
     if (said != nullptr && said->protection != script::Protection::Sdp) {
@@ -402,7 +407,7 @@ bool Sound::perform_act(StepId step, const script::Act& act) {
         return finish(step, std::nullopt, "");
     }
     if (std::holds_alternative<script::ChecksAutn>(act.action)) {
-        return finish(step, std::nullopt, "");
+        return check_autn(step, act.party);
     }
     MediaSide* own = whom != nullptr ? latest(act.party, *whom) : nullptr;
     own = own != nullptr ? own : latest(act.party);
@@ -456,7 +461,12 @@ bool Sound::perform_act(StepId step, const script::Act& act) {
     const auto after = own->mark();
     Duration heard;
     std::string what;
-    if (whom != nullptr) {
+    const bool music = whom != nullptr && (is_musical(state_.plan.parties[*whom].id) ||
+                                           is_musical(state_.plan.parties[*whom].label));
+    if (music) {
+        heard = after.listener.unmarked() - before.listener.unmarked();
+        what = state_.plan.parties[*whom].id;
+    } else if (whom != nullptr) {
         heard =
             after.listener.heard(rtp::mark_of(*whom)) - before.listener.heard(rtp::mark_of(*whom));
         what = state_.plan.parties[*whom].id;
@@ -514,6 +524,75 @@ void Sound::send(MediaSide& own, std::vector<rtp::MediaPacket>& packets) {
                                       std::string{packet.bytes.begin(), packet.bytes.end()}});
     }
     packets.clear();
+}
+
+// ---- DTLS-SRTP
+
+// The handshakes themselves are the host's; here their keys arrive.
+void Sound::on_dtls(std::uint32_t socket, const DtlsKeys& keys) {
+    for (auto& [key, one] : sides_) {
+        if (one->place.socket == (socket & ~1U)) {
+            one->take_keys(keys, state_.now);
+            one->agreement = ++agreements_;
+        }
+    }
+}
+
+void Sound::ask_for_keys(MediaSide& own) {
+    if (!own.wants_dtls()) {
+        return;
+    }
+    state_.wants.dtls.push_back({own.place.socket, own.plan.settings.remote, own.plan.dtls_client,
+                                 own.plan.peer_fingerprint, own.party});
+    own.dtls_asked();
+}
+
+bool Sound::perform_dtls(StepId step, const Arrow& arrow) {
+    const MediaSide* sides[] = {nullptr, nullptr};
+    for (const auto& [key, one] : sides_) {
+        if (one->protection() == dialog::MediaProtection::Dtls) {
+            (key.first == arrow.from ? sides[0] : key.first == arrow.to ? sides[1] : sides[0]) =
+                one.get();
+        }
+    }
+    const bool must_fail = script::is_lost(arrow.link);
+    std::string why;
+    bool all = true;
+    for (const auto& [index, party] : {std::pair{0, arrow.from}, std::pair{1, arrow.to}}) {
+        if (!state_.ours(party)) {
+            continue;
+        }
+        all = all && sides[index] != nullptr && sides[index]->agreed();
+        if (sides[index] != nullptr && !sides[index]->problem().empty()) {
+            why = sides[index]->problem();
+        }
+    }
+    if (!all && why.empty()) {
+        return false;
+    }
+    if (must_fail) {
+        return finish(step, std::nullopt, all ? "the handshake was accepted" : "");
+    }
+    return finish(step, std::nullopt, all ? "" : why);
+}
+
+// The latest challenge, against the subscriber's own card [RFC 3310 §3.3].
+bool Sound::check_autn(StepId step, PartyId party) {
+    const auto& player = state_.players[party];
+    for (auto i = player.challenges.size(); i-- > 0;) {
+        for (const auto& value : player.challenges[i].values) {
+            const auto challenge = crypto::parse_challenge(value);
+            if (!challenge || !crypto::parse_aka_algorithm(challenge->algorithm)) {
+                continue;
+            }
+            const auto opened = crypto::open_aka_nonce(
+                State::card_of(state_.cast.members[party]), challenge->nonce, player.sqn);
+            const bool good = opened.verdict == crypto::AkaOpened::Verdict::Good;
+            return finish(step, std::nullopt,
+                          good ? "" : "AUTN does not prove that the network knows the card");
+        }
+    }
+    return finish(step, std::nullopt, "there is no challenge of AKA");
 }
 
 void Sound::on_packet(std::uint32_t socket, const Endpoint& from, Bytes packet) {

@@ -47,6 +47,8 @@ class Sound {
     // True when it is done.
     bool perform_media(StepId step, const Arrow& arrow, const script::Media& media);
     bool perform_act(StepId step, const script::Act& act);
+    bool perform_dtls(StepId step, const Arrow& arrow);
+    void on_dtls(std::uint32_t socket, const DtlsKeys& keys);
 
     void on_packet(std::uint32_t socket, const Endpoint& from, Bytes packet);
     void advance();
@@ -66,6 +68,8 @@ class Sound {
     std::optional<Difference> judge(const MediaSide& listener, const Arrow& arrow,
                                     const script::Media& media, Duration length) const;
     bool finish(StepId step, std::optional<Difference> difference, std::string why);
+    bool check_autn(StepId step, PartyId party);
+    void ask_for_keys(MediaSide& own);
     bool say(StepId step, MediaSide& own, const script::Says& says);
     void send(MediaSide& own, std::vector<rtp::MediaPacket>& packets);
 

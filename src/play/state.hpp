@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "crypto/digest.hpp"
+#include "crypto/milenage.hpp"
 #include "dialog/dialog.hpp"
 #include "dialog/identifiers.hpp"
 #include "dialog/retransmission.hpp"
@@ -98,8 +100,11 @@ struct Side {
 using SideKey = std::uint32_t;
 inline constexpr SideKey first_subscription = 0x1'0000;
 
+// What somebody was asked by one server.
 struct Challenge {
     bool proxy = false;
+    SideKey key = 0; // of the request that was refused
+    std::string realm;
     std::vector<std::string> values; // strongest first
     std::uint32_t count = 0;         // how often its nonce was answered
 };
@@ -109,8 +114,10 @@ struct Player {
     std::vector<Arrival> inbox;
     std::map<SideKey, Side> sides;
     std::map<std::string, Side> registrations; // by the address of record
-    std::optional<Challenge> challenge;        // the latest that it was sent
-    std::string nonce;                         // the latest of its own challenges
+    std::vector<Challenge> challenges; // those that it was sent, one a realm
+    std::string nonce;                 // the latest of its own challenges
+    std::string aka_password;          // …that only the right card can answer with
+    std::uint64_t sqn = 0;             // the last sequence number, given or taken
     bool alive = true;
 };
 
@@ -125,6 +132,17 @@ struct Dialling {
     std::string why;
     HandshakeFacts facts = {};
 };
+
+// A phone that the flow calls through a server of ours without having drawn how it registers.
+struct Enrolment {
+    PartyId party = 0;
+    PartyId server = 0;
+    std::optional<std::uint32_t> token;
+    std::string sent;
+    std::uint32_t tries = 0;
+    bool done = false;
+};
+inline constexpr std::uint64_t enrolment_owner = std::uint64_t{1} << 40;
 
 struct Waiting { // for a step that may happen now
     Instant since;
@@ -151,6 +169,7 @@ struct State {
     std::map<StepId, Waiting> waiting;
     std::vector<Line> lines;
     std::vector<Dialling> dialling;
+    std::vector<Enrolment> enrolments;
     std::unique_ptr<Sound> sound;
     transaction::Outbox outbox;
     Wants wants;
@@ -194,9 +213,17 @@ struct State {
     // ---- channels.cpp
     // The way from one party to the other; nothing while it is being opened. Asks for it.
     std::optional<Wire> way(StepId step, PartyId from, PartyId to);
+    // The same for what no arrow draws: the reason when there is none, empty while it is opened.
+    std::expected<Wire, std::string> find_way(std::optional<std::uint32_t>& token, PartyId from,
+                                              PartyId to);
     [[nodiscard]] std::optional<PartyId> peer_of(const Wire& wire, PartyId owner) const;
     bool perform_channel(StepId step);
     void check_channel(StepId step, const Line& line);
+
+    // ---- enrolment.cpp: registrations that nobody draws
+    void plan_enrolments();
+    bool enrol(); // true when all are done
+    void on_enrolled(PartyId party, const sip::MessageView& response);
 
     // ---- sending.cpp
     bool perform_send(StepId step);
@@ -206,6 +233,8 @@ struct State {
                      sip::Method method);
     void acknowledge_silently(PartyId party, CallId call, StepId invite);
     bool answer_challenge(PartyId party, StepId step, const sip::MessageView& response);
+    void note_challenge(PartyId party, StepId step, const sip::MessageView& response);
+    [[nodiscard]] static crypto::MilenageSecret card_of(const Member& member);
 
     // ---- receiving.cpp
     void on_request(PartyId party, const sip::MessageView& message, const Wire& wire);

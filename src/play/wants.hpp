@@ -43,16 +43,33 @@ struct MediaPacket {
     std::string bytes;
 };
 
+// A DTLS handshake on a media socket, for SRTP keys [RFC 5764]. The host performs it.
+struct DtlsStart {
+    std::uint32_t socket = 0;
+    Endpoint to;
+    bool client = false;
+    std::string peer_fingerprint;
+    script::PartyId party = 0;
+};
+// What came of it. Keys as RFC 5764 §4.2 exports them: master key and salt in one.
+struct DtlsKeys {
+    std::string failure; // empty: it succeeded
+    std::uint16_t profile = 0; // [RFC 5764 §4.1.2]
+    std::vector<std::uint8_t> send;
+    std::vector<std::uint8_t> receive;
+};
+
 struct Wants {
     std::vector<Connect> connects;
     std::vector<transaction::Wire> closes; // after what is to be sent
     std::vector<script::PartyId> opens;    // `create`: its listeners open
     std::vector<script::PartyId> deaths;   // `destroy`: all its sockets close
     std::vector<MediaPacket> media;
+    std::vector<DtlsStart> dtls;
 
     [[nodiscard]] bool empty() const {
         return connects.empty() && closes.empty() && opens.empty() && deaths.empty() &&
-               media.empty();
+               media.empty() && dtls.empty();
     }
     void clear() {
         connects.clear();
@@ -60,6 +77,7 @@ struct Wants {
         opens.clear();
         deaths.clear();
         media.clear();
+        dtls.clear();
     }
 };
 

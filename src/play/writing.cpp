@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "crypto/aka.hpp"
 #include "crypto/digest_client.hpp"
 #include "dialog/draft.hpp"
 #include "play/sound.hpp"
@@ -35,6 +36,14 @@ std::string escaped(std::string_view text) {
         } else {
             out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
         }
+    }
+    return out;
+}
+
+std::string hex(const crypto::Block128& octets) {
+    std::string out;
+    for (const auto octet : octets) {
+        out += fmt::format("{:02x}", octet);
     }
     return out;
 }
@@ -107,12 +116,18 @@ class Writer {
     void add_rack(Draft& draft);
     void add_via(Draft& draft);
     void add_contact(Draft& draft);
-    void add_challenge(Draft& draft, std::uint16_t status);
+    void add_challenge_of(Draft& draft, PartyId server, std::uint16_t status);
+    struct Opened {
+        crypto::DigestChallenge challenge;
+        std::string password;
+    };
+    std::expected<Opened, std::string> open_card(std::span<const std::string_view> values);
     std::expected<void, std::string> add_credentials(Draft& draft);
     std::expected<void, std::string> add_body(Draft& draft, Method method, std::uint16_t status,
                                               const script::Request* request);
     std::expected<void, std::string> apply_facts(Draft& draft);
     std::expected<void, std::string> change_sdp(Draft& draft, const script::SdpLine& line);
+    static void drop_param(Draft& draft, const std::string& name, const std::string& param);
     void remember(const Draft& draft, Method method, const std::string& text);
     [[nodiscard]] bool stays_on_path() const;
 
@@ -121,6 +136,7 @@ class Writer {
     const Arrow& a_;
     SideKey key_;
     Wire wire_;
+    bool sips_ = false; // the request is for a sips URI, and so are our addresses [RFC 5630 §5.1.1]
     Values::CallFinder calls_;
     Values::Where where_;
 };
@@ -163,6 +179,7 @@ std::expected<Draft, std::string> Writer::fresh(const script::Request& request) 
     }
     ++side.cseq;
     const auto uri = registers ? "sip:" + self.domain : whom->uri;
+    sips_ = istarts_with(uri, "sips:");
     auto draft = Draft::request(method_name(method), uri);
     draft.add("Max-Forwards", "70")
         .add("From", own + ";tag=" + side.local_tag)
@@ -182,6 +199,7 @@ std::expected<Draft, std::string> Writer::in_dialog(const script::Request& reque
     }
     auto draft = dialog::request_in(*side.dialog, method_name(method), cseq);
     side.cseq = side.dialog->local_cseq.value_or(side.cseq);
+    sips_ = istarts_with(draft.uri(), "sips:");
     const auto whom = target(request);
     if (!whom) {
         return std::unexpected{whom.error()};
@@ -295,6 +313,7 @@ std::expected<Draft, std::string> Writer::passed_on(std::string_view text, const
         return std::unexpected{"there is nothing to pass on: the request was not received"};
     }
     auto draft = Draft::copy_of(*message);
+    sips_ = istarts_with(message->request_uri(), "sips:");
     sip::ValueCursor vias{*message, HeaderId::Via};
     draft.remove("Via");
     if (const auto top = vias.next()) {
@@ -334,7 +353,7 @@ std::expected<Draft, std::string> Writer::passed_on(std::string_view text, const
     const bool outside = !to || to->tag.empty();
     if (s_.cast.members[a_.to].actor && outside && message->method() != Method::Cancel) {
         dialog::Changes changes;
-        changes.uri = s_.cast.contact(a_.to, wire_.transport);
+        changes.uri = s_.cast.contact(a_.to, wire_.transport, sips_);
         draft.apply(changes);
     }
     return draft;
@@ -385,36 +404,82 @@ void Writer::add_via(Draft& draft) {
 }
 
 void Writer::add_contact(Draft& draft) {
-    draft.set("Contact", "<" + s_.cast.contact(a_.from, wire_.transport) + ">");
+    draft.set("Contact", "<" + s_.cast.contact(a_.from, wire_.transport, sips_) + ">");
 }
 
 std::expected<void, std::string> Writer::add_credentials(Draft& draft) {
     const bool wrong = script::says(a_.facts, script::Word::WrongPassword);
-    if (!wrong && !script::says(a_.facts, script::Word::Digest)) {
+    const bool aka = script::says(a_.facts, script::Word::Aka);
+    if (!wrong && !aka && !script::says(a_.facts, script::Word::Digest)) {
         return {};
     }
-    auto& challenge = s_.players[a_.from].challenge;
-    if (!challenge) {
-        return std::unexpected{"there is no challenge to answer yet"};
+    auto& challenges = s_.players[a_.from].challenges;
+    if (challenges.empty()) {
+        if (!s_.ours(a_.to)) {
+            return {}; // its challenge will be answered when it comes
+        }
+        // From an earlier registration, so to speak.
+        sip::HeaderIndex index;
+        Draft response = Draft::response(401, "");
+        add_challenge_of(response, a_.to, 401);
+        const auto text = response.print();
+        if (const auto message = sip::index(std::string_view{text}, index)) {
+            s_.note_challenge(a_.from, step_, *message);
+        }
     }
     const auto& self = s_.cast.members[a_.from];
-    std::vector<std::string_view> values{challenge->values.begin(), challenge->values.end()};
-    const auto chosen = crypto::choose_challenge(values);
-    if (!chosen) {
-        return std::unexpected{"the challenge asks for an algorithm that we do not have"};
+    for (auto& challenge : challenges) {
+        if (challenge.key != key_) {
+            continue;
+        }
+        std::vector<std::string_view> values{challenge.values.begin(), challenge.values.end()};
+        auto password = wrong ? self.password + "x" : self.password;
+        auto chosen = crypto::choose_challenge(values);
+        if (aka) {
+            auto opened = open_card(values);
+            if (!opened) {
+                return std::unexpected{opened.error()};
+            }
+            chosen = opened->challenge;
+            password = wrong ? opened->password + "x" : opened->password;
+        }
+        if (!chosen) {
+            return std::unexpected{"the challenge asks for an algorithm that we do not have"};
+        }
+        const auto cnonce = s_.names.tag();
+        draft.add(challenge.proxy ? "Proxy-Authorization" : "Authorization",
+                  crypto::answer_challenge(s_.digester, *chosen,
+                                           {.username = self.login,
+                                            .password = password,
+                                            .method = draft.method(),
+                                            .uri = draft.uri(),
+                                            .body = draft.body(),
+                                            .cnonce = cnonce,
+                                            .nc = ++challenge.count}));
     }
-    const auto password = wrong ? self.password + "x" : self.password;
-    const auto cnonce = s_.names.tag();
-    draft.set(challenge->proxy ? "Proxy-Authorization" : "Authorization",
-              crypto::answer_challenge(s_.digester, *chosen,
-                                       {.username = self.login,
-                                        .password = password,
-                                        .method = draft.method(),
-                                        .uri = draft.uri(),
-                                        .body = draft.body(),
-                                        .cnonce = cnonce,
-                                        .nc = ++challenge->count}));
     return {};
+}
+
+// The card opens the network's nonce: RES is the password [RFC 3310 §3.3].
+std::expected<Writer::Opened, std::string>
+Writer::open_card(std::span<const std::string_view> values) {
+    auto& player = s_.players[a_.from];
+    for (const auto value : values) {
+        const auto challenge = crypto::parse_challenge(value);
+        const auto algorithm =
+            challenge ? crypto::parse_aka_algorithm(challenge->algorithm) : std::nullopt;
+        if (!algorithm) {
+            continue;
+        }
+        const auto opened = crypto::open_aka_nonce(
+            State::card_of(s_.cast.members[a_.from]), challenge->nonce, player.sqn);
+        if (opened.verdict != crypto::AkaOpened::Verdict::Good) {
+            return std::unexpected{"AUTN does not prove that the network knows the card"};
+        }
+        player.sqn = opened.sqn;
+        return Opened{*challenge, crypto::aka_password(*algorithm, opened.res, opened.ik, opened.ck)};
+    }
+    return std::unexpected{"the challenge is not one of AKA"};
 }
 
 Written Writer::request(const script::Request& request) {
@@ -526,6 +591,7 @@ std::expected<Draft, std::string> Writer::answer(const script::Response& respons
     auto draft = dialog::response_to(*message, response.status, side.local_tag,
                                      dialog::received_via(via, exchange.received_on));
     const auto method = message->method();
+    sips_ = istarts_with(message->request_uri(), "sips:");
     const bool success = response.status >= 200 && response.status < 300;
     if (response.status > 100 && response.status < 300 && makes_dialog(method)) {
         add_contact(draft);
@@ -544,7 +610,7 @@ std::expected<Draft, std::string> Writer::answer(const script::Response& respons
                                                              : std::string_view{"3600"});
     }
     if (response.status == 401 || response.status == 407) {
-        add_challenge(draft, response.status);
+        add_challenge_of(draft, a_.from, response.status);
     }
     if (method == Method::Invite && response.status > 100 && response.status < 300) {
         const bool confirmed =
@@ -574,18 +640,42 @@ std::expected<Draft, std::string> Writer::answer(const script::Response& respons
     return draft;
 }
 
-void Writer::add_challenge(Draft& draft, std::uint16_t status) {
-    auto& player = s_.players[a_.from];
+// `server` asks.
+void Writer::add_challenge_of(Draft& draft, PartyId server, std::uint16_t status) {
+    auto& player = s_.players[server];
+    const auto* const name = status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate";
+    const auto realm = status == 401 ? s_.cast.members[server].domain : s_.cast.members[server].name;
+    if (script::says(a_.facts, script::Word::Aka)) {
+        // Whose card it has to be stands in To.
+        const auto to = sip::parse_name_addr(draft.value("To"));
+        const auto user = to ? to->uri.user : std::string_view{};
+        const auto card = std::ranges::find(s_.cast.members, user, &Member::user);
+        if (card != s_.cast.members.end()) {
+            crypto::Block128 rand{};
+            for (auto& octet : rand) {
+                octet = static_cast<std::uint8_t>(s_.names.next() >> 24);
+            }
+            player.sqn += 32; // the low five bits are an index [TS 33.102 C.1]
+            const auto vector = crypto::make_aka_vector(State::card_of(*card), rand, player.sqn);
+            player.nonce = vector.nonce;
+            player.aka_password = crypto::aka_password({}, vector.res, vector.ik, vector.ck);
+            // [TS 24.229 §5.4.1.2.1]: with the keys for the P-CSCF.
+            draft.set(name, fmt::format(R"(Digest realm="{}", nonce="{}", algorithm={}, qop="auth", )"
+                                        R"(ik="{}", ck="{}")",
+                                        realm, player.nonce, crypto::aka_algorithm, hex(vector.ik),
+                                        hex(vector.ck)));
+            return;
+        }
+    }
     player.nonce = s_.names.tag() + s_.names.tag();
+    player.aka_password.clear();
     const auto* said = script::find<script::Algorithm>(a_.facts);
     const auto hash = said != nullptr ? said->hash : script::Hash::Sha256;
     const auto algorithm = hash == script::Hash::Md5      ? crypto::DigestAlgorithm::Md5
                            : hash == script::Hash::Sha256 ? crypto::DigestAlgorithm::Sha256
                                                           : crypto::DigestAlgorithm::Sha512_256;
-    draft.set(status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate",
-              fmt::format(R"(Digest realm="{}", nonce="{}", algorithm={}, qop="auth")",
-                          s_.cast.members[a_.to].domain, player.nonce,
-                          crypto::to_string(algorithm)));
+    draft.set(name, fmt::format(R"(Digest realm="{}", nonce="{}", algorithm={}, qop="auth")", realm,
+                                player.nonce, crypto::to_string(algorithm)));
 }
 
 Written Writer::response(const script::Response& response) {
@@ -680,6 +770,9 @@ std::expected<void, std::string> Writer::apply_facts(Draft& draft) {
         std::string missing;
         const auto value = star ? std::optional<std::string>{"*"}
                                 : s_.values.fill(header->value, where_, &missing);
+        for (const auto& param : header->without) {
+            drop_param(draft, header->name, param);
+        }
         if (!value) {
             continue; // with a `*`, or to be captured from what others write: compared only
         }
@@ -692,6 +785,29 @@ std::expected<void, std::string> Writer::apply_facts(Draft& draft) {
         }
     }
     return {};
+}
+
+// `;ck=…` or `, ck="…"` is taken out of the field.
+void Writer::drop_param(Draft& draft, const std::string& name, const std::string& param) {
+    std::string value{draft.value(name)};
+    for (const char divider : {',', ';'}) {
+        std::size_t begin = 0;
+        bool quoted = false;
+        for (std::size_t i = 0; i <= value.size(); ++i) {
+            const bool end = i == value.size();
+            quoted = !end && value[i] == '"' ? !quoted : quoted;
+            if (!end && (quoted || value[i] != divider)) {
+                continue;
+            }
+            const auto one = trim(std::string_view{value}.substr(begin, i - begin));
+            if (begin != 0 && iequals(one.substr(0, one.find('=')), param)) {
+                value.erase(begin - 1, i - begin + 1);
+                draft.set(name, value);
+                return;
+            }
+            begin = i + 1;
+        }
+    }
 }
 
 // The line of the same letter and attribute takes the new value; else it goes to the end.

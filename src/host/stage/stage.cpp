@@ -14,6 +14,7 @@
 #include "crypto/identity.hpp"
 #include "host/peer.hpp"
 #include "net/tls_facts.hpp"
+#include "rtp/packet.hpp"
 #include "sip/policy.hpp"
 
 namespace cw::host {
@@ -145,6 +146,14 @@ Stage::Done Stage::open() {
     if (trace_file_ != nullptr) {
         tap_ = std::make_unique<StageTap>(*trace_file_);
         loop_->set_tap(tap_.get());
+    }
+    auto identity = net::DtlsIdentity::make(net::Loop::now());
+    if (!identity) {
+        return std::unexpected{identity.error()};
+    }
+    dtls_identity_ = std::move(*identity);
+    for (auto& member : cast_.members) {
+        member.fingerprint = dtls_identity_->fingerprint();
     }
     embedded_ = std::make_unique<Embedded>(log_);
     if (auto done = embedded_->start(plan_, cast_, *wardrobe_); !done) {
@@ -558,6 +567,11 @@ void Stage::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes byte
     now_ = net::Loop::now();
     if (socket >= first_media_socket) {
         const auto number = socket - first_media_socket;
+        if (rtp::demultiplex(bytes) == rtp::Kind::Dtls) {
+            dtls_datagram(number, bytes);
+            drain();
+            return;
+        }
         if (tap_ != nullptr &&
             std::ranges::none_of(media_at_, [&](const auto& m) { return m.second == remote; })) {
             tap_->datagram(remote, media_at_[number], bytes);
@@ -582,6 +596,13 @@ void Stage::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes byte
 
 void Stage::on_turn(Instant now) {
     now_ = now;
+    for (auto& [socket, handshake] : handshakes_) {
+        const auto due = handshake.dtls.next_deadline(now);
+        if (due.known() && due <= now) {
+            handshake.dtls.advance(now);
+            step_dtls(socket);
+        }
+    }
     const auto deadline = performance_ != nullptr ? performance_->next_deadline() : Instant{};
     if (deadline.known() && deadline <= now) {
         performance_->advance(now);
@@ -597,7 +618,76 @@ Instant Stage::next_deadline() {
     if (leave_at_.known()) {
         return leave_at_;
     }
-    return performance_ != nullptr ? performance_->next_deadline() : Instant{};
+    auto out = performance_ != nullptr ? performance_->next_deadline() : Instant{};
+    for (const auto& [socket, handshake] : handshakes_) {
+        const auto due = handshake.dtls.next_deadline(now_);
+        out = due.known() && (!out.known() || due < out) ? due : out;
+    }
+    return out;
+}
+
+// ---- DTLS on media sockets
+
+void Stage::start_dtls(const play::DtlsStart& asked) {
+    net::DtlsSettings settings;
+    settings.client = asked.client;
+    settings.peer_fingerprint = asked.peer_fingerprint;
+    auto made = net::Dtls::make(dtls_identity_, settings);
+    if (!made) {
+        play::DtlsKeys keys;
+        keys.failure = made.error();
+        performance_->on_dtls(asked.socket, keys, now_);
+        return;
+    }
+    const auto [at, fresh] =
+        handshakes_.insert_or_assign(asked.socket, Handshake{std::move(*made), asked.to, false});
+    at->second.dtls.start(now_);
+    for (const auto& bytes : early_[asked.socket]) {
+        at->second.dtls.receive(as_bytes(std::string_view{bytes}), now_);
+    }
+    early_.erase(asked.socket);
+    step_dtls(asked.socket);
+}
+
+void Stage::dtls_datagram(std::uint32_t socket, Bytes bytes) {
+    constexpr std::size_t most_early = 8; // datagrams
+    const auto at = handshakes_.find(socket);
+    if (at == handshakes_.end()) {
+        // The other side begins while the answer is still on its way to us.
+        auto& kept = early_[socket];
+        if (kept.size() < most_early) {
+            kept.emplace_back(as_text(bytes));
+        }
+        return;
+    }
+    at->second.dtls.receive(bytes, now_);
+    step_dtls(socket);
+}
+
+void Stage::step_dtls(std::uint32_t socket) {
+    auto& handshake = handshakes_.at(socket);
+    for (const auto& datagram : handshake.dtls.take()) {
+        const Bytes bytes{datagram};
+        if (tap_ != nullptr) {
+            tap_->datagram(media_at_[socket], handshake.to, bytes);
+        }
+        loop_->send_datagram(first_media_socket + socket, handshake.to, as_text(bytes));
+    }
+    if (handshake.told) {
+        return;
+    }
+    play::DtlsKeys keys;
+    if (const auto made = handshake.dtls.keys()) {
+        keys.profile = made->profile;
+        keys.send = made->send;
+        keys.receive = made->receive;
+    } else if (handshake.dtls.state() == net::Dtls::State::Failed) {
+        keys.failure = "DTLS: " + handshake.dtls.why();
+    } else {
+        return;
+    }
+    handshake.told = true;
+    performance_->on_dtls(socket, keys, now_);
 }
 
 // What comes late is still looked at for a moment; then everybody goes.
@@ -643,6 +733,9 @@ void Stage::drain() {
                     loop_->close(key_of(peer.wire), "its party has been destroyed");
                 }
             }
+        }
+        for (const auto& one : todo.dtls) {
+            start_dtls(one);
         }
         for (const auto& packet : todo.media) {
             if (tap_ != nullptr) {

@@ -18,6 +18,7 @@
 #include "host/stage/embedded.hpp"
 #include "host/stage/stage_tap.hpp"
 #include "host/stage/wardrobe.hpp"
+#include "net/dtls.hpp"
 #include "net/loop.hpp"
 #include "net/websocket.hpp"
 #include "play/performance.hpp"
@@ -104,6 +105,9 @@ class Stage final : private net::Handler {
     void connect(const play::Connect& connect);
     void send(const transaction::Wire& wire, std::string_view bytes);
     void finish();
+    void start_dtls(const play::DtlsStart& asked);
+    void dtls_datagram(std::uint32_t socket, Bytes bytes);
+    void step_dtls(std::uint32_t socket);
     Peer* find(net::Key key);
     [[nodiscard]] static play::HandshakeFacts facts_of(SSL* ssl);
     // Empty when the certificate at the other end is whom it should be.
@@ -127,6 +131,14 @@ class Stage final : private net::Handler {
     std::vector<Asked> asked_;
     std::unique_ptr<play::Performance> performance_;
     std::map<std::uint32_t, Endpoint> media_at_; // by media socket
+    struct Handshake { // DTLS, on a media socket
+        net::Dtls dtls;
+        Endpoint to;
+        bool told = false;
+    };
+    std::shared_ptr<const net::DtlsIdentity> dtls_identity_;
+    std::map<std::uint32_t, Handshake> handshakes_;          // by media socket
+    std::map<std::uint32_t, std::vector<std::string>> early_; // what came before we were asked
     net::Descriptor keys_;
     Instant now_;
     Instant leave_at_; // known(): all is over, and what comes late is waited for until then

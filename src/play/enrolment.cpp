@@ -1,0 +1,132 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "crypto/digest_client.hpp"
+#include "dialog/draft.hpp"
+#include "play/state.hpp"
+#include "sip/via.hpp"
+
+namespace cw::play {
+
+namespace {
+
+constexpr std::uint32_t most_tries = 3;
+
+std::string branch_of(const std::string& text) {
+    sip::HeaderIndex index;
+    const auto message = sip::index(std::string_view{text}, index);
+    const auto via = message ? sip::parse_via(message->value(sip::HeaderId::Via))
+                             : Result<sip::Via>{fail(Code::Malformed, 0, "")};
+    return via ? std::string{via->branch} : std::string{};
+}
+
+} // namespace
+
+// A server of ours, or a real one, is to find a phone whose REGISTER is not drawn: then it
+// registers before the flow begins, which is part of "what is not said is done properly".
+void State::plan_enrolments() {
+    for (PartyId party = 0; party < plan.parties.size(); ++party) {
+        if (!ours(party) || !plan.parties[party].actor) {
+            continue;
+        }
+        std::optional<PartyId> server;
+        bool drawn = false;
+        for (const auto& step : plan.steps) {
+            const auto* a = std::get_if<Arrow>(&step.what);
+            const auto* request =
+                a != nullptr ? std::get_if<script::Request>(&a->content) : nullptr;
+            if (request == nullptr) {
+                continue;
+            }
+            drawn = drawn || (a->from == party && request->method == sip::Method::Register);
+            if (a->to == party &&
+                plan.parties[a->from].control == script::Control::Embedded && !server) {
+                server = a->from;
+            }
+        }
+        if (server && !drawn) {
+            enrolments.push_back({party, *server, {}, "", 0, false});
+        }
+    }
+}
+
+bool State::enrol() {
+    bool all = true;
+    for (auto& one : enrolments) {
+        all = all && one.done;
+        if (one.done || !one.sent.empty()) {
+            continue;
+        }
+        const auto wire = find_way(one.token, one.party, one.server);
+        if (!wire) {
+            if (!wire.error().empty()) {
+                stop(fmt::format("{} cannot register: {}", plan.parties[one.party].id, wire.error()));
+            }
+            continue;
+        }
+        const auto& self = cast.members[one.party];
+        auto draft = dialog::Draft::request("REGISTER", "sip:" + self.domain);
+        draft
+            .add("Via", fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire->transport),
+                                    cast.sent_by(one.party, wire->transport), names.branch()))
+            .add("Max-Forwards", "70")
+            .add("From", fmt::format("<{}>;tag={}", self.uri, names.tag()))
+            .add("To", fmt::format("<{}>", self.uri))
+            .add("Call-ID", names.call_id(self.domain))
+            .add("CSeq", "1 REGISTER")
+            .add("Contact", fmt::format("<{}>", cast.contact(one.party, wire->transport)))
+            .add("Expires", "3600");
+        one.sent = draft.print();
+        players[one.party].table->send(sip::Method::Register, branch_of(one.sent), one.sent, *wire,
+                                       enrolment_owner + one.party, now, outbox);
+    }
+    return all || over;
+}
+
+void State::on_enrolled(PartyId party, const sip::MessageView& response) {
+    const auto one = std::ranges::find(enrolments, party, &Enrolment::party);
+    const auto status = response.status();
+    if (one == enrolments.end() || status < 200) {
+        return;
+    }
+    if (status < 300) {
+        one->done = true;
+        return;
+    }
+    const auto wire = find_way(one->token, party, one->server);
+    sip::HeaderIndex index;
+    const auto request = sip::index(std::string_view{one->sent}, index);
+    std::vector<std::string_view> offered;
+    for (const auto& header : response.headers()) {
+        if (header.id == sip::HeaderId::WwwAuthenticate) {
+            offered.push_back(header.value);
+        }
+    }
+    const auto chosen = crypto::choose_challenge(offered);
+    if (status != 401 || !chosen || !wire || !request || ++one->tries == most_tries) {
+        stop(fmt::format("{} cannot register: {} {}", plan.parties[party].id, status,
+                         response.reason()));
+        return;
+    }
+    const auto& self = cast.members[party];
+    auto draft = dialog::Draft::copy_of(*request);
+    draft.set("CSeq", fmt::format("{} REGISTER", one->tries + 1));
+    draft.set("Via", fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire->transport),
+                                 cast.sent_by(party, wire->transport), names.branch()));
+    const auto cnonce = names.tag();
+    draft.set("Authorization",
+              crypto::answer_challenge(digester, *chosen,
+                                       {.username = self.login,
+                                        .password = self.password,
+                                        .method = draft.method(),
+                                        .uri = draft.uri(),
+                                        .body = draft.body(),
+                                        .cnonce = cnonce,
+                                        .nc = 1}));
+    one->sent = draft.print();
+    players[party].table->send(sip::Method::Register, branch_of(one->sent), one->sent, *wire,
+                               enrolment_owner + party, now, outbox);
+}
+
+} // namespace cw::play
