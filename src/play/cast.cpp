@@ -47,11 +47,20 @@ Transport Cast::transport(PartyId from, PartyId to) const {
     return called.over.value_or(members[from].over.value_or(Transport::Tls));
 }
 
-std::string Cast::sent_by(PartyId party, Transport over) const {
+std::optional<Endpoint> Cast::reach(PartyId from, PartyId to, Transport over) const {
+    const auto place = static_cast<std::size_t>(over);
+    const auto& called = members[to];
+    return members[from].ipv6 && called.at6[place] ? called.at6[place] : called.at[place];
+}
+
+std::string Cast::sent_by(PartyId party, Transport over, bool v6) const {
     const auto& member = members[party];
-    const auto& at = member.at[static_cast<std::size_t>(over)];
-    if (at) {
-        return to_string(*at);
+    const auto place = static_cast<std::size_t>(over);
+    if (v6 && member.at6[place]) {
+        return to_string(*member.at6[place]);
+    }
+    if (member.at[place]) {
+        return to_string(*member.at[place]);
     }
     for (const auto& other : member.at) {
         if (other) {
@@ -61,18 +70,19 @@ std::string Cast::sent_by(PartyId party, Transport over) const {
     return member.name;
 }
 
-std::string Cast::contact(PartyId party, Transport over, bool sips) const {
+std::string Cast::contact(PartyId party, Transport over, bool sips, bool v6) const {
     const auto& member = members[party];
     // "sips" says TLS by itself [RFC 5630 §3.1.4].
     const bool plain = over == Transport::Udp || (sips && over == Transport::Tls);
     return fmt::format("{}:{}@{}{}{}", sips ? "sips" : "sip",
-                       member.user.empty() ? member.id : member.user, sent_by(party, over),
+                       member.user.empty() ? member.id : member.user, sent_by(party, over, v6),
                        plain ? "" : ";transport=", plain ? "" : uri_transport(over));
 }
 
 std::optional<PartyId> Cast::find(const Endpoint& at) const {
     for (std::size_t i = 0; i < members.size(); ++i) {
-        if (std::ranges::find(members[i].at, std::optional{at}) != members[i].at.end()) {
+        if (std::ranges::find(members[i].at, std::optional{at}) != members[i].at.end() ||
+            std::ranges::find(members[i].at6, std::optional{at}) != members[i].at6.end()) {
             return static_cast<PartyId>(i);
         }
     }
@@ -159,9 +169,17 @@ void find_places(const script::Plan& plan, Cast& cast) {
                 listen(arrow->to, Transport::Wss);
             }
         }
-        const auto open_media = [&](PartyId party, script::CallId call) {
+        for (const auto& [one, other] :
+             {std::pair{arrow->from, arrow->to}, std::pair{arrow->to, arrow->from}}) {
+            auto& member = cast.members[one];
+            member.both_families = member.both_families || (!member.actor && !member.ipv6 &&
+                                                            cast.members[other].ipv6);
+        }
+        const auto open_media = [&](PartyId party, script::CallId call, PartyId peer) {
             auto& media = cast.members[party].media;
             if (cast.members[party].control == Control::Played && !media.contains(call)) {
+                media[call].ipv6 = cast.members[party].ipv6 ||
+                                   (cast.members[party].both_families && cast.members[peer].ipv6);
                 media[call].socket = cast.media_sockets;
                 cast.media_sockets += 2;
             }
@@ -175,12 +193,13 @@ void find_places(const script::Plan& plan, Cast& cast) {
             const bool answers = invite && party == arrow->to && !passes_on(plan, step_id);
             if (arrow->call != 0 &&
                 (cast.members[party].actor || said != nullptr || calls || answers)) {
-                open_media(party, arrow->call);
+                open_media(party, arrow->call, party == arrow->from ? arrow->to : arrow->from);
             }
         }
         if (said != nullptr && arrow->forwards && arrow->call != 0) {
-            open_media(arrow->from, arrow->call);
-            open_media(arrow->from, inner_leg(arrow->call));
+            const auto& came = std::get<script::Arrow>(plan.steps[*arrow->forwards].what);
+            open_media(arrow->from, arrow->call, came.from);
+            open_media(arrow->from, inner_leg(arrow->call), arrow->to);
         }
     }
 }
@@ -208,6 +227,13 @@ std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& 
         }
         if (member.login.empty()) {
             member.login = member.user;
+        }
+        // Two phones of one user have his credentials.
+        for (std::size_t i = 0; i + 1 < cast.members.size(); ++i) {
+            const auto& other = cast.members[i];
+            if (other.uri == member.uri && other.login == member.login) {
+                member.password = other.password;
+            }
         }
         if (member.codecs.empty()) {
             member.codecs = {"PCMU", "telephone-event"};

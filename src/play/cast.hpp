@@ -27,6 +27,7 @@ struct MediaPlace {
     std::uint32_t socket = 0; // of RTP; that of RTCP has the next number
     Endpoint rtp;
     Endpoint rtcp;
+    bool ipv6 = false;
 };
 
 // The second stream of somebody who stands in the middle of a call, as a gateway does: that towards
@@ -52,6 +53,9 @@ struct Member {
     std::optional<script::PartyId> via; // its requests go there first
     // How others come to it, filled in by the host: for those it listens on.
     std::array<std::optional<Endpoint>, transport_count> at;
+    // The same by IPv6, for who speaks both: somebody between an IPv6 phone and an IPv4 one.
+    std::array<std::optional<Endpoint>, transport_count> at6;
+    bool both_families = false;
     std::vector<bool> listens = std::vector<bool>(transport_count, false); // to be opened
     std::map<script::CallId, MediaPlace> media; // a pair of sockets a call with media
 };
@@ -77,9 +81,13 @@ struct Cast {
     // Where `party` says that it is reached: "<sip:alice@127.0.0.1:40000;transport=tls>" without
     // its brackets. `over` is the transport of the message that says it.
     [[nodiscard]] std::string contact(script::PartyId party, sip::Transport over,
-                                      bool sips = false) const;
+                                      bool sips = false, bool v6 = false) const;
     // "127.0.0.1:40000", for Via.
-    [[nodiscard]] std::string sent_by(script::PartyId party, sip::Transport over) const;
+    [[nodiscard]] std::string sent_by(script::PartyId party, sip::Transport over,
+                                      bool v6 = false) const;
+    // Where `to` is reached by `from`.
+    [[nodiscard]] std::optional<Endpoint> reach(script::PartyId from, script::PartyId to,
+                                                sip::Transport over) const;
     // Which party listens there.
     [[nodiscard]] std::optional<script::PartyId> find(const Endpoint& at) const;
 };

@@ -102,7 +102,7 @@ std::optional<Wire> State::way(StepId step, PartyId from, PartyId to) {
 std::expected<Wire, std::string> State::find_way(std::optional<std::uint32_t>& token, PartyId from,
                                                  PartyId to) {
     const auto transport = cast.transport(from, to);
-    const auto& at = cast.members[to].at[static_cast<std::size_t>(transport)];
+    const auto at = cast.reach(from, to, transport);
     if (!at) {
         return std::unexpected{
             fmt::format("{} is not reached over {}", plan.parties[to].id, via_transport(transport))};
@@ -185,7 +185,7 @@ bool State::perform_channel(StepId step) {
         return false;
     }
     if (!wait.token) {
-        const auto& at = cast.members[a.to].at[static_cast<std::size_t>(transport)];
+        const auto at = cast.reach(a.from, a.to, transport);
         if (!at) {
             failed(step, Verdict::Missing,
                    fmt::format("{} is not reached over {}", plan.parties[a.to].id,

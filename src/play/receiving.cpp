@@ -144,19 +144,21 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     const auto step = static_cast<StepId>(come.owner - 1);
     const auto& a = arrow(step);
     auto& exchange = exchanges[step];
-    for (const auto& send : wanted.sends()) {
-        // An ACK that is drawn waits for its turn.
-        if (drawn_ack(*this, step) && come.deliver) {
-            exchange.ack_due = true;
-            exchange.ack = wanted.bytes(send);
-        } else {
+    const auto acknowledge = [&](bool drawn) {
+        for (const auto& send : wanted.sends()) {
+            if (drawn && drawn_ack(*this, step)) { // it waits for its turn
+                exchange.ack_due = true;
+                exchange.ack = wanted.bytes(send);
+                continue;
+            }
             outbox.send(send.wire, wanted.bytes(send));
             if (come.deliver) {
                 extra(party, a.to, wanted.bytes(send), true, "");
             }
         }
-    }
+    };
     if (!come.deliver) {
+        acknowledge(false);
         return;
     }
     const auto status = message.status();
@@ -172,6 +174,7 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
         note_challenge(party, step, message);
     }
     const bool drawn = may_fit(party, arrival);
+    acknowledge(drawn);
     if (status >= 200 && !repeated && (drawn || (status != 401 && status != 407))) {
         exchange.final_status = status;
     }
@@ -380,7 +383,9 @@ void State::take_request(PartyId party, StepId step, const sip::MessageView& mes
         own.local_tag = tag_of(message, HeaderId::To);
     }
     if (method == Method::Subscribe || method == Method::Refer) {
-        own.event = method == Method::Refer ? "refer" : std::string{message.value(HeaderId::Event)};
+        own.event = method == Method::Refer ? refer_event(own, message.value(HeaderId::CSeq))
+                                             : std::string{message.value(HeaderId::Event)};
+        exchanges[step].event = own.event;
     }
     if (method == Method::Invite) {
         own.invite = message.bytes();

@@ -73,6 +73,7 @@ struct Exchange {
     transaction::Handle server;
     std::string last_response;      // that was passed on, or sent, for a 2xx that comes again
     std::uint16_t final_status = 0; // that has come for it
+    std::string event; // of the subscription that it began
 };
 
 // One party's side of one call, or of what it does outside of calls.
@@ -91,6 +92,7 @@ struct Side {
     std::string ack; // for a 2xx that comes again
     Wire ack_wire;
     std::string event; // of a subscription
+    std::uint32_t refers = 0; // in this dialog
     std::uint32_t rseq = 0;
     std::string reliable; // RAck's first part: of the latest reliable provisional response received
 };
@@ -108,6 +110,14 @@ struct Challenge {
     std::vector<std::string> values; // strongest first
     std::uint32_t count = 0;         // how often its nonce was answered
 };
+
+// The event package of a REFER's notifications. "the first REFER" of a dialog needs no id, each one
+// after it has its CSeq number as that [RFC 3515 §2.4.6].
+inline std::string refer_event(Side& side, std::string_view cseq) {
+    ++side.refers;
+    return side.refers == 1 ? "refer"
+                            : "refer;id=" + std::string{cseq.substr(0, cseq.find_first_of(" \t"))};
+}
 
 struct Player {
     std::unique_ptr<transaction::Table> table;

@@ -53,6 +53,10 @@ bool makes_dialog(Method method) {
            method == Method::Notify || method == Method::Update;
 }
 
+bool is_v6(const Wire& wire) {
+    return wire.remote.port != 0 && !wire.remote.address.is_v4();
+}
+
 Values::CallFinder finder(const State& state, PartyId party) {
     return [&state, party](CallId call) { return state.call_facts(party, call); };
 }
@@ -130,6 +134,9 @@ class Writer {
     static void drop_param(Draft& draft, const std::string& name, const std::string& param);
     void remember(const Draft& draft, Method method, const std::string& text);
     [[nodiscard]] bool stays_on_path() const;
+    [[nodiscard]] std::string sent_by() const {
+        return s_.cast.sent_by(a_.from, wire_.transport, is_v6(wire_));
+    }
 
     State& s_;
     StepId step_;
@@ -284,7 +291,10 @@ std::expected<void, std::string> Writer::add_refer(Draft& draft, const Target& t
 void Writer::add_notify(Draft& draft) {
     const auto& side = s_.side(a_.from, key_);
     const auto* report = script::find<script::Sipfrag>(a_.facts);
-    draft.set("Event", side.event.empty() ? "refer" : side.event);
+    const auto* request = std::get_if<script::Request>(&a_.content);
+    const auto subscription = request != nullptr ? request->subscription : std::nullopt;
+    const auto& event = subscription ? s_.exchanges[*subscription].event : side.event;
+    draft.set("Event", event.empty() ? "refer" : event);
     if (report != nullptr) { // [RFC 3515 §2.4.4]
         draft.set("Subscription-State",
                   report->status < 200 ? "active;expires=60" : "terminated;reason=noresource");
@@ -332,7 +342,7 @@ std::expected<Draft, std::string> Writer::passed_on(std::string_view text, const
         left.emplace_back(*route);
     }
     if (!left.empty() && (left.front().contains(own) ||
-                          left.front().contains(s_.cast.sent_by(a_.from, wire_.transport)) ||
+                          left.front().contains(sent_by()) ||
                           left.front().contains(s_.cast.members[a_.from].name))) {
         left.erase(left.begin());
     }
@@ -343,8 +353,8 @@ std::expected<Draft, std::string> Writer::passed_on(std::string_view text, const
     if (makes_dialog(message->method()) && stays_on_path()) {
         draft.add_first(
             "Record-Route",
-            fmt::format("<sip:{};{}lr>", s_.cast.sent_by(a_.from, wire_.transport),
-                        wire_.transport == sip::Transport::Udp
+            fmt::format("<{}:{};{}lr>", sips_ ? "sips" : "sip", sent_by(),
+                        wire_.transport == sip::Transport::Udp || sips_
                             ? ""
                             : fmt::format("transport={};", uri_transport(wire_.transport))));
     }
@@ -400,11 +410,12 @@ std::expected<Draft, std::string> Writer::cancel() {
 void Writer::add_via(Draft& draft) {
     draft.add_first("Via",
                     fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire_.transport),
-                                s_.cast.sent_by(a_.from, wire_.transport), s_.names.branch()));
+                                sent_by(), s_.names.branch()));
 }
 
 void Writer::add_contact(Draft& draft) {
-    draft.set("Contact", "<" + s_.cast.contact(a_.from, wire_.transport, sips_) + ">");
+    draft.set("Contact",
+              "<" + s_.cast.contact(a_.from, wire_.transport, sips_, is_v6(wire_)) + ">");
 }
 
 std::expected<void, std::string> Writer::add_credentials(Draft& draft) {
@@ -534,7 +545,9 @@ void Writer::remember(const Draft& draft, Method method, const std::string& text
         }
     }
     if ((method == Method::Subscribe || method == Method::Refer) && !a_.forwards) {
-        side.event = method == Method::Refer ? "refer" : std::string{draft.value("Event")};
+        side.event = method == Method::Refer ? refer_event(side, draft.value("CSeq"))
+                                             : std::string{draft.value("Event")};
+        s_.exchanges[step_].event = side.event;
     }
 }
 

@@ -252,8 +252,14 @@ Stage::Done Stage::open_party(PartyId party) {
     auto& member = cast_.members[party];
     for (std::size_t i = 0; i < member.listens.size(); ++i) {
         if (member.listens[i]) {
-            if (auto done = listen(party, static_cast<Transport>(i), {}); !done) {
+            if (auto done = listen(party, static_cast<Transport>(i), {}, member.ipv6); !done) {
                 return done;
+            }
+            // Note: over UDP it has one socket, and so one family.
+            if (member.both_families && static_cast<Transport>(i) != Transport::Udp) {
+                if (auto done = listen(party, static_cast<Transport>(i), {}, true); !done) {
+                    return done;
+                }
             }
         }
     }
@@ -276,7 +282,7 @@ Stage::Done Stage::open_party(PartyId party) {
         }
         if ((asked.mutual || asked.peer_fault || asked.key) &&
             !variants_.contains(variant_name(party, asked))) {
-            if (auto done = listen(party, Transport::Tls, asked); !done) {
+            if (auto done = listen(party, Transport::Tls, asked, member.ipv6); !done) {
                 return done;
             }
         }
@@ -284,9 +290,10 @@ Stage::Done Stage::open_party(PartyId party) {
     return open_media(party);
 }
 
-Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handshake& handshake) {
+Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handshake& handshake,
+                          bool ipv6) {
     auto& member = cast_.members[party];
-    const Endpoint any{*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), 0};
+    const Endpoint any{*IpAddress::parse(ipv6 ? "::1" : "127.0.0.1"), 0};
     const bool datagrams = transport == Transport::Udp;
     auto fd = datagrams ? net::bind_datagram(any, true) : net::listen_stream(any, true);
     if (!fd) {
@@ -311,15 +318,15 @@ Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handsh
     if (handshake.mutual || handshake.peer_fault || handshake.key) {
         variants_[variant_name(party, handshake)] = at;
     } else {
-        member.at[static_cast<std::size_t>(transport)] = at;
+        (ipv6 && !member.ipv6 ? member.at6 : member.at)[static_cast<std::size_t>(transport)] = at;
     }
     return {};
 }
 
 Stage::Done Stage::open_media(PartyId party) {
     auto& member = cast_.members[party];
-    const Endpoint any{*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), 0};
     for (auto& [call, place] : member.media) {
+        const Endpoint any{*IpAddress::parse(place.ipv6 ? "::1" : "127.0.0.1"), 0};
         for (const std::uint32_t number : {place.socket, place.socket + 1}) {
             auto fd = net::bind_datagram(any, true);
             if (!fd) {

@@ -84,7 +84,8 @@ class Stage final : private net::Handler {
     Done mark_real_systems();
     Done find_real_systems();
     Done open_party(script::PartyId party);
-    Done listen(script::PartyId party, sip::Transport transport, const play::Handshake& handshake);
+    Done listen(script::PartyId party, sip::Transport transport, const play::Handshake& handshake,
+                bool ipv6);
     Done open_media(script::PartyId party);
     Done open_outputs();
     [[nodiscard]] std::vector<std::vector<std::string>> names_in_handshakes() const;
