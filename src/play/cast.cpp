@@ -172,8 +172,8 @@ void find_places(const script::Plan& plan, Cast& cast) {
         for (const auto& [one, other] :
              {std::pair{arrow->from, arrow->to}, std::pair{arrow->to, arrow->from}}) {
             auto& member = cast.members[one];
-            member.both_families = member.both_families || (!member.actor && !member.ipv6 &&
-                                                            cast.members[other].ipv6);
+            member.both_families =
+                member.both_families || (!member.actor && !member.ipv6 && cast.members[other].ipv6);
         }
         const auto open_media = [&](PartyId party, script::CallId call, PartyId peer) {
             auto& media = cast.members[party].media;

@@ -80,8 +80,8 @@ struct Cast {
     [[nodiscard]] sip::Transport transport(script::PartyId from, script::PartyId to) const;
     // Where `party` says that it is reached: "<sip:alice@127.0.0.1:40000;transport=tls>" without
     // its brackets. `over` is the transport of the message that says it.
-    [[nodiscard]] std::string contact(script::PartyId party, sip::Transport over,
-                                      bool sips = false, bool v6 = false) const;
+    [[nodiscard]] std::string contact(script::PartyId party, sip::Transport over, bool sips = false,
+                                      bool v6 = false) const;
     // "127.0.0.1:40000", for Via.
     [[nodiscard]] std::string sent_by(script::PartyId party, sip::Transport over,
                                       bool v6 = false) const;

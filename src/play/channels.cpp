@@ -104,17 +104,16 @@ std::expected<Wire, std::string> State::find_way(std::optional<std::uint32_t>& t
     const auto transport = cast.transport(from, to);
     const auto at = cast.reach(from, to, transport);
     if (!at) {
-        return std::unexpected{
-            fmt::format("{} is not reached over {}", plan.parties[to].id, via_transport(transport))};
+        return std::unexpected{fmt::format("{} is not reached over {}", plan.parties[to].id,
+                                           via_transport(transport))};
     }
     if (!sip::is_reliable(transport)) {
         Wire wire;
         wire.transport = Transport::Udp;
         wire.connection = from;
         wire.remote = *at;
-        wire.local = cast.members[from]
-                         .at[static_cast<std::size_t>(Transport::Udp)]
-                         .value_or(Endpoint{});
+        wire.local =
+            cast.members[from].at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
         return wire;
     }
     for (auto i = lines.size(); i-- > 0;) {
@@ -134,8 +133,8 @@ std::expected<Wire, std::string> State::find_way(std::optional<std::uint32_t>& t
     }
     // Somebody else may be dialling the same way.
     for (const auto& other : dialling) {
-        const bool there = std::ranges::any_of(
-            lines, [&](const Line& line) { return line.token == other.token; });
+        const bool there =
+            std::ranges::any_of(lines, [&](const Line& line) { return line.token == other.token; });
         if (other.from == from && other.to == to && other.transport == transport && !other.step &&
             !there) {
             token = other.token;

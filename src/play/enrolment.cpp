@@ -40,8 +40,8 @@ void State::plan_enrolments() {
                 continue;
             }
             drawn = drawn || (a->from == party && request->method == sip::Method::Register);
-            if (a->to == party &&
-                plan.parties[a->from].control == script::Control::Embedded && !server) {
+            if (a->to == party && plan.parties[a->from].control == script::Control::Embedded &&
+                !server) {
                 server = a->from;
             }
         }
@@ -61,7 +61,8 @@ bool State::enrol() {
         const auto wire = find_way(one.token, one.party, one.server);
         if (!wire) {
             if (!wire.error().empty()) {
-                stop(fmt::format("{} cannot register: {}", plan.parties[one.party].id, wire.error()));
+                stop(fmt::format("{} cannot register: {}", plan.parties[one.party].id,
+                                 wire.error()));
             }
             continue;
         }
@@ -115,15 +116,14 @@ void State::on_enrolled(PartyId party, const sip::MessageView& response) {
     draft.set("Via", fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire->transport),
                                  cast.sent_by(party, wire->transport), names.branch()));
     const auto cnonce = names.tag();
-    draft.set("Authorization",
-              crypto::answer_challenge(digester, *chosen,
-                                       {.username = self.login,
-                                        .password = self.password,
-                                        .method = draft.method(),
-                                        .uri = draft.uri(),
-                                        .body = draft.body(),
-                                        .cnonce = cnonce,
-                                        .nc = 1}));
+    draft.set("Authorization", crypto::answer_challenge(digester, *chosen,
+                                                        {.username = self.login,
+                                                         .password = self.password,
+                                                         .method = draft.method(),
+                                                         .uri = draft.uri(),
+                                                         .body = draft.body(),
+                                                         .cnonce = cnonce,
+                                                         .nc = 1}));
     one->sent = draft.print();
     players[party].table->send(sip::Method::Register, branch_of(one->sent), one->sent, *wire,
                                enrolment_owner + party, now, outbox);

@@ -16,7 +16,8 @@ namespace cw::play {
 
 class MediaSide {
   public:
-    MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member, bool musical, std::uint64_t chance);
+    MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member, bool musical,
+              std::uint64_t chance);
 
     // Offers what the facts ask for; or answers the offer that waits. Empty when it cannot.
     std::string offer(const script::Facts& facts, bool secure);

@@ -384,7 +384,7 @@ void State::take_request(PartyId party, StepId step, const sip::MessageView& mes
     }
     if (method == Method::Subscribe || method == Method::Refer) {
         own.event = method == Method::Refer ? refer_event(own, message.value(HeaderId::CSeq))
-                                             : std::string{message.value(HeaderId::Event)};
+                                            : std::string{message.value(HeaderId::Event)};
         exchanges[step].event = own.event;
     }
     if (method == Method::Invite) {

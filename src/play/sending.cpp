@@ -313,13 +313,13 @@ bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView&
         }
         const auto cnonce = names.tag();
         answers.push_back(crypto::answer_challenge(digester, *chosen,
-                                                 {.username = self.login,
-                                                  .password = self.password,
-                                                  .method = draft.method(),
-                                                  .uri = draft.uri(),
-                                                  .body = draft.body(),
-                                                  .cnonce = cnonce,
-                                                  .nc = ++challenge.count}));
+                                                   {.username = self.login,
+                                                    .password = self.password,
+                                                    .method = draft.method(),
+                                                    .uri = draft.uri(),
+                                                    .body = draft.body(),
+                                                    .cnonce = cnonce,
+                                                    .nc = ++challenge.count}));
     }
     if (answers.empty() || again) {
         return false;
@@ -330,10 +330,10 @@ bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView&
         draft.add(name, value);
     }
     draft.remove("Via");
-    draft.add_first("Via", fmt::format("SIP/2.0/{} {};branch={};rport",
-                                       via_transport(exchange.sent_on.transport),
-                                       cast.sent_by(party, exchange.sent_on.transport),
-                                       names.branch()));
+    draft.add_first("Via",
+                    fmt::format("SIP/2.0/{} {};branch={};rport",
+                                via_transport(exchange.sent_on.transport),
+                                cast.sent_by(party, exchange.sent_on.transport), names.branch()));
     const auto number = cseq->number + 1;
     draft.set("CSeq", fmt::format("{} {}", number, cseq->method_text));
     const auto text = draft.print();

@@ -46,9 +46,9 @@ MediaSide& Sound::side(PartyId party, CallId call) {
         const auto& member = state_.cast.members[party];
         const auto at = member.media.find(call);
         const bool musical = is_musical(member.id) || is_musical(state_.plan.parties[party].label);
-        side = std::make_unique<MediaSide>(
-            party, call, at != member.media.end() ? at->second : MediaPlace{}, member, musical,
-            state_.names.next());
+        side = std::make_unique<MediaSide>(party, call,
+                                           at != member.media.end() ? at->second : MediaPlace{},
+                                           member, musical, state_.names.next());
     }
     return *side;
 }
@@ -161,8 +161,8 @@ std::optional<Difference> Sound::check(const script::Facts& facts, std::string_v
                       media.protocol.contains("TLS/RTP");
     const std::string seen = secure && dtls ? "DTLS-SRTP"
                              : secure       ? "SRTP"
-                             : keys                ? "OSRTP"
-                                                   : "RTP";
+                             : keys         ? "OSRTP"
+                                            : "RTP";
     if (said != nullptr && said->protection != script::Protection::Sdp) {
         const std::string_view wanted = said->protection == script::Protection::Rtp    ? "RTP"
                                         : said->protection == script::Protection::Srtp ? "SRTP"
@@ -551,8 +551,9 @@ bool Sound::perform_dtls(StepId step, const Arrow& arrow) {
     const MediaSide* sides[] = {nullptr, nullptr};
     for (const auto& [key, one] : sides_) {
         if (one->protection() == dialog::MediaProtection::Dtls) {
-            (key.first == arrow.from ? sides[0] : key.first == arrow.to ? sides[1] : sides[0]) =
-                one.get();
+            (key.first == arrow.from ? sides[0]
+             : key.first == arrow.to ? sides[1]
+                                     : sides[0]) = one.get();
         }
     }
     const bool must_fail = script::is_lost(arrow.link);
@@ -585,8 +586,8 @@ bool Sound::check_autn(StepId step, PartyId party) {
             if (!challenge || !crypto::parse_aka_algorithm(challenge->algorithm)) {
                 continue;
             }
-            const auto opened = crypto::open_aka_nonce(
-                State::card_of(state_.cast.members[party]), challenge->nonce, player.sqn);
+            const auto opened = crypto::open_aka_nonce(State::card_of(state_.cast.members[party]),
+                                                       challenge->nonce, player.sqn);
             const bool good = opened.verdict == crypto::AkaOpened::Verdict::Good;
             return finish(step, std::nullopt,
                           good ? "" : "AUTN does not prove that the network knows the card");

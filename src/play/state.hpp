@@ -73,7 +73,7 @@ struct Exchange {
     transaction::Handle server;
     std::string last_response;      // that was passed on, or sent, for a 2xx that comes again
     std::uint16_t final_status = 0; // that has come for it
-    std::string event; // of the subscription that it began
+    std::string event;              // of the subscription that it began
 };
 
 // One party's side of one call, or of what it does outside of calls.
@@ -91,7 +91,7 @@ struct Side {
     Wire success_wire;
     std::string ack; // for a 2xx that comes again
     Wire ack_wire;
-    std::string event; // of a subscription
+    std::string event;        // of a subscription
     std::uint32_t refers = 0; // in this dialog
     std::uint32_t rseq = 0;
     std::string reliable; // RAck's first part: of the latest reliable provisional response received
@@ -124,10 +124,10 @@ struct Player {
     std::vector<Arrival> inbox;
     std::map<SideKey, Side> sides;
     std::map<std::string, Side> registrations; // by the address of record
-    std::vector<Challenge> challenges; // those that it was sent, one a realm
-    std::string nonce;                 // the latest of its own challenges
-    std::string aka_password;          // …that only the right card can answer with
-    std::uint64_t sqn = 0;             // the last sequence number, given or taken
+    std::vector<Challenge> challenges;         // those that it was sent, one a realm
+    std::string nonce;                         // the latest of its own challenges
+    std::string aka_password;                  // …that only the right card can answer with
+    std::uint64_t sqn = 0;                     // the last sequence number, given or taken
     bool alive = true;
 };
 

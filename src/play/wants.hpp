@@ -53,7 +53,7 @@ struct DtlsStart {
 };
 // What came of it. Keys as RFC 5764 §4.2 exports them: master key and salt in one.
 struct DtlsKeys {
-    std::string failure; // empty: it succeeded
+    std::string failure;       // empty: it succeeded
     std::uint16_t profile = 0; // [RFC 5764 §4.1.2]
     std::vector<std::uint8_t> send;
     std::vector<std::uint8_t> receive;

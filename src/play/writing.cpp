@@ -341,8 +341,7 @@ std::expected<Draft, std::string> Writer::passed_on(std::string_view text, const
     while (const auto route = routes.next()) {
         left.emplace_back(*route);
     }
-    if (!left.empty() && (left.front().contains(own) ||
-                          left.front().contains(sent_by()) ||
+    if (!left.empty() && (left.front().contains(own) || left.front().contains(sent_by()) ||
                           left.front().contains(s_.cast.members[a_.from].name))) {
         left.erase(left.begin());
     }
@@ -482,13 +481,14 @@ Writer::open_card(std::span<const std::string_view> values) {
         if (!algorithm) {
             continue;
         }
-        const auto opened = crypto::open_aka_nonce(
-            State::card_of(s_.cast.members[a_.from]), challenge->nonce, player.sqn);
+        const auto opened = crypto::open_aka_nonce(State::card_of(s_.cast.members[a_.from]),
+                                                   challenge->nonce, player.sqn);
         if (opened.verdict != crypto::AkaOpened::Verdict::Good) {
             return std::unexpected{"AUTN does not prove that the network knows the card"};
         }
         player.sqn = opened.sqn;
-        return Opened{*challenge, crypto::aka_password(*algorithm, opened.res, opened.ik, opened.ck)};
+        return Opened{*challenge,
+                      crypto::aka_password(*algorithm, opened.res, opened.ik, opened.ck)};
     }
     return std::unexpected{"the challenge is not one of AKA"};
 }
@@ -657,7 +657,8 @@ std::expected<Draft, std::string> Writer::answer(const script::Response& respons
 void Writer::add_challenge_of(Draft& draft, PartyId server, std::uint16_t status) {
     auto& player = s_.players[server];
     const auto* const name = status == 401 ? "WWW-Authenticate" : "Proxy-Authenticate";
-    const auto realm = status == 401 ? s_.cast.members[server].domain : s_.cast.members[server].name;
+    const auto realm =
+        status == 401 ? s_.cast.members[server].domain : s_.cast.members[server].name;
     if (script::says(a_.facts, script::Word::Aka)) {
         // Whose card it has to be stands in To.
         const auto to = sip::parse_name_addr(draft.value("To"));
@@ -673,10 +674,11 @@ void Writer::add_challenge_of(Draft& draft, PartyId server, std::uint16_t status
             player.nonce = vector.nonce;
             player.aka_password = crypto::aka_password({}, vector.res, vector.ik, vector.ck);
             // [TS 24.229 §5.4.1.2.1]: with the keys for the P-CSCF.
-            draft.set(name, fmt::format(R"(Digest realm="{}", nonce="{}", algorithm={}, qop="auth", )"
-                                        R"(ik="{}", ck="{}")",
-                                        realm, player.nonce, crypto::aka_algorithm, hex(vector.ik),
-                                        hex(vector.ck)));
+            draft.set(name,
+                      fmt::format(R"(Digest realm="{}", nonce="{}", algorithm={}, qop="auth", )"
+                                  R"(ik="{}", ck="{}")",
+                                  realm, player.nonce, crypto::aka_algorithm, hex(vector.ik),
+                                  hex(vector.ck)));
             return;
         }
     }

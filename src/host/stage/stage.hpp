@@ -132,13 +132,13 @@ class Stage final : private net::Handler {
     std::vector<Asked> asked_;
     std::unique_ptr<play::Performance> performance_;
     std::map<std::uint32_t, Endpoint> media_at_; // by media socket
-    struct Handshake { // DTLS, on a media socket
+    struct Handshake {                           // DTLS, on a media socket
         net::Dtls dtls;
         Endpoint to;
         bool told = false;
     };
     std::shared_ptr<const net::DtlsIdentity> dtls_identity_;
-    std::map<std::uint32_t, Handshake> handshakes_;          // by media socket
+    std::map<std::uint32_t, Handshake> handshakes_;           // by media socket
     std::map<std::uint32_t, std::vector<std::string>> early_; // what came before we were asked
     net::Descriptor keys_;
     Instant now_;
