@@ -11,6 +11,7 @@
 namespace cw::play {
 
 using script::Template;
+using sip::HeaderId;
 
 namespace {
 
@@ -107,12 +108,47 @@ bool begins_with_bracket(const Template& text) {
     return literal != nullptr && literal->starts_with('<');
 }
 
-bool has_param(std::string_view value, std::string_view name) {
-    const auto parts = split(value, ';');
+// Credentials and challenges divide their parameters by commas [RFC 3261 §25.1].
+bool has_comma_params(HeaderId id) {
+    return id == HeaderId::WwwAuthenticate || id == HeaderId::ProxyAuthenticate ||
+           id == HeaderId::Authorization || id == HeaderId::ProxyAuthorization ||
+           id == HeaderId::AuthenticationInfo;
+}
+
+// `Digest realm="x"` → `Digest` and `realm="x"`.
+std::vector<std::string_view> credential_parts(std::string_view value) {
+    auto parts = split(value, ',');
+    const auto blank = parts.front().find_first_of(" \t");
+    if (blank < parts.front().find('=')) {
+        parts.insert(parts.begin() + 1, trim(parts.front().substr(blank)));
+        parts.front() = parts.front().substr(0, blank);
+    }
+    return parts;
+}
+std::vector<Template> credential_parts(const Template& wanted) {
+    auto parts = split(wanted, ',');
+    auto& pieces = parts.front().pieces;
+    const auto* literal = pieces.empty() ? nullptr : std::get_if<std::string>(&pieces.front());
+    if (literal == nullptr) {
+        return parts;
+    }
+    const auto blank = literal->find_first_of(" \t");
+    if (blank < literal->find('=')) {
+        auto first = parts.front();
+        first.pieces.front() = literal->substr(blank);
+        trim_ends(first);
+        parts.front() = {{literal->substr(0, blank)}};
+        parts.insert(parts.begin() + 1, std::move(first));
+    }
+    return parts;
+}
+
+bool has_param(std::string_view value, std::string_view name, bool commas) {
+    const auto parts = commas ? credential_parts(value) : split(value, ';');
     const auto is = [&](std::string_view part) {
         return iequals(trim(part.substr(0, part.find('='))), name);
     };
-    if (std::any_of(parts.begin() + 1, parts.end(), is)) {
+    if (std::any_of(parts.begin() + (commas ? 0 : 1), parts.end(), is)) {
         return true;
     }
     // Within the brackets: a parameter of the URI.
@@ -125,13 +161,8 @@ bool has_param(std::string_view value, std::string_view name) {
     return std::any_of(inner.begin() + 1, inner.end(), is);
 }
 
-bool fits(const Template& wanted, std::string_view value, Values& values,
-          const Values::Where& where) {
-    if (values.match(wanted, value, where, true)) {
-        return true;
-    }
-    const auto asked = split(wanted, ';');
-    const auto parts = split(value, ';');
+bool fits_in_parts(const std::vector<Template>& asked, const std::vector<std::string_view>& parts,
+                   Values& values, const Values::Where& where) {
     const bool base =
         values.match(asked.front(), parts.front(), where, true) ||
         (begins_with_bracket(asked.front()) &&
@@ -143,12 +174,25 @@ bool fits(const Template& wanted, std::string_view value, Values& values,
            });
 }
 
+bool fits(const script::Header& header, const Template& wanted, std::string_view value,
+          Values& values, const Values::Where& where) {
+    if (values.match(wanted, value, where, true)) {
+        return true;
+    }
+    const bool commas = has_comma_params(header.id);
+    const auto asked = commas ? credential_parts(wanted) : split(wanted, ';');
+    const auto parts = commas ? credential_parts(value) : split(value, ';');
+    // What is captured on the way to a difference must not stay.
+    auto trial = values;
+    return fits_in_parts(asked, parts, trial, where) && fits_in_parts(asked, parts, values, where);
+}
+
 std::vector<std::string> values_of(const script::Header& wanted, const sip::MessageView& message) {
     std::vector<std::string> out;
     std::string buffer;
     for (const auto& header : message.headers()) {
-        const bool same = wanted.id != sip::HeaderId::Other ? header.id == wanted.id
-                                                            : iequals(header.name, wanted.name);
+        const bool same = wanted.id != HeaderId::Other ? header.id == wanted.id
+                                                       : iequals(header.name, wanted.name);
         if (same) {
             out.emplace_back(sip::unfold(header.value, buffer));
         }
@@ -176,7 +220,7 @@ std::optional<Difference> compare(const script::Header& wanted, const sip::Messa
         return Difference{wanted.name, "(not there)", joined(fields)};
     }
     Difference difference{wanted.name, values.show(wanted.value, where), joined(fields)};
-    const bool list = wanted.id != sip::HeaderId::Other && sip::is_list(wanted.id);
+    const bool list = wanted.id != HeaderId::Other && sip::is_list(wanted.id);
     std::vector<std::string_view> items;
     for (const auto& field : fields) {
         if (list) {
@@ -188,12 +232,12 @@ std::optional<Difference> compare(const script::Header& wanted, const sip::Messa
     }
     for (const auto& one : list ? split(wanted.value, ',') : std::vector<Template>{wanted.value}) {
         const auto found = std::ranges::find_if(
-            items, [&](std::string_view item) { return fits(one, item, values, where); });
+            items, [&](std::string_view item) { return fits(wanted, one, item, values, where); });
         if (found == items.end()) {
             return difference;
         }
         for (const auto& param : wanted.without) {
-            if (has_param(*found, param)) {
+            if (has_param(*found, param, has_comma_params(wanted.id))) {
                 difference.expected += ", no " + param;
                 return difference;
             }
@@ -230,7 +274,7 @@ std::optional<Difference> compare(const script::SdpLine& wanted, std::string_vie
         return std::nullopt;
     }
     return Difference{std::string{"SDP "} + wanted.letter + "=",
-                      std::string{1, wanted.letter} + "=" + values.show(wanted.value, where),
+                      std::string(1, wanted.letter) + "=" + values.show(wanted.value, where),
                       seen.empty() ? "(not there)" : seen};
 }
 

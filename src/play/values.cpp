@@ -1,5 +1,7 @@
 #include "play/values.hpp"
 
+#include <vector>
+
 #include "base/text.hpp"
 #include "sip/name_addr.hpp"
 
@@ -130,48 +132,78 @@ std::string Values::show(const Template& text, const Where& where) const {
     return out;
 }
 
-// Tries each length for a `*`, the shortest first. Bounded: the steps grow with the product of the
-// text's length and the number of stars, and both are small.
-bool Values::match_from(const Template& text, std::size_t piece, std::string_view received,
-                        const Where& where, bool ignore_case,
-                        std::map<std::string, std::string>& captured) const {
-    if (piece == text.pieces.size()) {
-        return received.empty();
-    }
-    const auto takes = [&](std::string_view literal) {
-        return received.size() >= literal.size() &&
-               (ignore_case ? istarts_with(received, literal) : received.starts_with(literal)) &&
-               match_from(text, piece + 1, received.substr(literal.size()), where, ignore_case,
-                          captured);
-    };
-    if (const auto* literal = std::get_if<std::string>(&text.pieces[piece])) {
-        return takes(*literal);
-    }
-    const auto* variable = std::get_if<Variable>(&text.pieces[piece]);
-    if (variable != nullptr) {
-        if (const auto known = value(*variable, where)) {
-            return takes(*known);
-        }
-    }
-    for (std::size_t length = variable != nullptr ? 1 : 0; length <= received.size(); ++length) {
-        if (match_from(text, piece + 1, received.substr(length), where, ignore_case, captured)) {
-            if (variable != nullptr && variable->kind == Variable::Kind::Named) {
-                captured[variable->name] = received.substr(0, length);
-            }
-            return true;
-        }
-    }
-    return false;
+namespace {
+
+// A piece of a template when it is compared: a text that is known, or a gap.
+struct Part {
+    std::optional<std::string> known;
+    std::size_t least = 0;  // of a gap
+    std::string capture;    // the variable that the gap gives its value; empty: none
+    std::string_view found; // in the gap
+};
+
+bool begins(std::string_view text, std::string_view with, bool ignore_case) {
+    return ignore_case ? istarts_with(text, with) : text.starts_with(with);
 }
+
+// Each gap takes as little as it can. When something does not fit, only the latest gap has to take
+// more: what stands before it has been found at the earliest place there is. So the steps are at
+// most the length of the text times that of the template.
+bool fill_gaps(std::vector<Part>& parts, std::string_view text, bool ignore_case) {
+    std::optional<std::size_t> gap;
+    std::size_t gap_begin = 0;
+    std::size_t gap_end = 0;
+    std::size_t at = 0;
+    for (std::size_t i = 0;;) {
+        if (i == parts.size()) {
+            if (at == text.size()) {
+                return true;
+            }
+        } else if (const auto& known = parts[i].known) {
+            if (begins(text.substr(at), *known, ignore_case)) {
+                at += known->size();
+                ++i;
+                continue;
+            }
+        } else if (text.size() - at >= parts[i].least) {
+            gap = i;
+            gap_begin = at;
+            at = gap_end = at + parts[i].least;
+            parts[i].found = text.substr(gap_begin, gap_end - gap_begin);
+            ++i;
+            continue;
+        }
+        if (!gap || gap_end == text.size()) {
+            return false;
+        }
+        at = ++gap_end;
+        parts[*gap].found = text.substr(gap_begin, gap_end - gap_begin);
+        i = *gap + 1;
+    }
+}
+
+} // namespace
 
 bool Values::match(const Template& text, std::string_view received, const Where& where,
                    bool ignore_case) {
-    std::map<std::string, std::string> captured;
-    if (!match_from(text, 0, received, where, ignore_case, captured)) {
+    std::vector<Part> parts;
+    for (const auto& piece : text.pieces) {
+        auto& part = parts.emplace_back();
+        if (const auto* literal = std::get_if<std::string>(&piece)) {
+            part.known = *literal;
+        } else if (const auto* variable = std::get_if<Variable>(&piece)) {
+            part.known = value(*variable, where);
+            part.least = 1;
+            part.capture = variable->kind == Variable::Kind::Named ? variable->name : "";
+        }
+    }
+    if (!fill_gaps(parts, received, ignore_case)) {
         return false;
     }
-    for (auto& [name, found] : captured) {
-        named_[name] = std::move(found);
+    for (const auto& part : parts) {
+        if (!part.known && !part.capture.empty()) {
+            named_[part.capture] = part.found;
+        }
     }
     return true;
 }

@@ -44,10 +44,6 @@ class Values {
   private:
     [[nodiscard]] std::optional<std::string> value(const script::Variable& variable,
                                                    const Where& where) const;
-    bool match_from(const script::Template& text, std::size_t piece, std::string_view received,
-                    const Where& where, bool ignore_case,
-                    std::map<std::string, std::string>& captured) const;
-
     const Given& given_;
     const Cast& cast_;
     std::map<std::string, std::string> named_;
