@@ -51,6 +51,7 @@ struct RunOptions {
     std::vector<std::string> flows;
     std::vector<std::string> at;
     std::vector<std::string> set;
+    std::vector<std::string> trusted;
     std::string timeout;
     std::string junit;
     std::string keys_out;
@@ -222,6 +223,7 @@ std::expected<Loaded, Failure> load(const RunOptions& options, const std::string
         return std::unexpected{
             Failure{BadUsage, file + ": 'before:' is not performed yet; draw both in one flow"}};
     }
+    out.given.folder = std::filesystem::path{file}.parent_path().string();
     take_environment(*text, out.given);
     if (auto done = take_row(out, out.given); !done) {
         return std::unexpected{done.error()};
@@ -296,6 +298,7 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
         }
         stage_options.at.push_back(std::move(*real));
     }
+    stage_options.trusted = options.trusted;
     stage_options.keys_out = options.keys_out;
     stage_options.pcap_out = options.pcap_out;
     Live live{flow.plan, options.trace, !options.trace && isatty(STDERR_FILENO) != 0, text};
@@ -384,6 +387,10 @@ Command add_run(CLI::App& app) {
     command->add_option("FLOW", options->flows, "Mermaid files; - is standard input")->required();
     command->add_option("--at", options->at, "this participant is a real system (repeatable)")
         ->type_name("NAME=tls:HOST:PORT");
+    command
+        ->add_option("--trust", options->trusted,
+                     "PEM with CAs that our parties trust besides the run's own (repeatable)")
+        ->type_name("FILE");
     command->add_option("--set", options->set, "a variable of the flow (repeatable)")
         ->type_name("KEY=VALUE");
     command

@@ -63,7 +63,10 @@ void set_verification(SSL_CTX* context, TlsContext::Role role, const TlsSettings
     // them: which extended key usage is good enough is judged with the identity.
     X509_VERIFY_PARAM_set_purpose(SSL_CTX_get0_param(context), X509_PURPOSE_ANY);
     int verify = SSL_VERIFY_NONE;
-    if (role == TlsContext::Role::Client || settings.clients != ClientCertificates::None) {
+    const bool asks = role == TlsContext::Role::Client
+                          ? !settings.any_server
+                          : settings.clients != ClientCertificates::None;
+    if (asks) {
         verify = SSL_VERIFY_PEER;
     }
     if (role == TlsContext::Role::Server && settings.clients == ClientCertificates::Required) {

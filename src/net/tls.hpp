@@ -45,6 +45,8 @@ struct TlsSettings {
     std::vector<CertificateFiles> certificates;
     std::string trusted;       // PEM file with the CAs that peers are verified against
     bool system_trust = false; // …and those of the system
+    // A client takes whatever certificate it is shown: for tests of a system whose CA is not known.
+    bool any_server = false;
     // PEM file with CRLs; empty: not asked for. Each certificate of a chain is looked up whose
     // issuer has a list in the file; a list past its nextUpdate refuses.
     std::string revoked;

@@ -98,6 +98,10 @@ void take(Member& member, const script::Fact& fact) {
         member.ipv6 = ip->version == 6;
     } else if (const auto* codecs = std::get_if<script::Codecs>(&fact.value)) {
         member.codecs = codecs->names;
+    } else if (const auto* certificate = std::get_if<script::CertificateFile>(&fact.value)) {
+        member.certificate = certificate->file;
+    } else if (const auto* trusts = std::get_if<script::Trusts>(&fact.value)) {
+        member.trusts = *trusts;
     } else if (const auto* via = std::get_if<script::ViaParty>(&fact.value)) {
         member.via = via->party;
     } else if (const auto* at = std::get_if<script::At>(&fact.value)) {

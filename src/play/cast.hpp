@@ -48,7 +48,9 @@ struct Member {
     std::string password;               // made up, unless the flow says where it comes from
     std::optional<sip::Transport> over; // unsaid: TLS
     bool ipv6 = false;
-    std::string fingerprint; // "sha-256 0A:…", of its certificate for DTLS; filled in by the host
+    std::string certificate; // a PEM file, certificate and key; empty: one that is made for the run
+    std::optional<script::Trusts> trusts; // unsaid: the run's own CA
+    std::string fingerprint;              // "sha-256 0A:…", of its certificate for DTLS; filled in by the host
     std::vector<std::string> codecs;
     std::optional<script::PartyId> via; // its requests go there first
     // How others come to it, filled in by the host: for those it listens on.

@@ -163,6 +163,14 @@ bool State::perform_channel(StepId step) {
         return sound->perform_dtls(step, a);
     }
     const bool must_fail = script::is_lost(a.link);
+    const auto* bad = script::find<script::BadCertificate>(a.facts);
+    if (bad != nullptr && plan.parties[bad->of.value_or(a.from)].control ==
+                              script::Control::Embedded) {
+        schedule.received(step, now);
+        failed(step, Verdict::Failed,
+               "an embedded server shows no wrong certificate: say (played) of it");
+        return true;
+    }
     if (!ours(a.from)) { // it comes to us
         const auto line = std::ranges::find_if(lines, [&](const Line& l) {
             return l.owner == a.to && !l.opened_by_us && !l.claimed &&
@@ -230,6 +238,17 @@ bool State::perform_channel(StepId step) {
         return true;
     }
     if (line == lines.end()) {
+        return false;
+    }
+    if (!line->open && !must_fail) {
+        schedule.received(step, now);
+        failed(step, Verdict::Failed, "the connection was refused: " + line->why_closed);
+        stop("");
+        return true;
+    }
+    // In TLS 1.3 the refusal of a client's certificate comes after the handshake.
+    const bool judged = bad != nullptr || script::says(a.facts, script::Word::Mutual);
+    if (judged && !must_fail && !ours(a.to) && now < line->since + milliseconds(300)) {
         return false;
     }
     if (must_fail) {

@@ -17,7 +17,8 @@ namespace {
 // What we take, the most usual first.
 constexpr std::array all_suites{rtp::SrtpSuite::AesCm128Sha1_80, rtp::SrtpSuite::AeadAes256Gcm,
                                 rtp::SrtpSuite::AeadAes128Gcm,   rtp::SrtpSuite::AesCm256Sha1_80,
-                                rtp::SrtpSuite::AesCm256Sha1_32, rtp::SrtpSuite::AesCm128Sha1_32};
+                                rtp::SrtpSuite::AesCm256Sha1_32, rtp::SrtpSuite::AesCm128Sha1_32,
+                                rtp::SrtpSuite::AesCm192Sha1_80, rtp::SrtpSuite::AesCm192Sha1_32};
 
 std::optional<MediaProtection> protection_of(const script::Facts& facts) {
     const auto* said = script::find<script::Description>(facts);
@@ -75,6 +76,7 @@ MediaSide::MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Membe
         }
     }
     own_.fingerprint = member.fingerprint;
+    own_.rtcp_mux = true; // one association for both [RFC 5764 §5.1.2]
     musical_ = musical;
     speak(true);
 }

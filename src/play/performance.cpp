@@ -450,8 +450,9 @@ Instant State::next_deadline() {
             if (const auto* after = script::find<script::After>(a->facts)) {
                 out = earlier(out, since + after->time);
             }
-            if (std::holds_alternative<script::Channel>(a->content) && script::is_lost(a->link)) {
-                out = earlier(out, since + seconds(3));
+            if (std::holds_alternative<script::Channel>(a->content)) {
+                out = earlier(out, script::is_lost(a->link) ? since + seconds(3)
+                                                            : now + milliseconds(100));
             }
             out = earlier(out, since + patience(next.step));
         }
@@ -486,6 +487,7 @@ void Performance::on_connected(std::uint32_t token, const Wire& wire, const Hand
     line.opened_by_us = true;
     line.facts = facts;
     line.token = token;
+    line.since = now;
     s.lines.push_back(std::move(line));
     s.pump();
 }

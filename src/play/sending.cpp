@@ -282,7 +282,9 @@ void State::note_challenge(PartyId party, StepId step, const sip::MessageView& r
 bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView& response) {
     auto& exchange = exchanges[first_of(step)];
     auto& player = players[party];
-    if (exchange.challenges >= 3) {
+    // Credentials that are drawn wrong are not put right.
+    if (exchange.challenges >= 3 ||
+        script::says(arrow(step).facts, script::Word::WrongPassword)) {
         return false;
     }
     sip::HeaderIndex index;

@@ -70,7 +70,11 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
     config.shards = 1;
     config.data = wardrobe.folder() + "/" + member.id;
     config.log_level = LogLevel::Error;
-    config.tls.trusted = wardrobe.ca_file();
+    auto trust = wardrobe.trust_file(party);
+    if (!trust) {
+        return std::unexpected{trust.error()};
+    }
+    config.tls.trusted = *trust;
     auto files = wardrobe.certificate(party, std::nullopt, crypto::KeyKind::EcdsaP256);
     if (!files) {
         return std::unexpected{files.error()};

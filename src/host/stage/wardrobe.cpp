@@ -48,9 +48,10 @@ crypto::KeyKind kind_of(std::optional<script::KeyKind> key) {
 } // namespace
 
 std::expected<std::unique_ptr<Wardrobe>, std::string>
-Wardrobe::make(const play::Cast& cast, std::vector<std::vector<std::string>> names, Instant now,
-               KeyLog key_log) {
-    std::unique_ptr<Wardrobe> made{new Wardrobe(cast, std::move(names), now, std::move(key_log))};
+Wardrobe::make(const play::Cast& cast, std::vector<std::vector<std::string>> names,
+               std::string folder, std::vector<std::string> trusted, Instant now, KeyLog key_log) {
+    std::unique_ptr<Wardrobe> made{new Wardrobe(cast, std::move(names), std::move(folder),
+                                                std::move(trusted), now, std::move(key_log))};
     if (auto opened = made->open(); !opened) {
         return std::unexpected{opened.error()};
     }
@@ -92,6 +93,43 @@ std::expected<void, std::string> Wardrobe::save(const std::string& name, const s
     return {};
 }
 
+bool Wardrobe::trusts_anyone(PartyId party) const {
+    const auto& said = cast_.members[party].trusts;
+    return said && said->whom == script::Trusts::Whom::Anyone;
+}
+
+std::expected<std::string, std::string> Wardrobe::trust_file(PartyId party) {
+    if (const auto known = trust_files_.find(party); known != trust_files_.end()) {
+        return known->second;
+    }
+    constexpr std::size_t most = std::size_t{4} << 20;
+    const auto& said = cast_.members[party].trusts;
+    std::string pem;
+    std::vector<std::string> files = trusted_;
+    if (said && said->whom == script::Trusts::Whom::Nobody) {
+        // A CA that has issued nothing: an empty file would be an error.
+        pem = crypto::to_pem(stranger_.certificate.get());
+        files.clear();
+    } else {
+        pem = crypto::to_pem(ca_.certificate.get());
+    }
+    if (said && said->whom == script::Trusts::Whom::File) {
+        files.push_back((std::filesystem::path{flow_folder_} / said->file).string());
+    }
+    for (const auto& file : files) {
+        const auto more = crypto::read_whole(file, most);
+        if (!more) {
+            return std::unexpected{file + ": " + more.error().what};
+        }
+        pem += "\n" + *more;
+    }
+    const auto name = fmt::format("trust-{}.pem", party);
+    if (auto done = save(name, pem); !done) {
+        return std::unexpected{done.error()};
+    }
+    return trust_files_[party] = folder_ + "/" + name;
+}
+
 std::expected<net::CertificateFiles, std::string>
 Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind kind) {
     const std::tuple key{party, fault ? static_cast<int>(*fault) : -1, static_cast<int>(kind)};
@@ -99,6 +137,10 @@ Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind
         return known->second;
     }
     const auto& member = cast_.members[party];
+    if (!member.certificate.empty() && !fault) {
+        const auto path = (std::filesystem::path{flow_folder_} / member.certificate).string();
+        return net::CertificateFiles{path, path};
+    }
     crypto::LeafSpec spec;
     if (fault == Fault::WrongName) {
         spec.domains = {"someone-else.example.net"};
@@ -143,7 +185,12 @@ Wardrobe::Context Wardrobe::client(PartyId party, const play::Handshake& handsha
         return known->second;
     }
     net::TlsSettings settings;
-    settings.trusted = ca_file_;
+    auto trust = trust_file(party);
+    if (!trust) {
+        return std::unexpected{trust.error()};
+    }
+    settings.trusted = *trust;
+    settings.any_server = trusts_anyone(party);
     settings.key_log = key_log_;
     if (handshake.own_fault != Fault::None) {
         auto files = certificate(party, handshake.own_fault, crypto::KeyKind::EcdsaP256);
@@ -177,7 +224,11 @@ Wardrobe::Context Wardrobe::server(PartyId party, const play::Handshake& handsha
         return known->second;
     }
     net::TlsSettings settings;
-    settings.trusted = ca_file_;
+    auto trust = trust_file(party);
+    if (!trust) {
+        return std::unexpected{trust.error()};
+    }
+    settings.trusted = *trust;
     settings.key_log = key_log_;
     settings.clients =
         handshake.mutual ? net::ClientCertificates::Required : net::ClientCertificates::None;

@@ -23,10 +23,12 @@ namespace cw::host {
 class Wardrobe {
   public:
     using KeyLog = std::function<void(std::string_view line)>;
-    // `names`: what each party is called in handshakes besides its own name. `cast` outlives it.
+    // `names`: what each party is called in handshakes besides its own name. `folder`: where the
+    // files are that the flow names. `trusted`: PEM files with more CAs, for all. `cast` outlives
+    // it.
     static std::expected<std::unique_ptr<Wardrobe>, std::string>
-    make(const play::Cast& cast, std::vector<std::vector<std::string>> names, Instant now,
-         KeyLog key_log);
+    make(const play::Cast& cast, std::vector<std::vector<std::string>> names, std::string folder,
+         std::vector<std::string> trusted, Instant now, KeyLog key_log);
     ~Wardrobe();
     Wardrobe(const Wardrobe&) = delete;
     Wardrobe& operator=(const Wardrobe&) = delete;
@@ -36,6 +38,11 @@ class Wardrobe {
     // As `party` shows itself to who asks for this.
     Context server(script::PartyId party, const play::Handshake& handshake);
 
+    // It takes whatever certificate it is shown.
+    [[nodiscard]] bool trusts_anyone(script::PartyId party) const;
+    // PEM with the CAs that it trusts.
+    std::expected<std::string, std::string> trust_file(script::PartyId party);
+
     // Paths of the party's good certificate, and of the CA that all trust.
     std::expected<net::CertificateFiles, std::string>
     certificate(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
@@ -43,14 +50,17 @@ class Wardrobe {
     [[nodiscard]] const std::string& folder() const { return folder_; }
 
   private:
-    Wardrobe(const play::Cast& cast, std::vector<std::vector<std::string>> names, Instant now,
-             KeyLog key_log)
-        : cast_(cast), names_(std::move(names)), now_(now), key_log_(std::move(key_log)) {}
+    Wardrobe(const play::Cast& cast, std::vector<std::vector<std::string>> names,
+             std::string flow_folder, std::vector<std::string> trusted, Instant now, KeyLog key_log)
+        : cast_(cast), names_(std::move(names)), flow_folder_(std::move(flow_folder)),
+          trusted_(std::move(trusted)), now_(now), key_log_(std::move(key_log)) {}
     std::expected<void, std::string> open();
     std::expected<void, std::string> save(const std::string& name, const std::string& text);
 
     const play::Cast& cast_;
     std::vector<std::vector<std::string>> names_;
+    std::string flow_folder_;
+    std::vector<std::string> trusted_;
     Instant now_;
     KeyLog key_log_;
     std::string folder_;
@@ -58,6 +68,7 @@ class Wardrobe {
     crypto::Credential ca_;
     crypto::Credential stranger_; // a CA that nobody trusts
     std::map<std::tuple<script::PartyId, int, int>, net::CertificateFiles> issued_;
+    std::map<script::PartyId, std::string> trust_files_;
     std::map<std::string, std::shared_ptr<const net::TlsContext>> contexts_;
 };
 
