@@ -1,14 +1,17 @@
 // callwright run: flows in, performed one after another or side by side, a verdict for each arrow.
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <memory>
 #include <random>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
@@ -16,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/run_html.hpp"
 #include "cli/run_json.hpp"
 #include "cli/run_text.hpp"
 #include "cli/terminal.hpp"
@@ -39,7 +43,8 @@ constexpr const char* footer = R"(
 Examples:
   callwright run flows/secure-call.mmd                   two phones, a proxy, TLS 1.3, SRTP
   callwright run flows/secure-call.mmd --at proxy=tls:sbc.lab:5061     against a real system
-  callwright run flows/rfc3665/*.mmd                     one after another
+  callwright run -j 8 flows/rfc3665/*.mmd                many, side by side
+  callwright run call.mmd --report out                   a page to hand over
   callwright run call.mmd --trace                        each arrow as it happens
   callwright run call.mmd --pcap-out call.pcapng --keys-out call.keys
   callwright run call.mmd --format json --junit report.xml
@@ -60,6 +65,7 @@ struct RunOptions {
     std::string format = "text";
     std::string color = "auto";
     std::uint64_t seed = 0;
+    std::size_t jobs = 1;
     int width = 0;
     bool trace = false;
     bool ascii = false;
@@ -301,7 +307,9 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     stage_options.trusted = options.trusted;
     stage_options.keys_out = options.keys_out;
     stage_options.pcap_out = options.pcap_out;
-    Live live{flow.plan, options.trace, !options.trace && isatty(STDERR_FILENO) != 0, text};
+    const bool alone = options.jobs == 1 || options.flows.size() == 1;
+    Live live{flow.plan, options.trace, alone && !options.trace && isatty(STDERR_FILENO) != 0,
+              text};
     stage_options.on_progress = [&](const play::Performance& performance) {
         live.show(performance);
     };
@@ -314,6 +322,67 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     return report;
 }
 
+// One flow's performance, or why there was none.
+struct Done {
+    Loaded flow;
+    play::Report report;
+    Failure failure; // empty why: none
+};
+
+// Flows performed one after another, or some side by side; handed out in the order of the command
+// line.
+class Performances {
+  public:
+    Performances(const RunOptions& options, const RunTextOptions& text)
+        : options_(options), text_(text) {
+        const auto count = std::min<std::size_t>(options.jobs, options.flows.size());
+        for (std::size_t i = 1; i < options.flows.size() + 1; ++i) {
+            promises_.emplace_back();
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            threads_.emplace_back([this] { work(); });
+        }
+    }
+    ~Performances() {
+        for (auto& thread : threads_) {
+            thread.join();
+        }
+    }
+    Performances(const Performances&) = delete;
+    Performances& operator=(const Performances&) = delete;
+
+    Done next() { return promises_[given_++].get_future().get(); }
+
+  private:
+    void work() {
+        for (std::size_t i = taken_++; i < promises_.size(); i = taken_++) {
+            Done done;
+            auto flow = load(options_, options_.flows[i]);
+            if (!flow) {
+                done.failure = flow.error();
+            } else {
+                done.flow = std::move(*flow);
+                if (!options_.check) {
+                    auto report = perform(options_, done.flow, text_);
+                    if (report) {
+                        done.report = std::move(*report);
+                    } else {
+                        done.failure = report.error();
+                    }
+                }
+            }
+            promises_[i].set_value(std::move(done));
+        }
+    }
+
+    const RunOptions& options_;
+    const RunTextOptions& text_;
+    std::vector<std::promise<Done>> promises_;
+    std::vector<std::thread> threads_;
+    std::atomic<std::size_t> taken_ = 0;
+    std::size_t given_ = 0;
+};
+
 int run(const RunOptions& options) {
     const auto color = options.color == "always"  ? ColorChoice::Always
                        : options.color == "never" ? ColorChoice::Never
@@ -324,44 +393,47 @@ int run(const RunOptions& options) {
         .ascii = options.ascii || !terminal.utf8,
         .width = static_cast<std::size_t>(options.width > 0 ? options.width : terminal.columns)};
     std::signal(SIGPIPE, SIG_IGN);
+    if (options.flows.size() > 1 && !options.pcap_out.empty()) {
+        return complain(BadUsage, "--pcap-out is for one flow at a time");
+    }
     RunJson json{CALLWRIGHT_VERSION};
     Junit junit;
     bool all_passed = true;
     int status = Good;
+    const auto refuse = [&](const std::string& file, const Failure& failure) {
+        status = std::max<int>(status, failure.status);
+        if (failure.why.ends_with('\n')) { // complaints, with their carets
+            fmt::print(stderr, "{}", failure.why);
+        } else {
+            complain(failure.status, failure.why);
+        }
+        json.error(file, failure.why);
+        junit.error(file, failure.why);
+    };
+    Performances performances{options, text};
     for (const auto& file : options.flows) {
-        auto flow = load(options, file);
-        if (!flow) {
-            status = std::max<int>(status, flow.error().status);
-            if (flow.error().status == BadUsage && flow.error().why.contains('\n')) {
-                fmt::print(stderr, "{}", flow.error().why);
-            } else {
-                complain(BadInput, flow.error().why);
-            }
-            json.error(file, flow.error().why);
-            junit.error(file, flow.error().why);
+        auto done = performances.next();
+        if (!done.failure.why.empty()) {
+            refuse(file, done.failure);
             continue;
         }
         if (options.check) {
             continue;
         }
-        auto report = perform(options, *flow, text);
-        if (!report) {
-            status = std::max<int>(status, report.error().status);
-            complain(BadInput, report.error().why);
-            json.error(file, report.error().why);
-            junit.error(file, report.error().why);
-            continue;
-        }
-        all_passed = all_passed && report->passed();
-        json.flow(file, flow->plan, *report);
-        junit.flow(file, flow->plan, *report);
-        if (options.format == "text") {
-            const bool brief = options.flows.size() > 1 && report->passed();
-            if (brief) {
-                fmt::print("passed  {}  {}\n", file, flow->plan.title);
-            } else {
-                fmt::print("{}", run_text(file, flow->plan, *report, text));
+        const auto& report = done.report;
+        const auto& plan = done.flow.plan;
+        all_passed = all_passed && report.passed();
+        json.flow(file, plan, report);
+        junit.flow(file, plan, report);
+        if (!options.report.empty()) {
+            if (auto wrong = write_html(options.report, file, plan, report); !wrong.empty()) {
+                return complain(BadInput, wrong);
             }
+        }
+        if (options.format == "text") {
+            const bool brief = options.flows.size() > 1 && report.passed();
+            fmt::print("{}", brief ? fmt::format("passed  {}  {}\n", file, plan.title)
+                                   : run_text(file, plan, report, text));
             std::fflush(stdout);
         }
     }
@@ -409,6 +481,14 @@ Command add_run(CLI::App& app) {
             "--pcap-out", options->pcap_out,
             "all packets, with their secrets: callwright read and Wireshark open it decrypted")
         ->type_name("FILE");
+    command->add_option("-j,--jobs", options->jobs, "so many flows side by side")
+        ->check(CLI::Range(1, 64))
+        ->capture_default_str();
+    command
+        ->add_option("--report", options->report,
+                     "a page for each flow, with its ladder and what differs; nothing is loaded "
+                     "from outside")
+        ->type_name("DIR");
     command->add_option("--seed", options->seed, "makes what is left to chance the same each time");
     command->add_option("--color", options->color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}));

@@ -50,7 +50,7 @@ struct Member {
     bool ipv6 = false;
     std::string certificate; // a PEM file, certificate and key; empty: one that is made for the run
     std::optional<script::Trusts> trusts; // unsaid: the run's own CA
-    std::string fingerprint;              // "sha-256 0A:…", of its certificate for DTLS; filled in by the host
+    std::string fingerprint; // "sha-256 0A:…", of its certificate for DTLS; filled in by the host
     std::vector<std::string> codecs;
     std::optional<script::PartyId> via; // its requests go there first
     // How others come to it, filled in by the host: for those it listens on.
@@ -69,8 +69,9 @@ struct Given {
     std::map<std::string, std::string> environment;
     std::map<std::string, std::string> files; // what `body:` names, read by the host
     std::map<std::string, std::shared_ptr<const rtp::Samples>> sounds; // …and what `says` does
-    std::uint64_t number = 1;                                          // {n}
-    std::uint64_t seed = 1; // for passwords, tags and what the flow leaves to chance
+    std::string folder;       // of the flow: where the files that it names are
+    std::uint64_t number = 1; // {n}
+    std::uint64_t seed = 1;   // for passwords, tags and what the flow leaves to chance
 };
 
 struct Cast {

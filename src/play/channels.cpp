@@ -164,8 +164,8 @@ bool State::perform_channel(StepId step) {
     }
     const bool must_fail = script::is_lost(a.link);
     const auto* bad = script::find<script::BadCertificate>(a.facts);
-    if (bad != nullptr && plan.parties[bad->of.value_or(a.from)].control ==
-                              script::Control::Embedded) {
+    if (bad != nullptr &&
+        plan.parties[bad->of.value_or(a.from)].control == script::Control::Embedded) {
         schedule.received(step, now);
         failed(step, Verdict::Failed,
                "an embedded server shows no wrong certificate: say (played) of it");

@@ -283,8 +283,7 @@ bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView&
     auto& exchange = exchanges[first_of(step)];
     auto& player = players[party];
     // Credentials that are drawn wrong are not put right.
-    if (exchange.challenges >= 3 ||
-        script::says(arrow(step).facts, script::Word::WrongPassword)) {
+    if (exchange.challenges >= 3 || script::says(arrow(step).facts, script::Word::WrongPassword)) {
         return false;
     }
     sip::HeaderIndex index;

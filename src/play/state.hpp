@@ -41,7 +41,7 @@ struct Line {
     bool open = true;
     HandshakeFacts facts;
     std::string why_closed;
-    bool claimed = false;    // by an arrow that draws it
+    bool claimed = false; // by an arrow that draws it
     Instant since;
     std::uint32_t token = 0; // that it was asked for by
 };

@@ -440,9 +440,10 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
     const auto facts = facts_of(info.ssl);
     if (info.ssl != nullptr) {
-        const auto why = asked == nullptr                            ? judge_client(info.ssl)
-                         : wardrobe_->trusts_anyone(asked->what.from) ? std::string{}
-                         : judge(info.ssl, asked->what.handshake.server_name);
+        const auto why = asked == nullptr ? judge_client(info.ssl)
+                         : wardrobe_->trusts_anyone(asked->what.from)
+                             ? std::string{}
+                             : judge(info.ssl, asked->what.handshake.server_name);
         if (!why.empty()) {
             loop_->close(key, why);
             if (asked != nullptr) {
