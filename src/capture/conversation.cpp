@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t tls_header = 5;
 // How many segments of a stream that was joined in the middle are looked at before it is given up.
 constexpr std::uint32_t patience = 64;
+// A capture with a small snaplen has a hole in every segment; the sum says enough then.
+constexpr std::size_t most_lost_places = 64;
 // The ports that SIP servers are known by: 5060 and 5061 [RFC 3261 §19.1.2], 80 and 443 for
 // WebSocket [RFC 7118 §5.2.2].
 constexpr std::array<std::uint16_t, 4> server_ports{5061, 5060, 443, 80};
@@ -160,6 +162,9 @@ void Conversation::decide(Bytes bytes) {
 
 void Conversation::on_stream_gap(Side from, std::uint64_t missing, const Datagram& by) {
     missing_ += missing;
+    if (missing > 0 && lost_.size() < most_lost_places) {
+        lost_.push_back({by.time.known() ? by.time : last_, missing, from == Side::Client});
+    }
     if (layer_ == Layer::Tls) {
         FromTls sink{*this};
         tls_->on_gap(from, missing, by, sink);
@@ -221,11 +226,15 @@ flow::Connection Conversation::record() const {
     c.closed = last_;
     c.bytes = bytes_;
     c.missing_bytes = missing_;
+    c.lost = lost_;
     c.sip_messages = messages_;
     if (tls_ != nullptr) {
         tls_->describe(c);
         if (tls_->roles_swapped()) {
             std::swap(c.client, c.server);
+            for (auto& place : c.lost) {
+                place.from_client = !place.from_client;
+            }
         }
     }
     return c;

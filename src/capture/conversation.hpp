@@ -92,6 +92,7 @@ class Conversation {
     Instant last_;
     std::uint64_t bytes_ = 0;
     std::uint64_t missing_ = 0;
+    std::vector<flow::LostBytes> lost_;
     std::array<TcpStream, 2> streams_;
     std::array<std::string, 2> prefix_; // the first bytes, while they are too few to tell
     std::unique_ptr<Application> application_;

@@ -114,7 +114,7 @@ void transfer(Io& io, C& c) {
     io(c.handshake_done), io(c.close_notify_client), io(c.close_notify_server), io(c.fin),
         io(c.rst);
     io(c.frame), io(c.opened), io(c.hello), io(c.established), io(c.closed);
-    io(c.records), io(c.bytes), io(c.missing_bytes), io(c.sip_messages);
+    io(c.records), io(c.bytes), io(c.missing_bytes), io(c.lost), io(c.sip_messages);
     io(c.version), io(c.offered), io(c.cipher), io(c.group), io(c.sni), io(c.alpn);
     io(c.reason), io(c.key_hint);
     io(c.server_chain), io(c.client_chain), io(c.alerts);

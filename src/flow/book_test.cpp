@@ -320,6 +320,7 @@ TEST(Book, AConnectionComesBackWithItsHandshakeAndVerdict) {
     c.id = 1;
     c.version = "TLSv1.3";
     c.handshake = {{.time = {5}, .from_client = true, .name = "ClientHello", .detail = "for a.b"}};
+    c.lost = {{.time = {6}, .bytes = 1380, .from_client = true}};
     c.verdict = "it speaks for a.b";
     c.verdict_good = true;
     book.on_connection(c);
@@ -332,6 +333,9 @@ TEST(Book, AConnectionComesBackWithItsHandshakeAndVerdict) {
     ASSERT_EQ(back.handshake.size(), 1U);
     EXPECT_EQ(back.handshake[0].detail, "for a.b");
     EXPECT_TRUE(back.handshake[0].from_client);
+    ASSERT_EQ(back.lost.size(), 1U);
+    EXPECT_EQ(back.lost[0].bytes, 1380U);
+    EXPECT_TRUE(back.lost[0].from_client);
     EXPECT_EQ(back.verdict, c.verdict);
     EXPECT_TRUE(back.verdict_good);
 }

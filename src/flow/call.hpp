@@ -184,6 +184,13 @@ struct HandshakeStep {
     std::string detail; // "TLS 1.3 1.2 for example.com"; may be empty
 };
 
+// A place in a stream whose bytes are not in the capture.
+struct LostBytes {
+    Instant time; // of the packet behind the place
+    std::uint64_t bytes = 0;
+    bool from_client = false;
+};
+
 // One TLS, TCP, WebSocket or SCTP connection.
 struct Connection {
     std::uint32_t id = 0; // from 1, in order of appearance
@@ -208,6 +215,7 @@ struct Connection {
     std::uint64_t records = 0;
     std::uint64_t bytes = 0;         // TCP payload, both directions
     std::uint64_t missing_bytes = 0; // lost from the capture, both directions
+    std::vector<LostBytes> lost;     // where; of very many places only the first
     std::uint32_t sip_messages = 0;
     std::string version; // "TLSv1.3"; empty when it is not TLS
     std::string offered; // versions the client offered: "TLSv1.2 TLSv1.3"

@@ -23,6 +23,7 @@ constexpr Duration digits_together = seconds(3);
 // A hostile call can hold thousands of each; the rest is counted.
 constexpr std::size_t max_connections = 48;
 constexpr std::size_t max_alerts = 8;
+constexpr std::size_t max_lost_places = 8; // of a connection
 constexpr std::size_t max_handshake_messages = 32;
 constexpr std::size_t max_streams = 48;
 
@@ -52,6 +53,7 @@ class Layout {
     void add_connection(const flow::Connection& c);
     void add_handshake_messages(const flow::Connection& c);
     void add_alerts(const flow::Connection& c);
+    void add_lost(const flow::Connection& c);
     void add_closing(const flow::Connection& c);
     void add_messages();
     void add_message(std::uint32_t index, sip::Method& open_request);
@@ -64,6 +66,9 @@ class Layout {
     std::uint16_t column(const Endpoint& e) const {
         const auto box = boxes_.of(e);
         return box == flow::no_box ? std::uint16_t{0} : box;
+    }
+    [[nodiscard]] bool is_during_call(Instant time) const {
+        return time.known() && time - call_.start >= Duration{} && time - call_.end <= long_before;
     }
     // A row without a time of its own is sorted to the beginning of the call.
     Row& add(RowKind kind, Instant time, const Endpoint& from, const Endpoint& to) {
@@ -188,6 +193,7 @@ void Layout::add_connection(const flow::Connection& c) {
         add_note(verdict_note(c), c.verdict_good ? Tone::Good : Tone::Bad);
     }
     add_alerts(c);
+    add_lost(c);
     add_closing(c);
 }
 
@@ -222,10 +228,26 @@ void Layout::add_alerts(const flow::Connection& c) {
     }
 }
 
+// Where a stream that could be read has a hole, a message may be missing. A connection that carries
+// many calls has holes that are none of this one's.
+void Layout::add_lost(const flow::Connection& c) {
+    if (c.is_tls() && !c.decrypted) {
+        return;
+    }
+    std::size_t shown = 0;
+    for (const auto& place : c.lost) {
+        if (!is_during_call(place.time) || ++shown > max_lost_places) {
+            continue; // the line of the connection has the sum
+        }
+        auto& row = add(RowKind::Connection, place.time, place.from_client ? c.client : c.server,
+                        place.from_client ? c.server : c.client);
+        row.tone = Tone::Slow;
+        row.label = lost_label(place);
+    }
+}
+
 void Layout::add_closing(const flow::Connection& c) {
-    const bool during = c.closed.known() && c.closed - call_.start >= Duration{} &&
-                        c.closed - call_.end <= long_before;
-    if (!during && !(c.rst && c.bytes == 0)) {
+    if (!is_during_call(c.closed) && !(c.rst && c.bytes == 0)) {
         return;
     }
     const auto name = c.is_tls() ? std::string_view{"TLS"} : upper_name(c.transport);

@@ -31,7 +31,7 @@ enum class RowKind : std::uint8_t {
     Message,
     Handshake,        // a TLS connection was set up: one pill
     HandshakeMessage, // …and a message of it, as an arrow
-    Connection,       // refused, reset, closed without close_notify
+    Connection,       // refused, reset, bytes not captured, closed without close_notify
     Alert,            // a TLS alert, as an arrow
     Undecrypted,      // a connection that could not be read, and why
     Media,            // an RTP stream

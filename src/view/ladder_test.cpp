@@ -147,6 +147,31 @@ TEST(Layout, ClosingWithoutCloseNotifyIsSaid) {
     EXPECT_EQ(closings[0].label, "closed without close_notify");
 }
 
+TEST(Layout, BytesThatTheCaptureLacksAreNamedWhereTheyAreMissing) {
+    auto call = made::good_call();
+    auto& c = call.connections[0];
+    const auto during = call.messages[3].time;
+    c.lost = {{.time = call.start - seconds(60), .bytes = 5, .from_client = true}, // another call
+              {.time = during, .bytes = 1380, .from_client = false},
+              {.time = call.end + seconds(60), .bytes = 5, .from_client = true}};
+    const auto ladder = layout(call);
+    const auto lost = rows_of(ladder, RowKind::Connection);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].label, "1,380 bytes missing here");
+    EXPECT_EQ(lost[0].time, during);
+    EXPECT_GT(lost[0].from, lost[0].to); // from the server
+    // Above the message that came behind the hole.
+    const auto row = std::ranges::find(ladder.rows, RowKind::Connection, &Row::kind);
+    EXPECT_EQ((row + 1)->number, 4U);
+
+    c.lost = {{.time = during, .bytes = 1, .from_client = true}};
+    EXPECT_EQ(rows_of(layout(call), RowKind::Connection).at(0).label, "1 byte missing here");
+    c.lost.assign(20, {.time = during, .bytes = 1, .from_client = true});
+    EXPECT_EQ(rows_of(layout(call), RowKind::Connection).size(), 8U);
+    c.decrypted = false; // none of its messages can be missed
+    EXPECT_TRUE(rows_of(layout(call), RowKind::Connection).empty());
+}
+
 TEST(Layout, DigitsPressedTogetherShareARow) {
     const auto digits = rows_of(layout(made::good_call()), RowKind::Dtmf);
     ASSERT_EQ(digits.size(), 2U);

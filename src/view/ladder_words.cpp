@@ -205,6 +205,12 @@ std::string undecrypted_label(const flow::Connection& c) {
     return out;
 }
 
+std::string lost_label(const flow::LostBytes& place) {
+    std::string out;
+    append_grouped(out, place.bytes);
+    return out += place.bytes == 1 ? " byte missing here" : " bytes missing here";
+}
+
 std::string connection_line(const flow::Connection& c) {
     std::string out;
     append_endpoint(out, c.client);

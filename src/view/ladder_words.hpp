@@ -28,6 +28,8 @@ std::string verdict_note(const flow::Connection& c);
 // "TLS 1.3, 41 records, 12 kB"; the reason is c.reason.
 std::string undecrypted_label(const flow::Connection& c);
 // All there is to say about a connection in one line, for the list below a ladder.
+// "1,380 bytes missing here"
+std::string lost_label(const flow::LostBytes& place);
 std::string connection_line(const flow::Connection& c);
 
 // "SRTP PCMU", and as detail "35 s  loss 0.1 %  MOS 4.4".
