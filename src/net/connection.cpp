@@ -156,12 +156,22 @@ void Loop::watch(Connection& c, bool output) {
     epoll_ctl(c.newcomer ? newcomers_.get() : epoll_.get(), EPOLL_CTL_MOD, c.fd.get(), &event);
 }
 
+// Where we are is asked of the system only where the listener does not say it.
+ConnectionInfo Loop::info_of(const Connection& c) const {
+    const auto at = std::ranges::find_if(listeners_, [&](const auto& l) {
+        return c.incoming && l->number == c.listener &&
+               l->local.address.is_v4() == c.remote.address.is_v4();
+    });
+    const bool known = at != listeners_.end() && !(*at)->local.address.is_unspecified();
+    return {known ? (*at)->local : local_endpoint(c.fd.get()), c.remote, c.incoming, c.listener,
+            c.ssl.get()};
+}
+
 void Loop::on_connected(Connection& c) {
     c.phase = Phase::Handshake;
     if (tap_ != nullptr) {
         c.tapped = true;
-        tap_->on_opened(
-            key_of(c), {local_endpoint(c.fd.get()), c.remote, c.incoming, c.listener, c.ssl.get()});
+        tap_->on_opened(key_of(c), info_of(c));
     }
     if (c.tls == nullptr) {
         opened(c);
@@ -185,6 +195,9 @@ void Loop::opened(Connection& c) {
     }
     c.phase = Phase::Open;
     deadlines_.disarm(c.index);
+    if (c.ssl != nullptr) {
+        settle_memory(c.ssl.get());
+    }
     if (c.newcomer) {
         epoll_ctl(newcomers_.get(), EPOLL_CTL_DEL, c.fd.get(), nullptr);
         c.newcomer = false;
@@ -195,8 +208,7 @@ void Loop::opened(Connection& c) {
     if (!c.out.empty()) {
         mark(c);
     }
-    handler_.on_open(key_of(c),
-                     {local_endpoint(c.fd.get()), c.remote, c.incoming, c.listener, c.ssl.get()});
+    handler_.on_open(key_of(c), info_of(c));
 }
 
 void Loop::handshake(Connection& c) {
@@ -254,6 +266,7 @@ void Loop::on_ready(Connection& c, std::uint32_t events) {
         return;
     }
     constexpr std::uint32_t broken = EPOLLERR | EPOLLHUP;
+    c.hung_up = (events & EPOLLHUP) != 0; // nothing more can be written
     if ((events & (EPOLLOUT | broken)) != 0) {
         mark(c);
     }
@@ -303,7 +316,7 @@ void Loop::read_tls(Connection& c) {
         if (error == SSL_ERROR_ZERO_RETURN) {
             at_end(c, why);
         } else {
-            end(c, why, error == SSL_ERROR_SSL ? Leave::Drain : Leave::AtOnce);
+            end(c, why, error == SSL_ERROR_SSL && !c.hung_up ? Leave::Drain : Leave::AtOnce);
         }
         return;
         // Level-triggered: more in the socket wakes us again, without a read that finds nothing.
@@ -530,6 +543,7 @@ void Loop::free(Connection& c) {
     c.phase = Phase::Free;
     c.newcomer = false;
     c.ended = false;
+    c.hung_up = false;
     ++c.generation;
     free_.push_back(c.index);
     --open_;

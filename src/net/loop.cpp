@@ -79,8 +79,9 @@ Instant Loop::now() {
 void Loop::listen(Descriptor fd, std::uint32_t listener, std::shared_ptr<const TlsContext> tls) {
     watch_input(tls != nullptr ? newcomers_.get() : epoll_.get(), fd.get(),
                 tag_of(Owner::Listener, listeners_.size()));
+    const auto local = local_endpoint(fd.get());
     listeners_.push_back(
-        std::make_unique<Listener>(Listener{std::move(fd), listener, std::move(tls)}));
+        std::make_unique<Listener>(Listener{std::move(fd), listener, std::move(tls), local}));
 }
 
 void Loop::set_tls(std::uint32_t listener, std::shared_ptr<const TlsContext> tls) {

@@ -104,7 +104,7 @@ class Loop {
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    // `listener` comes back in ConnectionInfo. `tls` null: TCP.
+    // `listener`, a number for each of a family, comes back in ConnectionInfo. `tls` null: TCP.
     void listen(Descriptor fd, std::uint32_t listener, std::shared_ptr<const TlsContext> tls);
     // Another context for connections that are accepted from now on.
     void set_tls(std::uint32_t listener, std::shared_ptr<const TlsContext> tls);
@@ -187,6 +187,7 @@ class Loop {
     Connection* find(Key key) const;
     Key key_of(const Connection& c) const;
     Connection& add(Descriptor fd, const Endpoint& remote, bool incoming);
+    [[nodiscard]] ConnectionInfo info_of(const Connection& c) const;
     void enrol(Connection& c, bool output);
     void watch(Connection& c, bool output);
     void tap_tls(Connection& c);

@@ -39,6 +39,7 @@ struct Loop::Connection {
     bool dirty = false;
     bool tapped = false;
     bool ended = false;     // the peer sends no more
+    bool hung_up = false;   // and reads no more
     bool abandoned = false; // closed before it was open
     bool aborted = false;   // closed without waiting for anything
     std::string out;        // not yet written
@@ -49,6 +50,7 @@ struct Loop::Listener {
     Descriptor fd;
     std::uint32_t number = 0;
     std::shared_ptr<const TlsContext> tls;
+    Endpoint local; // as bound
 };
 
 struct Loop::Socket {

@@ -328,6 +328,7 @@ Ssl TlsContext::connection(int fd, const std::string& name) const {
     if (ssl == nullptr || SSL_set_fd(ssl.get(), fd) != 1) {
         return nullptr;
     }
+    SSL_clear_mode(ssl.get(), SSL_MODE_RELEASE_BUFFERS); // see settle_memory()
     if (role_ == Role::Server) {
         SSL_set_accept_state(ssl.get());
     } else {
@@ -338,6 +339,11 @@ Ssl TlsContext::connection(int fd, const std::string& name) const {
         }
     }
     return ssl;
+}
+
+void settle_memory(SSL* ssl) {
+    SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_free_buffers(ssl); // unless something is in them
 }
 
 std::string last_tls_error(const SSL* ssl) {

@@ -108,6 +108,10 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
     std::function<void(std::string_view)> key_log_;
 };
 
+// When the handshake is done. Its messages share two buffers; an idle connection has none, and gets
+// them for each record, which for a handshake would be a dozen large allocations.
+void settle_memory(SSL* ssl);
+
 // Why the last operation of this thread failed, in words: "certificate has expired", "alert unknown
 // ca from the peer". Empties OpenSSL's error queue.
 std::string last_tls_error(const SSL* ssl);
