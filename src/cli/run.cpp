@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/reading.hpp"
 #include "cli/run_html.hpp"
 #include "cli/run_json.hpp"
 #include "cli/run_text.hpp"
@@ -28,6 +29,7 @@
 #include "rtp/wav.hpp"
 #include "script/parse.hpp"
 #include "script/print.hpp"
+#include "view/json.hpp"
 
 namespace cw::cli {
 namespace {
@@ -294,8 +296,10 @@ class Live {
     std::vector<std::uint32_t> shown_;
 };
 
+// `packets`: where the packets go; empty: nowhere.
 std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& flow,
-                                             const RunTextOptions& text) {
+                                             const RunTextOptions& text,
+                                             const std::string& packets) {
     host::StageOptions stage_options;
     for (const auto& at : options.at) {
         auto real = host::parse_real_system(at);
@@ -306,7 +310,7 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     }
     stage_options.trusted = options.trusted;
     stage_options.keys_out = options.keys_out;
-    stage_options.pcap_out = options.pcap_out;
+    stage_options.pcap_out = packets;
     const bool alone = options.jobs == 1 || options.flows.size() == 1;
     Live live{flow.plan, options.trace, alone && !options.trace && isatty(STDERR_FILENO) != 0,
               text};
@@ -326,8 +330,57 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
 struct Done {
     Loaded flow;
     play::Report report;
-    Failure failure; // empty why: none
+    std::string calls = "[]"; // as the reader has them, for the JSON
+    Failure failure;          // empty why: none
 };
+
+// A file of its own for the packets of one performance.
+class PacketFile {
+  public:
+    explicit PacketFile(const RunOptions& options) : path_(options.pcap_out) {
+        if (!path_.empty() || options.format != "json") {
+            return;
+        }
+        std::error_code error;
+        auto name =
+            (std::filesystem::temp_directory_path(error) / "callwright-run-XXXXXX").string();
+        const int fd = mkstemp(name.data());
+        if (fd >= 0) {
+            ::close(fd);
+            path_ = name;
+            own_ = true;
+        }
+    }
+    ~PacketFile() {
+        if (own_) {
+            ::unlink(path_.c_str());
+        }
+    }
+    PacketFile(const PacketFile&) = delete;
+    PacketFile& operator=(const PacketFile&) = delete;
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+    bool own_ = false;
+};
+
+// What `callwright read` would say of these packets.
+std::string calls_in(const std::string& packets) {
+    std::string out;
+    Reading reading;
+    if (reading.open({packets}, {})) {
+        return "[]";
+    }
+    reading.run();
+    view::JsonReport report{[&](std::string_view text) { out += text; }};
+    reading.book().for_each_call([&](const flow::Call& call) {
+        report.call(call);
+        return true;
+    });
+    report.finish_calls();
+    return out;
+}
 
 // Flows performed one after another, or some side by side; handed out in the order of the command
 // line.
@@ -363,9 +416,13 @@ class Performances {
             } else {
                 done.flow = std::move(*flow);
                 if (!options_.check) {
-                    auto report = perform(options_, done.flow, text_);
+                    const PacketFile packets{options_};
+                    auto report = perform(options_, done.flow, text_, packets.path());
                     if (report) {
                         done.report = std::move(*report);
+                        if (options_.format == "json" && !packets.path().empty()) {
+                            done.calls = calls_in(packets.path());
+                        }
                     } else {
                         done.failure = report.error();
                     }
@@ -423,7 +480,7 @@ int run(const RunOptions& options) {
         const auto& report = done.report;
         const auto& plan = done.flow.plan;
         all_passed = all_passed && report.passed();
-        json.flow(file, plan, report);
+        json.flow(file, plan, report, done.calls);
         junit.flow(file, plan, report);
         if (!options.report.empty()) {
             if (auto wrong = write_html(options.report, file, plan, report); !wrong.empty()) {

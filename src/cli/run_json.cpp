@@ -1,5 +1,7 @@
 #include "cli/run_json.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "script/print.hpp"
@@ -82,7 +84,8 @@ RunJson::RunJson(std::string_view version) {
     json_.open_array();
 }
 
-void RunJson::flow(const std::string& file, const script::Plan& plan, const play::Report& report) {
+void RunJson::flow(const std::string& file, const script::Plan& plan, const play::Report& report,
+                   std::string_view calls) {
     report.passed() ? ++passed_ : ++failed_;
     const auto seconds_at = [&](Instant at) {
         at.known() ? json_.value((at - report.began).seconds(), 6) : json_.null();
@@ -180,6 +183,8 @@ void RunJson::flow(const std::string& file, const script::Plan& plan, const play
         json_.close_object();
     }
     json_.close_array();
+    json_.key("calls");
+    json_.raw(calls.size(), [&](char* at) { return std::copy(calls.begin(), calls.end(), at); });
     json_.close_object();
 }
 

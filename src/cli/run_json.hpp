@@ -15,7 +15,9 @@ namespace cw::cli {
 class RunJson {
   public:
     explicit RunJson(std::string_view version);
-    void flow(const std::string& file, const script::Plan& plan, const play::Report& report);
+    // `calls`: what the reader makes of the performance's packets, a JSON array.
+    void flow(const std::string& file, const script::Plan& plan, const play::Report& report,
+              std::string_view calls);
     // It could not be performed at all.
     void error(const std::string& file, std::string_view why);
     [[nodiscard]] std::string finish();

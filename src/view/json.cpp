@@ -96,6 +96,17 @@ JsonReport::JsonReport(Sink sink, std::string_view version) : sink_(std::move(si
     json_.line();
 }
 
+JsonReport::JsonReport(Sink sink) : sink_(std::move(sink)), part_(Part::Calls) {
+    json_.open_array();
+}
+
+void JsonReport::finish_calls() {
+    json_.close_array();
+    sink_(json_.text());
+    json_.clear();
+    part_ = Part::Done;
+}
+
 // Closes the array that is open and opens the next one, until it is that of `part`; those in
 // between stay empty.
 void JsonReport::enter(Part part) {

@@ -21,6 +21,8 @@ class JsonReport {
   public:
     // `version` is the program's; it needs no escaping.
     JsonReport(Sink sink, std::string_view version);
+    // The calls alone, as an array, to stand within another report: call(), then finish_calls().
+    explicit JsonReport(Sink sink);
     JsonReport(const JsonReport&) = delete;
     JsonReport& operator=(const JsonReport&) = delete;
 
@@ -29,6 +31,7 @@ class JsonReport {
     void call(const flow::Call& call);
     // An RTP stream that belongs to no call; `texts` holds its texts. After the last call.
     void stray(const flow::MediaStream& s, const flow::TextPool& texts);
+    void finish_calls();
     // Nothing may follow.
     void finish(std::span<const InputReport> inputs, const ReportCounts& counts);
 
