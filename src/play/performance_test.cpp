@@ -33,7 +33,9 @@ std::vector<Flow> played_flows() {
         }
         auto parsed = script::parse(script::test::read_whole(entry.path().string()));
         EXPECT_TRUE(parsed.ok()) << entry.path();
-        if (all_played(parsed.plan)) {
+        // The handshakes of DTLS are the host's; its own tests perform that flow.
+        const bool dtls = entry.path().filename() == "srtp-dtls.mmd";
+        if (all_played(parsed.plan) && !dtls) {
             out.push_back({fs::relative(entry.path(), folder).string(), std::move(parsed.plan)});
         }
     }
@@ -71,6 +73,9 @@ script::Plan over_udp(script::Plan plan) {
 TEST(Performance, OverUdpThatLosesAFifthTheFlowsStillPass) {
     std::size_t lost = 0;
     for (const auto& flow : played_flows()) {
+        if (flow.name.starts_with("security/")) {
+            continue; // those are about TLS, and say so in their header fields
+        }
         const auto plan = over_udp(flow.plan);
         for (unsigned seed = 1; seed <= 2; ++seed) {
             test::SimulatedStage stage{plan, seed, test::bad_network};

@@ -105,6 +105,7 @@ void State::pass_on_silently(PartyId party, const sip::MessageView& ack, const W
         const auto* request = a != nullptr ? std::get_if<script::Request>(&a->content) : nullptr;
         if (request == nullptr || request->method != Method::Invite || a->from != party ||
             !a->forwards || exchanges[i].sent.empty() ||
+            !is_success(exchanges[i].final_status) || // of several, the one that answered
             side(party, a->call).call_id != ack.value(HeaderId::CallId)) {
             continue;
         }
@@ -191,7 +192,15 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
         }
         return;
     }
-    if (status == 100 || may_fit(party, arrival, true)) {
+    // A provisional response comes again when its request does [RFC 3261 §17.2.1].
+    const auto& taken = report.arrows;
+    const bool again =
+        status < 200 && std::ranges::any_of(
+                            taken,
+                            [&](const ArrowReport& line) {
+                                return schedule.is_done(line.step) && fits(arrival, line.step);
+                            });
+    if (status == 100 || again || may_fit(party, arrival, true)) {
         extra(from, party, message.bytes(), true, "");
         return;
     }

@@ -99,19 +99,19 @@ class SimulatedStage {
         bool open = true;
     };
 
-    [[nodiscard]] Endpoint new_place(const Member& member) {
-        return {*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), next_port_++};
+    [[nodiscard]] Endpoint new_place(bool ipv6) {
+        return {*IpAddress::parse(ipv6 ? "::1" : "127.0.0.1"), next_port_++};
     }
     void open(script::PartyId party) {
         auto& member = cast_.members[party];
         for (std::size_t i = 0; i < member.listens.size(); ++i) {
             if (member.listens[i]) {
-                member.at[i] = new_place(member);
+                member.at[i] = new_place(member.ipv6);
             }
         }
         for (auto& [call, place] : member.media) {
-            place.rtp = new_place(member);
-            place.rtcp = new_place(member);
+            place.rtp = new_place(place.ipv6);
+            place.rtcp = new_place(place.ipv6);
             media_[place.rtp] = place.socket;
             media_[place.rtcp] = place.socket + 1;
             media_at_[place.socket] = place.rtp;
@@ -185,7 +185,7 @@ class SimulatedStage {
                              : hand.key == script::KeyKind::Ed25519 ? "Ed25519"
                                                                     : "ECDSA";
         }
-        const auto from = new_place(cast_.members[asked.from]);
+        const auto from = new_place(cast_.members[asked.from].ipv6);
         const auto first = static_cast<std::uint32_t>(ends_.size());
         ends_.push_back(
             {asked.from, {asked.transport, 0, first, 1, from, asked.at}, first + 1, true});
@@ -239,8 +239,8 @@ class SimulatedStage {
             return;
         }
         const transaction::Wire back{sip::Transport::Udp, 0, *to, 0, wire.remote, *from};
-        // Nothing repeats a provisional response that is lost, but a PRACK [RFC 3261 §17.2.1]: those
-        // are late at most.
+        // Nothing repeats a provisional response that is lost, but a PRACK [RFC 3261 §17.2.1]:
+        // those are late at most.
         const bool spared = text.starts_with("SIP/2.0 1");
         for (int copies = !spared && chance(conditions_.duplicate) ? 2 : 1; copies > 0; --copies) {
             if (!spared && chance(conditions_.loss)) {
