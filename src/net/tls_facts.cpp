@@ -108,6 +108,13 @@ std::vector<X509*> peer_chain(const SSL* ssl) {
 }
 
 std::string alert_text(std::uint8_t description) {
+    // Those of TLS 1.3 that OpenSSL 3.0 has no words for [RFC 8446 §6.2].
+    if (description == 116) {
+        return "certificate required";
+    }
+    if (description == 109) {
+        return "missing extension";
+    }
     return SSL_alert_desc_string_long(description);
 }
 
