@@ -93,7 +93,7 @@ class Program {
     [[nodiscard]] int output() const { return output_; }
     void read_more() {
         std::array<char, 4096> buffer{};
-        const auto size = read(output_, buffer.data(), buffer.size());
+        const auto size = ::read(output_, buffer.data(), buffer.size());
         text.append(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
     }
     // What stands behind "Keying material: ", when the line is whole.
