@@ -400,11 +400,14 @@ Duration State::patience(StepId step) const {
 
 void State::check_deadlines() {
     const auto ready = schedule.ready(now);
+    // What need not come is waited for when nothing else can: an alt of which no branch begins.
+    const bool only_options =
+        std::ranges::all_of(ready, [](const Schedule::Ready& one) { return one.optional; });
     for (const auto& next : ready) {
         const auto wait = waiting.find(next.step);
         const bool awaits = next.part == Schedule::Part::Receive ||
                             next.part == Schedule::Part::Both || next.part == Schedule::Part::Send;
-        if (wait == waiting.end() || !awaits || next.optional ||
+        if (wait == waiting.end() || !awaits || (next.optional && !only_options) ||
             (next.part == Schedule::Part::Both &&
              std::holds_alternative<script::Media>(arrow(next.step).content))) {
             continue;
@@ -432,6 +435,9 @@ Instant State::next_deadline() {
         for (const auto& [call, own] : player.sides) {
             out = earlier(out, own.success.next_deadline());
         }
+    }
+    for (const auto& [step, repeat] : repeats) {
+        out = earlier(out, repeat.timer.next_deadline());
     }
     for (const auto& next : schedule.ready(now)) {
         const auto wait = waiting.find(next.step);
@@ -599,6 +605,7 @@ void Performance::advance(Instant now) {
             }
         }
     }
+    s.repeat_provisionals();
     s.sound->advance();
     s.pump();
     if (!s.over) {

@@ -401,6 +401,11 @@ void State::take_request(PartyId party, StepId step, const sip::MessageView& mes
         own.invite_ours = false;
         own.invite_server = exchanges[step].server;
     }
+    if (method == Method::Prack) {
+        std::erase_if(repeats, [&](const auto& one) {
+            return arrow(one.first).from == party && key_of(one.first) == key_of(step);
+        });
+    }
     if (own.dialog && dialog::is_target_refresh(method)) {
         dialog::refresh_target(*own.dialog, message);
     }

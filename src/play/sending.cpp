@@ -59,8 +59,8 @@ static bool drawn_again(const State& s, StepId step, const Arrow& a,
         const auto* later = std::get_if<Arrow>(&s.plan.steps[i].what);
         const auto* other =
             later != nullptr ? std::get_if<script::Response>(&later->content) : nullptr;
-        if (other != nullptr && later->from == a.from && other->answers == response.answers &&
-            other->status == response.status) {
+        if (other != nullptr && later->from == a.from && later->forwards == a.forwards &&
+            other->answers == response.answers && other->status == response.status) {
             return true;
         }
     }
@@ -222,6 +222,19 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
             own.success_wire = request.received_on;
         }
     }
+    if (response.method == Method::Invite && response.status > 100 && response.status < 200 &&
+        !lost && !drawn_again(*this, step, a, response)) {
+        sip::HeaderIndex index;
+        const auto message = sip::index(std::string_view{text}, index);
+        const bool reliable = message && message->has(HeaderId::RSeq) && !a.forwards;
+        if (reliable || (!request.received_on.reliable() && ours(a.to))) {
+            auto& repeat = repeats[step];
+            repeat.timer.start(text, !reliable, now);
+            repeat.request = first_of(response.answers);
+            repeat.status = response.status;
+            repeat.until_prack = reliable;
+        }
+    }
     if (response.method == Method::Invite && response.status >= 300 && !a.forwards && own.dialog &&
         own.dialog->state == dialog::Dialog::State::Early) {
         own.dialog.reset();
@@ -232,6 +245,23 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
         passed(step);
     }
     return true;
+}
+
+void State::repeat_provisionals() {
+    for (auto at = repeats.begin(); at != repeats.end();) {
+        auto& [step, repeat] = *at;
+        const auto& a = arrow(step);
+        bool ended = !repeat.until_prack && schedule.is_done(step);
+        if (!ended) {
+            const auto due = repeat.timer.advance(now);
+            ended =
+                due == dialog::Retransmission::Due::GiveUp ||
+                (due == dialog::Retransmission::Due::Resend &&
+                 !players[a.from].table->respond(exchanges[repeat.request].server, repeat.status,
+                                                 repeat.timer.bytes, now, outbox));
+        }
+        at = ended ? repeats.erase(at) : std::next(at);
+    }
 }
 
 void State::acknowledge_silently(PartyId party, CallId call, StepId invite) {

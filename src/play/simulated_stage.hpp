@@ -239,11 +239,8 @@ class SimulatedStage {
             return;
         }
         const transaction::Wire back{sip::Transport::Udp, 0, *to, 0, wire.remote, *from};
-        // Nothing repeats a provisional response that is lost, but a PRACK [RFC 3261 §17.2.1]:
-        // those are late at most.
-        const bool spared = text.starts_with("SIP/2.0 1");
-        for (int copies = !spared && chance(conditions_.duplicate) ? 2 : 1; copies > 0; --copies) {
-            if (!spared && chance(conditions_.loss)) {
+        for (int copies = chance(conditions_.duplicate) ? 2 : 1; copies > 0; --copies) {
+            if (chance(conditions_.loss)) {
                 ++lost_;
                 continue;
             }

@@ -155,6 +155,15 @@ struct Enrolment {
 };
 inline constexpr std::uint64_t enrolment_owner = std::uint64_t{1} << 40;
 
+// A provisional response of ours that is sent again: one with RSeq until its PRACK, over every
+// transport [RFC 3262 §3]; another over UDP, until the arrow that draws it has arrived.
+struct Repeat {
+    dialog::Retransmission timer;
+    StepId request = 0;
+    std::uint16_t status = 0;
+    bool until_prack = false;
+};
+
 struct Waiting { // for a step that may happen now
     Instant since;
     bool begun = false; // an action
@@ -181,6 +190,7 @@ struct State {
     std::vector<Line> lines;
     std::vector<Dialling> dialling;
     std::vector<Enrolment> enrolments;
+    std::map<StepId, Repeat> repeats; // by the step of the response
     std::unique_ptr<Sound> sound;
     transaction::Outbox outbox;
     Wants wants;
@@ -242,6 +252,7 @@ struct State {
     bool send_response(StepId step, const Arrow& a, const script::Response& response);
     void put_on_wire(StepId step, const Arrow& a, const std::string& text, const Wire& wire,
                      sip::Method method);
+    void repeat_provisionals();
     void acknowledge_silently(PartyId party, CallId call, StepId invite);
     bool answer_challenge(PartyId party, StepId step, const sip::MessageView& response);
     void note_challenge(PartyId party, StepId step, const sip::MessageView& response);
