@@ -224,6 +224,9 @@ void Shard::stream_bytes(net::Key key, Peer& peer, Bytes bytes) {
         case MessageStream::Kind::Broken:
             server_.on_malformed(item.text, wire, item.error, now_, requests_);
             settle();
+            if (!changes_.empty()) {
+                commit(); // what it is to be told of its binding goes out before the end
+            }
             loop_.close(key, item.error.what);
             return;
         }

@@ -148,8 +148,14 @@ bool Proxy::try_other_way(std::uint32_t index, std::uint8_t number, Instant now,
     }
     branch.tried.push_back(branch.target.way());
     bool found = false;
+    // A phone that another branch has tried, or is trying, does not get the request twice.
+    auto tried = branch.tried;
+    for (const auto& other : context.branches) {
+        tried.push_back(other.target.way());
+        tried.insert(tried.end(), other.tried.begin(), other.tried.end());
+    }
     with_stored(index, now, out, [&](const Incoming& in, const Route& route) {
-        auto other = find_other_way(core_, in, route, branch.target, branch.tried);
+        auto other = find_other_way(core_, in, route, branch.target, tried);
         if (!other) {
             return;
         }
