@@ -5,21 +5,13 @@
 #include "crypto/digest_client.hpp"
 #include "dialog/draft.hpp"
 #include "play/state.hpp"
-#include "sip/via.hpp"
+#include "play/writing.hpp"
 
 namespace cw::play {
 
 namespace {
 
 constexpr std::uint32_t most_tries = 3;
-
-std::string branch_of(const std::string& text) {
-    sip::HeaderIndex index;
-    const auto message = sip::index(std::string_view{text}, index);
-    const auto via = message ? sip::parse_via(message->value(sip::HeaderId::Via))
-                             : Result<sip::Via>{fail(Code::Malformed, 0, "")};
-    return via ? std::string{via->branch} : std::string{};
-}
 
 } // namespace
 
@@ -68,9 +60,7 @@ bool State::enrol() {
         }
         const auto& self = cast.members[one.party];
         auto draft = dialog::Draft::request("REGISTER", "sip:" + self.domain);
-        draft
-            .add("Via", fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire->transport),
-                                    cast.sent_by(one.party, wire->transport), names.branch()))
+        draft.add("Via", new_via(one.party, wire->transport))
             .add("Max-Forwards", "70")
             .add("From", fmt::format("<{}>;tag={}", self.uri, names.tag()))
             .add("To", fmt::format("<{}>", self.uri))
@@ -113,17 +103,8 @@ void State::on_enrolled(PartyId party, const sip::MessageView& response) {
     const auto& self = cast.members[party];
     auto draft = dialog::Draft::copy_of(*request);
     draft.set("CSeq", fmt::format("{} REGISTER", one->tries + 1));
-    draft.set("Via", fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire->transport),
-                                 cast.sent_by(party, wire->transport), names.branch()));
-    const auto cnonce = names.tag();
-    draft.set("Authorization", crypto::answer_challenge(digester, *chosen,
-                                                        {.username = self.login,
-                                                         .password = self.password,
-                                                         .method = draft.method(),
-                                                         .uri = draft.uri(),
-                                                         .body = draft.body(),
-                                                         .cnonce = cnonce,
-                                                         .nc = 1}));
+    draft.set("Via", new_via(party, wire->transport));
+    draft.set("Authorization", credentials(self, self.password, *chosen, draft, 1));
     one->sent = draft.print();
     players[party].table->send(sip::Method::Register, branch_of(one->sent), one->sent, *wire,
                                enrolment_owner + party, now, outbox);

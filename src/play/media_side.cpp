@@ -175,7 +175,9 @@ void MediaSide::agree(bool we_offered, Instant now) {
             wants_dtls_ = true;
             return;
         }
-        use_keys();
+        if (!use_keys()) {
+            return;
+        }
     }
     configure(now);
 }
@@ -199,34 +201,15 @@ void MediaSide::take_keys(const DtlsKeys& keys, Instant now) {
     }
 }
 
-// [RFC 5764 §4.1.2, RFC 7714 §14.2]
 bool MediaSide::use_keys() {
-    rtp::SrtpSuite suite{};
-    switch (keys_->profile) {
-    case 1:
-        suite = rtp::SrtpSuite::AesCm128Sha1_80;
-        break;
-    case 2:
-        suite = rtp::SrtpSuite::AesCm128Sha1_32;
-        break;
-    case 7:
-        suite = rtp::SrtpSuite::AeadAes128Gcm;
-        break;
-    case 8:
-        suite = rtp::SrtpSuite::AeadAes256Gcm;
-        break;
-    default:
-        problem_ = "an SRTP profile that we do not have";
+    const auto send = rtp::srtp_parameters_of_dtls(keys_->profile, keys_->send);
+    const auto receive = rtp::srtp_parameters_of_dtls(keys_->profile, keys_->receive);
+    if (!send || !receive) {
+        problem_ = (send ? receive : send).error().what;
         return false;
     }
-    const auto parameters = [&](const std::vector<std::uint8_t>& secret) {
-        rtp::SrtpParameters out;
-        out.suite = suite;
-        out.keys = {{.secret = rtp::SrtpSecret{Bytes{secret}}}};
-        return out;
-    };
-    plan.settings.send_keys = parameters(keys_->send);
-    plan.settings.receive_keys = parameters(keys_->receive);
+    plan.settings.send_keys = *send;
+    plan.settings.receive_keys = *receive;
     return true;
 }
 

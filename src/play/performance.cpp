@@ -278,7 +278,7 @@ bool State::perform(const Schedule::Ready& ready) {
     switch (ready.part) {
     case Part::Nobody:
         schedule.received(step, now);
-        failed_softly(step);
+        unverified(step);
         return true;
     case Part::Send:
         return perform_send(step);
@@ -304,7 +304,7 @@ bool State::perform(const Schedule::Ready& ready) {
 }
 
 // Nobody of ours stands at either end: it is taken as done, and reported so.
-void State::failed_softly(StepId step) {
+void State::unverified(StepId step) {
     auto& line = report_of(step);
     if (line.verdict == Verdict::Skipped) {
         line.verdict = Verdict::Unverified;
@@ -333,7 +333,7 @@ bool State::perform_act(StepId step) {
     const auto& act = std::get<script::Act>(what);
     if (!ours(act.party)) {
         schedule.received(step, now);
-        failed_softly(step);
+        unverified(step);
         return true;
     }
     const auto& wait = waiting[step];
@@ -594,7 +594,12 @@ void Performance::advance(Instant now) {
         auto& player = s.players[party];
         player.table->advance(now, s.outbox);
         for (const auto& occurrence : player.table->occurrences()) {
-            if (occurrence.what == transaction::Table::Happened::Timeout && occurrence.owner != 0) {
+            if (occurrence.what != transaction::Table::Happened::Timeout || occurrence.owner == 0) {
+                continue;
+            }
+            if (occurrence.owner >= enrolment_owner) {
+                s.stop(s.plan.parties[party].id + " cannot register: nobody answers");
+            } else {
                 s.timed_out(static_cast<StepId>(occurrence.owner - 1));
             }
         }
@@ -612,6 +617,12 @@ void Performance::advance(Instant now) {
         s.check_deadlines();
         s.pump();
     }
+}
+
+void Performance::interrupt(Instant now) {
+    state_->now = now;
+    state_->stop("interrupted");
+    state_->pump();
 }
 
 // Nobody answered a request of ours: what was drawn as its answer does not come.

@@ -53,6 +53,8 @@ class Performance {
     // A handshake that was asked for has ended.
     void on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now);
     void advance(Instant now);
+    // It ends here, as failed.
+    void interrupt(Instant now);
     // When advance() is to be called at the latest; not known(): when something comes.
     [[nodiscard]] Instant next_deadline() const;
 

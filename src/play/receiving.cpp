@@ -19,8 +19,6 @@ namespace cw::play {
 using sip::HeaderId;
 using sip::Method;
 
-std::optional<StepId> drawn_ack(const State& s, StepId invite);
-
 namespace {
 
 std::string start_line(std::string_view text) {
@@ -80,22 +78,14 @@ void State::on_request(PartyId party, const sip::MessageView& message, const Wir
         pass_on_silently(party, message, wire);
         return;
     }
-    if (may_fit(party, arrival, true) || message.method() == Method::Options) {
-        extra(from, party, message.bytes(), true, "");
-        const auto text =
-            dialog::response_to(message, 200, names.tag(),
-                                dialog::received_via(message.value(HeaderId::Via), wire))
-                .print();
-        player.table->respond(come.transaction, 200, text, now, outbox);
-        return;
-    }
-    extra(from, party, message.bytes(), false, "it is not in the flow");
-    const auto text =
-        dialog::response_to(message, message.method() == Method::Invite ? 486 : 481, names.tag(),
-                            dialog::received_via(message.value(HeaderId::Via), wire))
-            .print();
-    player.table->respond(come.transaction, message.method() == Method::Invite ? 486 : 481, text,
-                          now, outbox);
+    // What the flow passed over is no surprise, and OPTIONS keeps connections alive.
+    const bool allowed = may_fit(party, arrival, true) || message.method() == Method::Options;
+    extra(from, party, message.bytes(), allowed, allowed ? "" : "it is not in the flow");
+    const std::uint16_t status = allowed ? 200 : message.method() == Method::Invite ? 486 : 481;
+    const auto text = dialog::response_to(message, status, names.tag(),
+                                          dialog::received_via(message.value(HeaderId::Via), wire))
+                          .print();
+    player.table->respond(come.transaction, status, text, now, outbox);
 }
 
 // An ACK to a 2xx that nobody draws goes on its way through a proxy that is played.
@@ -117,7 +107,6 @@ void State::pass_on_silently(PartyId party, const sip::MessageView& ack, const W
         drawn.from = party;
         drawn.to = a->to;
         drawn.call = a->call;
-        exchanges[i].ack = ack.bytes();
         const auto text = write_passed_on(*this, i, drawn, ack.bytes(), wire, *to);
         if (text) {
             outbox.send(*to, *text);
@@ -147,7 +136,7 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     auto& exchange = exchanges[step];
     const auto acknowledge = [&](bool drawn) {
         for (const auto& send : wanted.sends()) {
-            if (drawn && drawn_ack(*this, step)) { // it waits for its turn
+            if (drawn && drawn_ack(step)) { // it waits for its turn
                 exchange.ack_due = true;
                 exchange.ack = wanted.bytes(send);
                 continue;
@@ -315,14 +304,14 @@ bool State::may_fit(PartyId party, const Arrival& arrival, bool passed_over) con
 bool State::perform_receive(StepId step) {
     const auto& a = arrow(step);
     auto& inbox = players[a.to].inbox;
-    const auto found = std::ranges::find_if(
-        inbox, [&](const Arrival& arrival) { return !arrival.taken && fits(arrival, step); });
+    const auto found =
+        std::ranges::find_if(inbox, [&](const Arrival& arrival) { return fits(arrival, step); });
     if (found == inbox.end()) {
         return false;
     }
     // Something came before it that is drawn below it.
     const auto earlier = std::find_if(inbox.begin(), found, [&](const Arrival& arrival) {
-        return !arrival.taken && std::ranges::none_of(schedule.ready(now), [&](const auto& ready) {
+        return std::ranges::none_of(schedule.ready(now), [&](const auto& ready) {
             return ready.part == Schedule::Part::Receive && fits(arrival, ready.step);
         });
     });
@@ -337,15 +326,14 @@ bool State::perform_receive(StepId step) {
     }
     const auto arrival = std::move(*found);
     inbox.erase(found);
-    auto copy = arrival;
-    take(copy, step);
+    take(arrival, step);
     if (!overtaken.empty() && line.verdict == Verdict::Passed) {
         failed(step, Verdict::Failed, overtaken);
     }
     return true;
 }
 
-void State::take(Arrival& arrival, StepId step) {
+void State::take(const Arrival& arrival, StepId step) {
     const auto& a = arrow(step);
     const auto party = a.to;
     auto& exchange = exchanges[step];
@@ -398,8 +386,6 @@ void State::take_request(PartyId party, StepId step, const sip::MessageView& mes
     }
     if (method == Method::Invite) {
         own.invite = message.bytes();
-        own.invite_ours = false;
-        own.invite_server = exchanges[step].server;
     }
     if (method == Method::Prack) {
         std::erase_if(repeats, [&](const auto& one) {
@@ -471,7 +457,7 @@ void State::take_response(PartyId party, StepId step, const script::Response& dr
             own.dialog.reset();
         }
     }
-    if (method == Method::Invite && is_success(status) && !drawn_ack(*this, request_step)) {
+    if (method == Method::Invite && is_success(status) && !drawn_ack(request_step)) {
         acknowledge_silently(party, a.call, request_step);
     }
 }

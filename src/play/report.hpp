@@ -21,6 +21,10 @@ enum class Verdict : std::uint8_t {
     Unverified, // between parties that are not ours: nobody looked
 };
 std::string_view to_string(Verdict verdict); // "passed", as in the JSON
+constexpr bool is_wrong(Verdict verdict) {
+    return verdict == Verdict::Failed || verdict == Verdict::Missing ||
+           verdict == Verdict::Unexpected;
+}
 
 // What is shown side by side where an arrow failed.
 struct Difference {

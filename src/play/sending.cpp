@@ -19,42 +19,8 @@ using sip::Method;
 
 namespace {
 
-std::string branch_of(std::string_view text) {
-    sip::HeaderIndex index;
-    const auto message = sip::index(text, index);
-    if (!message) {
-        return {};
-    }
-    const auto via = sip::parse_via(message->value(HeaderId::Via));
-    return via ? std::string{via->branch} : std::string{};
-}
-
-} // namespace
-
-// The drawn ACK for an INVITE, if one is; a later INVITE of the same party has its own.
-std::optional<StepId> drawn_ack(const State& s, StepId invite) {
-    const auto& a = s.arrow(invite);
-    for (StepId i = invite + 1; i < s.plan.steps.size(); ++i) {
-        const auto* later = std::get_if<Arrow>(&s.plan.steps[i].what);
-        const auto* request =
-            later != nullptr ? std::get_if<script::Request>(&later->content) : nullptr;
-        if (request == nullptr || later->from != a.from || later->call != a.call ||
-            s.schedule.passed_over(i)) {
-            continue;
-        }
-        if (request->method == Method::Ack && !s.schedule.is_sent(i)) {
-            return i;
-        }
-        if (request->method == Method::Invite && !request->again) {
-            return std::nullopt;
-        }
-    }
-    return std::nullopt;
-}
-
 // Is the same response to the INVITE drawn once more below? Then it does not repeat by itself.
-static bool drawn_again(const State& s, StepId step, const Arrow& a,
-                        const script::Response& response) {
+bool drawn_again(const State& s, StepId step, const Arrow& a, const script::Response& response) {
     for (StepId i = step + 1; i < s.plan.steps.size(); ++i) {
         const auto* later = std::get_if<Arrow>(&s.plan.steps[i].what);
         const auto* other =
@@ -65,6 +31,62 @@ static bool drawn_again(const State& s, StepId step, const Arrow& a,
         }
     }
     return false;
+}
+
+} // namespace
+
+std::string branch_of(std::string_view text) {
+    sip::HeaderIndex index;
+    const auto message = sip::index(text, index);
+    if (!message) {
+        return {};
+    }
+    const auto via = sip::parse_via(message->value(HeaderId::Via));
+    return via ? std::string{via->branch} : std::string{};
+}
+
+std::string State::new_via(PartyId party, sip::Transport transport, bool v6) {
+    return fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(transport),
+                       cast.sent_by(party, transport, v6), names.branch());
+}
+
+std::string State::credentials(const Member& self, std::string_view password,
+                               const crypto::DigestChallenge& challenge,
+                               const dialog::Draft& request, std::uint32_t count) {
+    const auto cnonce = names.tag();
+    return crypto::answer_challenge(digester, challenge,
+                                    {.username = self.login,
+                                     .password = password,
+                                     .method = request.method(),
+                                     .uri = request.uri(),
+                                     .body = request.body(),
+                                     .cnonce = cnonce,
+                                     .nc = count});
+}
+
+void State::cannot_send(StepId step, const std::string& why) {
+    failed(step, Verdict::Missing, "it cannot be sent: " + why);
+    stop("");
+}
+
+std::optional<StepId> State::drawn_ack(StepId invite) const {
+    const auto& a = arrow(invite);
+    for (StepId i = invite + 1; i < plan.steps.size(); ++i) {
+        const auto* later = std::get_if<Arrow>(&plan.steps[i].what);
+        const auto* request =
+            later != nullptr ? std::get_if<script::Request>(&later->content) : nullptr;
+        if (request == nullptr || later->from != a.from || later->call != a.call ||
+            schedule.passed_over(i)) {
+            continue;
+        }
+        if (request->method == Method::Ack && !schedule.is_sent(i)) {
+            return i;
+        }
+        if (request->method == Method::Invite && !request->again) {
+            return std::nullopt;
+        }
+    }
+    return std::nullopt;
 }
 
 bool State::perform_send(StepId step) {
@@ -113,6 +135,8 @@ bool State::send_request(StepId step, const Arrow& a, const script::Request& req
     std::string text;
     if (request.again) {
         text = exchanges[first_of(step)].sent;
+    } else {
+        exchange = {}; // in a loop, another one each round
     }
     // The ACK to a refusal: the transaction has it ready.
     Exchange* refused = nullptr;
@@ -131,8 +155,7 @@ bool State::send_request(StepId step, const Arrow& a, const script::Request& req
     if (text.empty()) {
         auto written = write_request(*this, step, a, request, wire);
         if (!written) {
-            failed(step, Verdict::Missing, "it cannot be sent: " + written.error());
-            stop("");
+            cannot_send(step, written.error());
             return true;
         }
         text = std::move(*written);
@@ -169,8 +192,10 @@ void State::put_on_wire(StepId step, const Arrow& a, const std::string& text, co
         outbox.send(wire, text);
         return;
     }
-    if (branch.empty() ||
-        players[a.from].table->state_of(first.client) != transaction::State::Terminated) {
+    const bool again =
+        std::get<script::Request>(a.content).again &&
+        players[a.from].table->state_of(first.client) != transaction::State::Terminated;
+    if (branch.empty() || again) {
         outbox.send(wire, text); // broken on purpose, or a retransmission that is drawn
         return;
     }
@@ -192,8 +217,7 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
     } else {
         auto written = write_response(*this, step, a, response);
         if (!written) {
-            failed(step, Verdict::Missing, "it cannot be sent: " + written.error());
-            stop("");
+            cannot_send(step, written.error());
             return true;
         }
         text = std::move(*written);
@@ -209,12 +233,8 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
     if (!lost) {
         auto& table = *players[a.from].table;
         if (!table.respond(request.server, response.status, text, now, outbox)) {
-            if (!success || response.method != Method::Invite) {
-                // A second final response, or one after its time: sent all the same, as drawn.
-                outbox.send(request.received_on, text);
-            } else {
-                outbox.send(request.received_on, text);
-            }
+            // A second final response, or one after its time: sent all the same, as drawn.
+            outbox.send(request.received_on, text);
         }
         if (response.method == Method::Invite && success && !a.forwards &&
             !drawn_again(*this, step, a, response)) {
@@ -342,15 +362,7 @@ bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView&
             again = again || (before && before->realm == challenge.realm &&
                               before->nonce != chosen->nonce && !chosen->stale);
         }
-        const auto cnonce = names.tag();
-        answers.push_back(crypto::answer_challenge(digester, *chosen,
-                                                   {.username = self.login,
-                                                    .password = self.password,
-                                                    .method = draft.method(),
-                                                    .uri = draft.uri(),
-                                                    .body = draft.body(),
-                                                    .cnonce = cnonce,
-                                                    .nc = ++challenge.count}));
+        answers.push_back(credentials(self, self.password, *chosen, draft, ++challenge.count));
     }
     if (answers.empty() || again) {
         return false;
@@ -360,11 +372,7 @@ bool State::answer_challenge(PartyId party, StepId step, const sip::MessageView&
     for (const auto& value : answers) {
         draft.add(name, value);
     }
-    draft.remove("Via");
-    draft.add_first("Via",
-                    fmt::format("SIP/2.0/{} {};branch={};rport",
-                                via_transport(exchange.sent_on.transport),
-                                cast.sent_by(party, exchange.sent_on.transport), names.branch()));
+    draft.set("Via", new_via(party, exchange.sent_on.transport));
     const auto number = cseq->number + 1;
     draft.set("CSeq", fmt::format("{} {}", number, cseq->method_text));
     const auto text = draft.print();

@@ -392,7 +392,7 @@ bool Sound::perform_dtmf(StepId step, const Arrow& arrow, const script::Media& m
     to.digits_read = digits.size();
     return finish(step,
                   seen == media.keys ? std::nullopt
-                                     : std::optional{Difference{"the keys", media.keys,
+                                     : std::optional{Difference{"what was pressed", media.keys,
                                                                 seen.empty() ? "none" : seen}},
                   "");
 }
@@ -441,7 +441,7 @@ bool Sound::perform_act(StepId step, const script::Act& act) {
         own->digits_read = digits.size();
         return finish(step,
                       seen == gets->keys ? std::nullopt
-                                         : std::optional{Difference{"the keys", gets->keys,
+                                         : std::optional{Difference{"what was pressed", gets->keys,
                                                                     seen.empty() ? "none" : seen}},
                       "");
     }
@@ -551,9 +551,8 @@ bool Sound::perform_dtls(StepId step, const Arrow& arrow) {
     const MediaSide* sides[] = {nullptr, nullptr};
     for (const auto& [key, one] : sides_) {
         if (one->protection() == dialog::MediaProtection::Dtls) {
-            (key.first == arrow.from ? sides[0]
-             : key.first == arrow.to ? sides[1]
-                                     : sides[0]) = one.get();
+            sides[0] = key.first == arrow.from ? one.get() : sides[0];
+            sides[1] = key.first == arrow.to ? one.get() : sides[1];
         }
     }
     const bool must_fail = script::is_lost(arrow.link);

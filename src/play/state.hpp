@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "crypto/digest.hpp"
+#include "crypto/digest_fields.hpp"
 #include "crypto/milenage.hpp"
 #include "dialog/dialog.hpp"
+#include "dialog/draft.hpp"
 #include "dialog/identifiers.hpp"
 #include "dialog/retransmission.hpp"
 #include "play/cast.hpp"
@@ -56,7 +58,6 @@ struct Arrival {
     Instant at;
     transaction::Handle server;    // of a request
     std::optional<StepId> answers; // of a response: the request that we sent
-    bool taken = false;
 };
 
 // What an arrow has carried, at both its ends.
@@ -84,10 +85,7 @@ struct Side {
     std::uint32_t cseq = 0;
     std::optional<dialog::Dialog> dialog;
     std::string invite; // the latest INVITE, as it was sent or received
-    bool invite_ours = false;
     std::uint32_t invite_cseq = 0;
-    std::optional<StepId> invite_step;
-    transaction::Handle invite_server;
     dialog::Retransmission success; // a 2xx of ours that waits for its ACK
     Wire success_wire;
     std::string ack; // for a 2xx that comes again
@@ -221,7 +219,7 @@ struct State {
     bool perform(const Schedule::Ready& ready);
     bool perform_act(StepId step);
     bool perform_reads(StepId step, PartyId party, const script::Reads& reads);
-    void failed_softly(StepId step);
+    void unverified(StepId step);
     void timed_out(StepId request);
     void passed(StepId step);
     void failed(StepId step, Verdict verdict, std::string why, Difference difference = {});
@@ -252,6 +250,16 @@ struct State {
     bool send_response(StepId step, const Arrow& a, const script::Response& response);
     void put_on_wire(StepId step, const Arrow& a, const std::string& text, const Wire& wire,
                      sip::Method method);
+    // It cannot be written, so nothing below can happen either.
+    void cannot_send(StepId step, const std::string& why);
+    // A Via of `party` with a new branch.
+    [[nodiscard]] std::string new_via(PartyId party, sip::Transport transport, bool v6 = false);
+    // What answers a challenge in the request that is being written.
+    [[nodiscard]] std::string credentials(const Member& self, std::string_view password,
+                                          const crypto::DigestChallenge& challenge,
+                                          const dialog::Draft& request, std::uint32_t count);
+    // The ACK that is drawn for an INVITE, if one is; a later INVITE of the same party has its own.
+    [[nodiscard]] std::optional<StepId> drawn_ack(StepId invite) const;
     void repeat_provisionals();
     void acknowledge_silently(PartyId party, CallId call, StepId invite);
     bool answer_challenge(PartyId party, StepId step, const sip::MessageView& response);
@@ -265,7 +273,7 @@ struct State {
     [[nodiscard]] bool fits(const Arrival& arrival, StepId step) const;
     [[nodiscard]] bool may_fit(PartyId party, const Arrival& arrival,
                                bool passed_over = false) const;
-    void take(Arrival& arrival, StepId step);
+    void take(const Arrival& arrival, StepId step);
     void take_request(PartyId party, StepId step, const sip::MessageView& message, Side& own);
     void take_response(PartyId party, StepId step, const script::Response& drawn,
                        const sip::MessageView& message, Side& own);

@@ -34,7 +34,8 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
 // A performance of a flow on which the network, or a stranger, plays tricks.
 class Trick {
   public:
-    explicit Trick(std::string_view body) : plan(test::plan_of(body)), stage(plan, 1) {}
+    explicit Trick(std::string_view body, sip::Transport over = sip::Transport::Tls)
+        : plan(spoken(test::plan_of(body), over)), stage(plan, 1) {}
 
     const Report& run() { return report = &stage.run(), *report; }
     [[nodiscard]] const ArrowReport& arrow(std::size_t n) const { return report->arrows[n]; }
@@ -50,6 +51,13 @@ class Trick {
     }
     [[nodiscard]] std::string failures() const { return test::failures_of(plan, *report); }
     [[nodiscard]] Duration lasted() const { return report->ended - report->began; }
+
+    static script::Plan spoken(script::Plan plan, sip::Transport over) {
+        for (auto& party : plan.parties) {
+            party.facts.push_back({{}, true, script::Over{over}});
+        }
+        return plan;
+    }
 
     script::Plan plan;
     test::SimulatedStage stage;
@@ -68,6 +76,15 @@ TEST(Verdict, WhatHappensAsDrawnPasses) {
     }
     EXPECT_GT(t.arrow(2).took, Duration{});
     EXPECT_TRUE(t.report->why.empty());
+}
+
+// The transaction of the first round lives on for five seconds over UDP [RFC 3261 §17.1.2.2].
+TEST(Verdict, EachRoundOfALoopIsATransactionOfItsOwn) {
+    Trick t{"a->>b: OPTIONS\nb-->>a: 200 OK\nloop (3 times)\na->>b: OPTIONS\nb-->>a: 200 OK\nend\n",
+            sip::Transport::Udp};
+    EXPECT_TRUE(t.run().passed()) << t.failures();
+    EXPECT_EQ(t.arrow(3).times, 3U);
+    EXPECT_LT(t.lasted(), seconds(1));
 }
 
 TEST(Verdict, AnotherStatusFailsAtOnce) {

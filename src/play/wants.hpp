@@ -89,7 +89,6 @@ struct HandshakeFacts {
     bool peer_certificate = false;   // the other end showed one that verified
     bool client_certificate = false; // our own was asked for and taken, as far as we know
     std::string peer_key;            // "RSA", "ECDSA", "Ed25519"
-    std::string peer_names;          // whom its certificate speaks for, for people
     int alert = -1;                  // that ended it [RFC 8446 §6]; -1: none
 };
 

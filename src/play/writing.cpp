@@ -114,7 +114,8 @@ class Writer {
     std::expected<Draft, std::string> answer(const script::Response& response);
     Draft passed_back(StepId received);
     std::expected<Target, std::string> target(const script::Request& request);
-    void add_method_fields(Draft& draft, Method method, const Target& target);
+    std::expected<void, std::string> add_method_fields(Draft& draft, Method method,
+                                                       const Target& target);
     std::expected<void, std::string> add_refer(Draft& draft, const Target& target);
     void add_notify(Draft& draft);
     void add_rack(Draft& draft);
@@ -129,8 +130,8 @@ class Writer {
     std::expected<void, std::string> add_credentials(Draft& draft);
     std::expected<void, std::string> add_body(Draft& draft, Method method, std::uint16_t status,
                                               const script::Request* request);
-    std::expected<void, std::string> apply_facts(Draft& draft);
-    std::expected<void, std::string> change_sdp(Draft& draft, const script::SdpLine& line);
+    void apply_facts(Draft& draft);
+    void change_sdp(Draft& draft, const script::SdpLine& line);
     static void drop_param(Draft& draft, const std::string& name, const std::string& param);
     void remember(const Draft& draft, Method method, const std::string& text);
     [[nodiscard]] bool stays_on_path() const;
@@ -193,7 +194,9 @@ std::expected<Draft, std::string> Writer::fresh(const script::Request& request) 
         .add("To", registers ? own : "<" + whom->uri + ">")
         .add("Call-ID", side.call_id)
         .add("CSeq", fmt::format("{} {}", side.cseq, method_name(method)));
-    add_method_fields(draft, method, *whom);
+    if (auto done = add_method_fields(draft, method, *whom); !done) {
+        return std::unexpected{done.error()};
+    }
     return draft;
 }
 
@@ -216,17 +219,14 @@ std::expected<Draft, std::string> Writer::in_dialog(const script::Request& reque
         changes.uri = whom->uri;
         draft.apply(changes);
     }
-    add_method_fields(draft, method, *whom);
-    if (method == Method::Refer) {
-        if (auto done = add_refer(draft, *whom); !done) {
-            return std::unexpected{done.error()};
-        }
+    if (auto done = add_method_fields(draft, method, *whom); !done) {
+        return std::unexpected{done.error()};
     }
     return draft;
 }
 
-void Writer::add_method_fields(Draft& draft, Method method, const Target& target) {
-    const auto& side = s_.side(a_.from, key_);
+std::expected<void, std::string> Writer::add_method_fields(Draft& draft, Method method,
+                                                           const Target& target) {
     if (makes_dialog(method) || method == Method::Register) {
         add_contact(draft);
     }
@@ -239,8 +239,6 @@ void Writer::add_method_fields(Draft& draft, Method method, const Target& target
                   "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, MESSAGE");
         break;
     case Method::Subscribe:
-        draft.add("Event", "presence").add("Expires", "3600");
-        break;
     case Method::Publish:
         draft.add("Event", "presence").add("Expires", "3600");
         break;
@@ -251,10 +249,7 @@ void Writer::add_method_fields(Draft& draft, Method method, const Target& target
         add_rack(draft);
         break;
     case Method::Refer:
-        if (!side.dialog) {
-            static_cast<void>(add_refer(draft, target));
-        }
-        break;
+        return add_refer(draft, target);
     case Method::Options:
         draft.add("Accept", "application/sdp");
         break;
@@ -268,6 +263,7 @@ void Writer::add_method_fields(Draft& draft, Method method, const Target& target
     case Method::Other:
         break;
     }
+    return {};
 }
 
 // Whom the referee is to call; and with "call 2 replaces call 1" in the place of which call
@@ -407,9 +403,7 @@ std::expected<Draft, std::string> Writer::cancel() {
 }
 
 void Writer::add_via(Draft& draft) {
-    draft.add_first("Via",
-                    fmt::format("SIP/2.0/{} {};branch={};rport", via_transport(wire_.transport),
-                                sent_by(), s_.names.branch()));
+    draft.add_first("Via", s_.new_via(a_.from, wire_.transport, is_v6(wire_)));
 }
 
 void Writer::add_contact(Draft& draft) {
@@ -456,16 +450,8 @@ std::expected<void, std::string> Writer::add_credentials(Draft& draft) {
         if (!chosen) {
             return std::unexpected{"the challenge asks for an algorithm that we do not have"};
         }
-        const auto cnonce = s_.names.tag();
         draft.add(challenge.proxy ? "Proxy-Authorization" : "Authorization",
-                  crypto::answer_challenge(s_.digester, *chosen,
-                                           {.username = self.login,
-                                            .password = password,
-                                            .method = draft.method(),
-                                            .uri = draft.uri(),
-                                            .body = draft.body(),
-                                            .cnonce = cnonce,
-                                            .nc = ++challenge.count}));
+                  s_.credentials(self, password, *chosen, draft, ++challenge.count));
     }
     return {};
 }
@@ -526,9 +512,7 @@ Written Writer::request(const script::Request& request) {
     if (auto done = add_credentials(*draft); !done) {
         return std::unexpected{done.error()};
     }
-    if (auto done = apply_facts(*draft); !done) {
-        return std::unexpected{done.error()};
-    }
+    apply_facts(*draft);
     auto text = draft->print();
     remember(*draft, method, text);
     return text;
@@ -538,8 +522,6 @@ void Writer::remember(const Draft& draft, Method method, const std::string& text
     auto& side = s_.side(a_.from, key_);
     if (method == Method::Invite && !a_.forwards) {
         side.invite = text;
-        side.invite_ours = true;
-        side.invite_step = step_;
         if (const auto cseq = sip::parse_cseq(draft.value("CSeq"))) {
             side.invite_cseq = cseq->number;
         }
@@ -707,9 +689,7 @@ Written Writer::response(const script::Response& response) {
     if (auto done = add_body(*draft, response.method, response.status, nullptr); !done) {
         return std::unexpected{done.error()};
     }
-    if (auto done = apply_facts(*draft); !done) {
-        return std::unexpected{done.error()};
-    }
+    apply_facts(*draft);
     auto& side = s_.side(a_.from, key_);
     if (response.status > 100 && response.status < 200 && !a_.forwards &&
         draft->value("Require").contains("100rel") && !draft->has("RSeq")) {
@@ -763,13 +743,11 @@ std::expected<void, std::string> Writer::add_body(Draft& draft, Method method, s
     return {};
 }
 
-std::expected<void, std::string> Writer::apply_facts(Draft& draft) {
+void Writer::apply_facts(Draft& draft) {
     std::vector<std::string> set;
     for (const auto& fact : a_.facts) {
         if (const auto* line = std::get_if<script::SdpLine>(&fact.value)) {
-            if (auto done = change_sdp(draft, *line); !done) {
-                return done;
-            }
+            change_sdp(draft, *line);
         }
         const auto* header = std::get_if<script::Header>(&fact.value);
         if (header == nullptr) {
@@ -782,9 +760,8 @@ std::expected<void, std::string> Writer::apply_facts(Draft& draft) {
         const bool star = header->id == HeaderId::Contact && header->value.pieces.size() == 1 &&
                           std::holds_alternative<script::Any>(header->value.pieces[0]) &&
                           draft.method() == "REGISTER";
-        std::string missing;
-        const auto value = star ? std::optional<std::string>{"*"}
-                                : s_.values.fill(header->value, where_, &missing);
+        const auto value =
+            star ? std::optional<std::string>{"*"} : s_.values.fill(header->value, where_);
         for (const auto& param : header->without) {
             drop_param(draft, header->name, param);
         }
@@ -799,7 +776,6 @@ std::expected<void, std::string> Writer::apply_facts(Draft& draft) {
             set.push_back(header->name);
         }
     }
-    return {};
 }
 
 // `;ck=…` or `, ck="…"` is taken out of the field.
@@ -826,15 +802,15 @@ void Writer::drop_param(Draft& draft, const std::string& name, const std::string
 }
 
 // The line of the same letter and attribute takes the new value; else it goes to the end.
-std::expected<void, std::string> Writer::change_sdp(Draft& draft, const script::SdpLine& line) {
+void Writer::change_sdp(Draft& draft, const script::SdpLine& line) {
     if (draft.body().empty()) {
-        return {};
+        return;
     }
     std::string value;
     if (!line.absent) {
         const auto filled = s_.values.fill(line.value, where_);
         if (!filled) {
-            return {};
+            return;
         }
         value = *filled;
     } else if (const auto name = s_.values.fill(line.value, where_)) {
@@ -863,7 +839,6 @@ std::expected<void, std::string> Writer::change_sdp(Draft& draft, const script::
         out += fmt::format("{}={}\r\n", line.letter, value);
     }
     draft.set_body("", out);
-    return {};
 }
 
 } // namespace

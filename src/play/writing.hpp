@@ -25,6 +25,9 @@ Written write_ack(State& state, PartyId party, CallId call, const Wire& wire);
 Written write_passed_on(State& state, StepId step, const Arrow& arrow, std::string_view request,
                         const Wire& came, const Wire& wire);
 
+// The branch of the topmost Via; empty when there is none to be read.
+std::string branch_of(std::string_view text);
+
 // The next hop of a request within the dialog of `party`: who of the cast is there.
 std::optional<PartyId> next_hop_of(const State& state, PartyId party, SideKey key);
 
