@@ -8,6 +8,7 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <sstream>
 #include <string>
@@ -296,10 +297,65 @@ class Live {
     std::vector<std::uint32_t> shown_;
 };
 
+// Ctrl-C, and being told to end: flows that are performed end at once, and what they have made
+// (keys, certificates, sockets) goes with them. One object a run, made before any thread.
+class Interrupts {
+  public:
+    Interrupts() {
+        sigemptyset(&signals_);
+        sigaddset(&signals_, SIGINT);
+        sigaddset(&signals_, SIGTERM);
+        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+        thread_ = std::thread{[this] { wait(); }};
+    }
+    ~Interrupts() {
+        over_ = true;
+        pthread_kill(thread_.native_handle(), SIGTERM); // it waits for one
+        thread_.join();
+    }
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
+
+    [[nodiscard]] bool came() const { return came_; }
+    // `stage` is told while it runs.
+    const play::Report& run(host::Stage& stage) {
+        {
+            const std::lock_guard lock{mutex_};
+            running_.push_back(&stage);
+            if (came_) {
+                stage.interrupt();
+            }
+        }
+        const auto& report = stage.run();
+        const std::lock_guard lock{mutex_};
+        std::erase(running_, &stage);
+        return report;
+    }
+
+  private:
+    void wait() {
+        int signal = 0;
+        while (sigwait(&signals_, &signal) == 0 && !over_) {
+            const std::lock_guard lock{mutex_};
+            came_ = true;
+            for (auto* stage : running_) {
+                stage->interrupt();
+            }
+        }
+    }
+
+    sigset_t signals_{};
+    std::mutex mutex_;
+    std::vector<host::Stage*> running_;
+    std::atomic<bool> came_ = false;
+    std::atomic<bool> over_ = false;
+    std::thread thread_;
+};
+
 // `packets`: where the packets go; empty: nowhere.
 std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& flow,
-                                             const RunTextOptions& text,
-                                             const std::string& packets) {
+                                             const RunTextOptions& text, const std::string& packets,
+                                             Interrupts& interrupts) {
     host::StageOptions stage_options;
     for (const auto& at : options.at) {
         auto real = host::parse_real_system(at);
@@ -321,7 +377,7 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     if (!stage) {
         return std::unexpected{Failure{BadInput, flow.file + ": " + stage.error()}};
     }
-    auto report = (*stage)->run();
+    auto report = interrupts.run(**stage);
     live.clear();
     return report;
 }
@@ -386,12 +442,9 @@ std::string calls_in(const std::string& packets) {
 // line.
 class Performances {
   public:
-    Performances(const RunOptions& options, const RunTextOptions& text)
-        : options_(options), text_(text) {
+    Performances(const RunOptions& options, const RunTextOptions& text, Interrupts& interrupts)
+        : options_(options), text_(text), interrupts_(interrupts), promises_(options.flows.size()) {
         const auto count = std::min<std::size_t>(options.jobs, options.flows.size());
-        for (std::size_t i = 1; i < options.flows.size() + 1; ++i) {
-            promises_.emplace_back();
-        }
         for (std::size_t i = 0; i < count; ++i) {
             threads_.emplace_back([this] { work(); });
         }
@@ -413,11 +466,13 @@ class Performances {
             auto flow = load(options_, options_.flows[i]);
             if (!flow) {
                 done.failure = flow.error();
+            } else if (interrupts_.came()) {
+                done.failure = {WorkFailed, options_.flows[i] + ": interrupted"};
             } else {
                 done.flow = std::move(*flow);
                 if (!options_.check) {
                     const PacketFile packets{options_};
-                    auto report = perform(options_, done.flow, text_, packets.path());
+                    auto report = perform(options_, done.flow, text_, packets.path(), interrupts_);
                     if (report) {
                         done.report = std::move(*report);
                         if (options_.format == "json" && !packets.path().empty()) {
@@ -434,6 +489,7 @@ class Performances {
 
     const RunOptions& options_;
     const RunTextOptions& text_;
+    Interrupts& interrupts_;
     std::vector<std::promise<Done>> promises_;
     std::vector<std::thread> threads_;
     std::atomic<std::size_t> taken_ = 0;
@@ -467,7 +523,8 @@ int run(const RunOptions& options) {
         json.error(file, failure.why);
         junit.error(file, failure.why);
     };
-    Performances performances{options, text};
+    Interrupts interrupts;
+    Performances performances{options, text, interrupts};
     for (const auto& file : options.flows) {
         auto done = performances.next();
         if (!done.failure.why.empty()) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/markup.hpp"
 #include "cli/output.hpp"
 #include "cli/run_text.hpp"
 #include "script/print.hpp"
@@ -28,42 +29,8 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .
 </style>
 )";
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        switch (c) {
-        case '<':
-            out += "&lt;";
-            break;
-        case '>':
-            out += "&gt;";
-            break;
-        case '&':
-            out += "&amp;";
-            break;
-        case '"':
-            out += "&quot;";
-            break;
-        default:
-            out += c;
-        }
-    }
-    return out;
-}
-
 std::string_view style_of(play::Verdict verdict) {
-    switch (verdict) {
-    case play::Verdict::Passed:
-        return "passed";
-    case play::Verdict::Failed:
-    case play::Verdict::Missing:
-    case play::Verdict::Unexpected:
-        return "wrong";
-    case play::Verdict::Skipped:
-    case play::Verdict::Unverified:
-        return "dim";
-    }
-    return "";
+    return play::is_wrong(verdict) ? "wrong" : verdict == play::Verdict::Passed ? "passed" : "dim";
 }
 
 std::string row(const script::Plan& plan, const play::ArrowReport& line, Instant began) {
@@ -111,7 +78,7 @@ std::string write_html(const std::string& folder, const std::string& file, const
                            escaped(title), report.passed() ? "passed" : "wrong",
                            report.passed() ? "passed" : "failed"));
     std::string ladder;
-    view::append_text(ladder, ladder_of(plan, report),
+    view::append_text(ladder, ladder_of(file, plan, report),
                       {.width = 130, .ascii = false, .colour = false});
     out->write("<pre>" + escaped(ladder) +
                "</pre>\n<table><tr><th>line<th>at, s<th>who<th>what<th>"

@@ -4,21 +4,17 @@
 
 #include <fmt/format.h>
 
+#include "cli/markup.hpp"
 #include "script/print.hpp"
 #include "view/cells.hpp"
 
 namespace cw::cli {
 
 using play::ArrowReport;
-using play::Verdict;
+using play::is_wrong;
 using script::Arrow;
 
 namespace {
-
-bool is_wrong(Verdict verdict) {
-    return verdict == Verdict::Failed || verdict == Verdict::Missing ||
-           verdict == Verdict::Unexpected;
-}
 
 std::string words(const script::Plan& plan, const ArrowReport& line) {
     const auto& what = plan.steps[line.step].what;
@@ -28,27 +24,9 @@ std::string words(const script::Plan& plan, const ArrowReport& line) {
     return script::words_of(plan, std::get<script::Act>(what).action);
 }
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : view::printable(text)) {
-        switch (c) {
-        case '<':
-            out += "&lt;";
-            break;
-        case '>':
-            out += "&gt;";
-            break;
-        case '&':
-            out += "&amp;";
-            break;
-        case '"':
-            out += "&quot;";
-            break;
-        default:
-            out += c;
-        }
-    }
-    return out;
+// What came from a peer, made harmless first.
+std::string safe(std::string_view text) {
+    return escaped(view::printable(text));
 }
 
 // Everything that is wrong, a line each.
@@ -125,7 +103,10 @@ void RunJson::flow(const std::string& file, const script::Plan& plan, const play
         json_.member("result", play::to_string(line.verdict));
         json_.key("at_s");
         seconds_at(line.at);
+        json_.key("took_s");
+        line.took.ns != 0 ? json_.value(line.took.seconds(), 6) : json_.null();
         json_.member("times", std::uint64_t{line.times});
+        json_.member("swapped", line.swapped);
         json_.member_or_null("why", line.why);
         difference(line);
         json_.close_object();
@@ -209,7 +190,7 @@ std::string RunJson::finish() {
 void Junit::flow(const std::string& file, const script::Plan& plan, const play::Report& report) {
     ++count_;
     cases_ += fmt::format(R"(  <testcase classname="callwright" name="{}" file="{}" time="{:.3f}")",
-                          escaped(plan.title.empty() ? file : plan.title), escaped(file),
+                          safe(plan.title.empty() ? file : plan.title), safe(file),
                           (report.ended - report.began).seconds());
     if (report.passed()) {
         cases_ += "/>\n";
@@ -217,12 +198,11 @@ void Junit::flow(const std::string& file, const script::Plan& plan, const play::
     }
     ++failures_;
     const auto text = wrongs(plan, report);
-    cases_ +=
-        fmt::format(">\n    <failure message=\"{}\">", escaped(text.substr(0, text.find('\n'))));
+    cases_ += fmt::format(">\n    <failure message=\"{}\">", safe(text.substr(0, text.find('\n'))));
     std::string_view rest = text;
     while (!rest.empty()) {
         const auto end = std::min(rest.find('\n'), rest.size() - 1);
-        cases_ += escaped(rest.substr(0, end)) + "\n";
+        cases_ += safe(rest.substr(0, end)) + "\n";
         rest.remove_prefix(end + 1);
     }
     cases_ += "</failure>\n  </testcase>\n";
@@ -233,7 +213,7 @@ void Junit::error(const std::string& file, std::string_view why) {
     ++errors_;
     cases_ += fmt::format("  <testcase classname=\"callwright\" name=\"{0}\" file=\"{0}\">\n"
                           "    <error message=\"{1}\"/>\n  </testcase>\n",
-                          escaped(file), escaped(why.substr(0, why.find('\n'))));
+                          safe(file), safe(why.substr(0, why.find('\n'))));
 }
 
 std::string Junit::finish() const {

@@ -14,6 +14,7 @@
 namespace cw::cli {
 
 using play::ArrowReport;
+using play::is_wrong;
 using play::Verdict;
 using script::Arrow;
 
@@ -48,11 +49,6 @@ std::string_view mark_of(Verdict verdict, bool ascii) {
         return ascii ? "unverified" : "?";
     }
     return "";
-}
-
-bool is_wrong(Verdict verdict) {
-    return verdict == Verdict::Failed || verdict == Verdict::Missing ||
-           verdict == Verdict::Unexpected;
 }
 
 view::RowKind kind_of(const Arrow& arrow) {
@@ -229,8 +225,14 @@ void append_wrong(std::string& out, const std::string& file, const script::Plan&
 
 } // namespace
 
-view::Ladder ladder_of(const script::Plan& plan, const play::Report& report) {
-    return Layout(plan, report).run();
+view::Ladder ladder_of(const std::string& file, const script::Plan& plan,
+                       const play::Report& report) {
+    auto ladder = Layout(plan, report).run();
+    ladder.title_call = view::printable(plan.title.empty() ? file : plan.title);
+    ladder.title_end = report.passed() ? "passed" : "failed";
+    ladder.state = report.passed() ? view::Tone::Good : view::Tone::Bad;
+    ladder.summary = view::printable(file);
+    return ladder;
 }
 
 std::string arrow_line(const script::Plan& plan, const ArrowReport& line, Instant began,
@@ -261,10 +263,7 @@ std::string arrow_line(const script::Plan& plan, const ArrowReport& line, Instan
 std::string run_text(const std::string& file, const script::Plan& plan, const play::Report& report,
                      const RunTextOptions& options) {
     std::string out;
-    const auto title = plan.title.empty() ? file : fmt::format("{}  ({})", plan.title, file);
-    view::append_inked(out, view::printable(title), view::Ink::Bold, options.color);
-    out += "\n\n";
-    view::append_text(out, ladder_of(plan, report),
+    view::append_text(out, ladder_of(file, plan, report),
                       {.width = options.width, .ascii = options.ascii, .colour = options.color});
     for (const auto& stream : report.streams) {
         if (stream.packets == 0) {

@@ -16,7 +16,8 @@ struct RunTextOptions {
     std::size_t width = 100;
 };
 
-view::Ladder ladder_of(const script::Plan& plan, const play::Report& report);
+view::Ladder ladder_of(const std::string& file, const script::Plan& plan,
+                       const play::Report& report);
 // The ladder, then each thing that is not as drawn, with what was expected beside what came.
 std::string run_text(const std::string& file, const script::Plan& plan, const play::Report& report,
                      const RunTextOptions& options);

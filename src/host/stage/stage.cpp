@@ -161,6 +161,7 @@ Stage::Done Stage::open() {
         return done;
     }
     for (PartyId party = 0; party < cast_.members.size(); ++party) {
+        absent_.push_back(plan_.parties[party].created);
         if (cast_.members[party].control == Control::Played) {
             if (auto done = open_party(party); !done) {
                 return done;
@@ -360,7 +361,11 @@ const play::Report& Stage::run() {
 }
 
 void Stage::interrupt() {
-    loop_->post([this] { loop_->stop(); });
+    loop_->post([this] {
+        now_ = net::Loop::now();
+        performance_->interrupt(now_);
+        finish();
+    });
 }
 
 Stage::Peer* Stage::find(net::Key key) {
@@ -427,6 +432,10 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     if (info.incoming) {
         peer.party = listeners_[info.listener].party;
         transport = listeners_[info.listener].transport;
+        if (absent_[peer.party]) {
+            loop_->close(key, "its party is not there");
+            return;
+        }
     } else {
         const auto at = std::ranges::find(asked_, key, &Asked::key);
         if (at == asked_.end()) {
@@ -438,7 +447,6 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
         transport = asked->what.transport;
     }
     peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
-    const auto facts = facts_of(info.ssl);
     if (info.ssl != nullptr) {
         const auto why = asked == nullptr ? judge_client(info.ssl)
                          : wardrobe_->trusts_anyone(asked->what.from)
@@ -447,7 +455,7 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
         if (!why.empty()) {
             loop_->close(key, why);
             if (asked != nullptr) {
-                performance_->on_refused(peer.token, why, facts, now_);
+                performance_->on_refused(peer.token, why, facts_of(info.ssl), now_);
                 drain();
             }
             return;
@@ -455,7 +463,6 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     }
     peer.open = true;
     if (transport == Transport::Wss || transport == Transport::Ws) {
-        peer.upgraded = false;
         peer.websocket = std::make_unique<net::WebSocket>(
             asked != nullptr ? net::WebSocket::Role::Client : net::WebSocket::Role::Server, "sip",
             net::WebSocketLimits{}, [] {
@@ -476,17 +483,18 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
         return;
     }
     peer.stream = std::make_unique<MessageStream>(policy);
-    opened(peer, info, facts);
+    opened(key, peer);
+    drain();
 }
 
-void Stage::opened(Peer& peer, const net::ConnectionInfo& info, const play::HandshakeFacts& facts) {
+void Stage::opened(net::Key key, const Peer& peer) {
+    const auto facts = facts_of(loop_->tls(key));
     const auto wire = peer.wire;
-    if (info.incoming) {
+    if (peer.token == 0) {
         performance_->on_accepted(peer.party, wire, facts, now_);
     } else {
         performance_->on_connected(peer.token, wire, facts, now_);
     }
-    drain();
 }
 
 void Stage::on_failed(net::Key key, const Endpoint& /*remote*/, bool incoming,
@@ -549,17 +557,7 @@ void Stage::websocket_bytes(net::Key key, Peer& peer, Bytes bytes) {
     peer.websocket->feed(bytes, [&](const net::WebSocket::Event& event) {
         using Kind = net::WebSocket::Event::Kind;
         if (event.kind == Kind::Open) {
-            peer.upgraded = true;
-            net::ConnectionInfo info;
-            info.incoming = peer.token == 0;
-            info.local = peer.wire.local;
-            info.remote = peer.wire.remote;
-            const auto facts = facts_of(loop_->tls(key));
-            if (info.incoming) {
-                performance_->on_accepted(peer.party, peer.wire, facts, now_);
-            } else {
-                performance_->on_connected(peer.token, peer.wire, facts, now_);
-            }
+            opened(key, peer);
         } else if (event.kind == Kind::Message) {
             performance_->on_message(peer.party, peer.wire, event.text, now_);
         }
@@ -737,7 +735,11 @@ void Stage::drain() {
         for (const auto& wire : todo.closes) {
             loop_->close(key_of(wire), "the flow closes it");
         }
+        for (const auto party : todo.opens) {
+            absent_[party] = false;
+        }
         for (const auto party : todo.deaths) {
+            absent_[party] = true;
             for (const auto& peer : peers_) {
                 if (peer.open && peer.party == party) {
                     loop_->close(key_of(peer.wire), "its party has been destroyed");

@@ -55,7 +55,7 @@ class Stage final : private net::Handler {
 
     // Performs the flow, to its end.
     const play::Report& run();
-    // From another thread or a signal handler's: run() returns soon.
+    // From another thread: run() returns soon, and its report says so.
     void interrupt();
 
     [[nodiscard]] const play::Cast& cast() const { return cast_; }
@@ -71,7 +71,6 @@ class Stage final : private net::Handler {
         transaction::Wire wire;
         std::unique_ptr<MessageStream> stream;
         std::unique_ptr<net::WebSocket> websocket;
-        bool upgraded = true;    // false while a WebSocket is not open yet
         std::uint32_t token = 0; // of one that we have opened
     };
     struct Asked {
@@ -100,7 +99,7 @@ class Stage final : private net::Handler {
     void on_turn(Instant now) override;
     Instant next_deadline() override;
 
-    void opened(Peer& peer, const net::ConnectionInfo& info, const play::HandshakeFacts& facts);
+    void opened(net::Key key, const Peer& peer);
     void stream_bytes(net::Key key, Peer& peer, Bytes bytes);
     void websocket_bytes(net::Key key, Peer& peer, Bytes bytes);
     void drain();
@@ -130,6 +129,7 @@ class Stage final : private net::Handler {
     std::map<std::string, Endpoint> variants_; // listeners with another certificate
     std::vector<std::uint32_t> udp_sockets_;   // parties
     std::vector<Peer> peers_;                  // by net::Key::index
+    std::vector<bool> absent_;                 // parties that are not there yet, or not any more
     std::vector<Asked> asked_;
     std::unique_ptr<play::Performance> performance_;
     std::map<std::uint32_t, Endpoint> media_at_; // by media socket

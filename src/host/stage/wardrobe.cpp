@@ -177,6 +177,26 @@ Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind
     return files;
 }
 
+// Whom the party trusts and what it shows, wrong in this way if it is to be.
+std::expected<net::TlsSettings, std::string>
+Wardrobe::settings_of(PartyId party, std::optional<Fault> fault, crypto::KeyKind kind) {
+    net::TlsSettings settings;
+    auto trust = trust_file(party);
+    if (!trust) {
+        return std::unexpected{trust.error()};
+    }
+    settings.trusted = *trust;
+    settings.key_log = key_log_;
+    if (fault != Fault::None) {
+        auto files = certificate(party, fault, kind);
+        if (!files) {
+            return std::unexpected{files.error()};
+        }
+        settings.certificates = {*files};
+    }
+    return settings;
+}
+
 Wardrobe::Context Wardrobe::client(PartyId party, const play::Handshake& handshake) {
     const auto name =
         fmt::format("c{} {} {} {}", party, handshake.version, handshake.cipher,
@@ -184,21 +204,12 @@ Wardrobe::Context Wardrobe::client(PartyId party, const play::Handshake& handsha
     if (const auto known = contexts_.find(name); known != contexts_.end()) {
         return known->second;
     }
-    net::TlsSettings settings;
-    auto trust = trust_file(party);
-    if (!trust) {
-        return std::unexpected{trust.error()};
+    auto begun = settings_of(party, handshake.own_fault, crypto::KeyKind::EcdsaP256);
+    if (!begun) {
+        return std::unexpected{begun.error()};
     }
-    settings.trusted = *trust;
+    auto& settings = *begun;
     settings.any_server = trusts_anyone(party);
-    settings.key_log = key_log_;
-    if (handshake.own_fault != Fault::None) {
-        auto files = certificate(party, handshake.own_fault, crypto::KeyKind::EcdsaP256);
-        if (!files) {
-            return std::unexpected{files.error()};
-        }
-        settings.certificates = {*files};
-    }
     if (handshake.version != 0) {
         settings.minimum_version = settings.maximum_version =
             static_cast<std::uint16_t>(0x0301 + handshake.version % 10);
@@ -223,23 +234,13 @@ Wardrobe::Context Wardrobe::server(PartyId party, const play::Handshake& handsha
     if (const auto known = contexts_.find(name); known != contexts_.end()) {
         return known->second;
     }
-    net::TlsSettings settings;
-    auto trust = trust_file(party);
-    if (!trust) {
-        return std::unexpected{trust.error()};
+    auto begun = settings_of(party, handshake.peer_fault, kind_of(handshake.key));
+    if (!begun) {
+        return std::unexpected{begun.error()};
     }
-    settings.trusted = *trust;
-    settings.key_log = key_log_;
+    auto& settings = *begun;
     settings.clients =
         handshake.mutual ? net::ClientCertificates::Required : net::ClientCertificates::None;
-    settings.minimum_version = 0x0303;
-    if (handshake.peer_fault != Fault::None) {
-        auto files = certificate(party, handshake.peer_fault, kind_of(handshake.key));
-        if (!files) {
-            return std::unexpected{files.error()};
-        }
-        settings.certificates = {*files};
-    }
     auto context = net::TlsContext::make(net::TlsContext::Role::Server, settings);
     if (context) {
         contexts_[name] = *context;

@@ -55,6 +55,8 @@ class Wardrobe {
         : cast_(cast), names_(std::move(names)), flow_folder_(std::move(flow_folder)),
           trusted_(std::move(trusted)), now_(now), key_log_(std::move(key_log)) {}
     std::expected<void, std::string> open();
+    std::expected<net::TlsSettings, std::string>
+    settings_of(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
     std::expected<void, std::string> save(const std::string& name, const std::string& text);
 
     const play::Cast& cast_;
