@@ -1,3 +1,6 @@
+#include <set>
+#include <vector>
+
 #include <sys/socket.h>
 
 #include "net/test_loop.hpp"
@@ -85,6 +88,19 @@ TEST(Sockets, AnEndpointThatIsTakenIsRefusedAndASharedOneIsNot) {
     const auto also = local_endpoint(datagram->get());
     EXPECT_FALSE(bind_datagram(also, true));
     EXPECT_TRUE(bind_datagram(also, false));
+}
+
+// The system's own choice must be free: two parties of two flows once had one media port.
+TEST(Sockets, PortsThatTheSystemChoosesAreAllDifferent) {
+    const Endpoint any{*IpAddress::parse("127.0.0.1"), 0};
+    std::vector<Descriptor> open;
+    std::set<std::uint16_t> ports;
+    for (int i = 0; i < 800; ++i) {
+        auto fd = bind_datagram(any, true);
+        ASSERT_TRUE(fd) << fd.error();
+        EXPECT_TRUE(ports.insert(local_endpoint(fd->get()).port).second) << "socket " << i;
+        open.push_back(std::move(*fd));
+    }
 }
 
 } // namespace

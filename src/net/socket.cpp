@@ -54,10 +54,14 @@ Opened bound(const Endpoint& at, int type, bool exclusive) {
             }
         }
     }
-    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1);
+    // Where the system chooses the port, it takes one that nobody has only if we do not share yet:
+    // with SO_REUSEPORT it may give the port of another socket of the same user.
+    const bool chosen = at.port != 0;
+    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, chosen ? 1 : 0);
     if (bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
         return failed("bind");
     }
+    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1);
     return fd;
 }
 
