@@ -187,6 +187,7 @@ std::string purposes_of(const LeafSpec& spec) {
     add(spec.server_auth, "serverAuth");
     add(spec.client_auth, "clientAuth");
     add(spec.sip_domain, "1.3.6.1.5.5.7.3.20");
+    add(spec.email_protection, "emailProtection");
     return out;
 }
 
@@ -287,7 +288,9 @@ Result<Credential> issue(const Credential& ca, const LeafSpec& spec) {
     const auto common_name = common_name_of(spec);
     const auto purposes = purposes_of(spec);
     // RSA key exchange of TLS 1.2 needs keyEncipherment [RFC 5246 §7.4.2].
+    // So does S/MIME; with an EC key one is agreed upon.
     const char* usage = spec.kind == KeyKind::Rsa2048 ? "critical,digitalSignature,keyEncipherment"
+                        : spec.email_protection       ? "critical,digitalSignature,keyAgreement"
                                                       : "critical,digitalSignature";
     const bool done =
         (common_name.empty() || set_name(X509_get_subject_name(certificate), common_name)) &&

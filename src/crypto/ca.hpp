@@ -56,8 +56,9 @@ struct LeafSpec {
     KeyKind kind = KeyKind::EcdsaP256;
     bool server_auth = true;
     bool client_auth = true;
-    bool sip_domain = false; // id-kp-sipDomain [RFC 5924]
-    bool sha1 = false;       // signed with SHA-1: only for tests
+    bool sip_domain = false;       // id-kp-sipDomain [RFC 5924]
+    bool email_protection = false; // S/MIME [RFC 5750 §4.4.4]; its key may encrypt too
+    bool sha1 = false;             // signed with SHA-1: only for tests
 };
 // Fails (Usage) when a name is none, or there is no name at all.
 Result<Credential> issue(const Credential& ca, const LeafSpec& spec);

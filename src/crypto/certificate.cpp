@@ -29,18 +29,6 @@ std::string_view text_of(const ASN1_STRING* string) {
             static_cast<std::size_t>(std::max(ASN1_STRING_length(string), 0))};
 }
 
-// [RFC 2253], with UTF-8 left as it is.
-std::string one_line(const X509_NAME* name) {
-    const BioPtr bio{BIO_new(BIO_s_mem())};
-    if (bio == nullptr ||
-        X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
-        return {};
-    }
-    char* text = nullptr;
-    const auto size = BIO_get_mem_data(bio.get(), &text);
-    return clean({text, static_cast<std::size_t>(std::max(size, 0L))});
-}
-
 std::string common_name_of(const X509_NAME* name) {
     const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
     if (at < 0) {
@@ -152,6 +140,7 @@ std::vector<std::string> purposes_of(const X509* certificate) {
     add(purposes->client, "clientAuth");
     add(purposes->sip_domain, "sipDomain");
     add(purposes->any, "anyExtendedKeyUsage");
+    add(purposes->email, "emailProtection");
     for (const auto& other : purposes->others) {
         out.push_back(clean(other));
     }
@@ -209,6 +198,18 @@ int no_password(char*, int, int, void*) {
 
 } // namespace
 
+// [RFC 2253], with UTF-8 left as it is.
+std::string in_one_line(const X509_NAME* name) {
+    const BioPtr bio{BIO_new(BIO_s_mem())};
+    if (bio == nullptr ||
+        X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
+        return {};
+    }
+    char* text = nullptr;
+    const auto size = BIO_get_mem_data(bio.get(), &text);
+    return clean({text, static_cast<std::size_t>(std::max(size, 0L))});
+}
+
 Instant to_instant(const ASN1_TIME* time) {
     std::tm fields{};
     if (time == nullptr || ASN1_TIME_to_tm(time, &fields) != 1) {
@@ -221,8 +222,8 @@ Instant to_instant(const ASN1_TIME* time) {
 CertificateFacts describe(const X509* certificate) {
     auto* mutable_certificate = const_cast<X509*>(certificate); // OpenSSL caches inside
     CertificateFacts facts;
-    facts.subject = one_line(X509_get_subject_name(certificate));
-    facts.issuer = one_line(X509_get_issuer_name(certificate));
+    facts.subject = in_one_line(X509_get_subject_name(certificate));
+    facts.issuer = in_one_line(X509_get_issuer_name(certificate));
     facts.serial = serial_of(certificate);
     facts.fingerprint = fingerprint_of(certificate);
     facts.not_before = to_instant(X509_get0_notBefore(certificate));

@@ -38,6 +38,8 @@ struct CertificateFacts {
 };
 CertificateFacts describe(const X509* certificate);
 
+std::string in_one_line(const X509_NAME* name); // RFC 2253, without control characters
+
 Instant to_instant(const ASN1_TIME* time); // not known() when it cannot be read
 
 // "27 days", "3 hours", "2 years": one unit, rounded down, without a sign.

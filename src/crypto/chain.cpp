@@ -77,6 +77,14 @@ class Judge {
         }
         return nullptr;
     }
+    // Is the issuer among those that were not looked at?
+    [[nodiscard]] bool path_of_presented_goes_on(const X509* certificate) const {
+        return std::ranges::any_of(question_.presented.subspan(longest_chain),
+                                   [&](const auto& shown) {
+                                       return same_name(X509_get_subject_name(shown.get()),
+                                                        X509_get_issuer_name(certificate));
+                                   });
+    }
     [[nodiscard]] bool was_presented(const X509* certificate) const {
         return std::ranges::any_of(question_.presented, [&](const auto& shown) {
             return X509_cmp(shown.get(), certificate) == 0;
@@ -230,6 +238,13 @@ void Judge::on_no_issuer(X509* certificate) {
             "the CA was made anew: trust the new one, or have the certificate issued again");
         return;
     }
+    if (question_.presented.size() > longest_chain && path_of_presented_goes_on(certificate)) {
+        add(ChainRule::Other, facts.name,
+            fmt::format("the chain is longer than {} certificates: it was not followed further",
+                        longest_chain),
+            "no honest chain has more than a few: do not trust it");
+        return;
+    }
     add(ChainRule::MissingIssuer, facts.name,
         fmt::format("its issuer {} was not sent along and is not trusted here", facts.issuer),
         question_.trusted.empty() && !question_.system_trust
@@ -267,9 +282,9 @@ void Judge::look_at_path() {
             return std::ranges::find(path_[i].purposes, purpose) != path_[i].purposes.end();
         };
         if (!has("serverAuth") && !has("clientAuth") && !has("sipDomain") &&
-            !has("anyExtendedKeyUsage")) {
+            !has("anyExtendedKeyUsage") && !has("emailProtection")) {
             add(ChainRule::WrongPurpose, path_[i].name,
-                "this CA issues for other purposes than TLS and SIP");
+                "this CA issues for other purposes than TLS, SIP and S/MIME");
         }
     }
 }

@@ -220,6 +220,20 @@ bool matches_wildcard(std::string_view pattern, std::string_view name) {
            iequals(pattern.substr(1), name.substr(dot));
 }
 
+// Where it is a domain name, in lower case. The last of several is the most specific one.
+std::string most_specific_common_name(const X509* certificate) {
+    const auto* name = X509_get_subject_name(certificate);
+    int at = -1;
+    for (int i = 0; (i = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;) {
+        at = i;
+    }
+    if (at < 0) {
+        return {};
+    }
+    const auto text = text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    return is_domain_text(text) ? lower(without_final_dot(text)) : std::string{};
+}
+
 // What was asked for, out of a URI or as it is.
 struct Expected {
     std::string_view name;
@@ -302,7 +316,9 @@ Result<Identity> read_identity(const X509* certificate) {
         if (critical != -1) {
             return fail(Code::Malformed, 0, "subjectAltName cannot be parsed");
         }
-        return Identity{};
+        Identity identity;
+        identity.common_name = most_specific_common_name(certificate);
+        return identity;
     }
     const int count = sk_GENERAL_NAME_num(names.get());
     if (count > most_names) {
@@ -355,6 +371,8 @@ Result<KeyPurposes> read_purposes(const X509* certificate) {
             out.sip_domain = true;
         } else if (text == "2.5.29.37.0") {
             out.any = true;
+        } else if (text == "1.3.6.1.5.5.7.3.4") {
+            out.email = true;
         } else {
             char name[80] = "";
             OBJ_obj2txt(name, sizeof name, usage, 0);
@@ -369,6 +387,12 @@ Verdict judge_purposes(const KeyPurposes& purposes, Role role, PurposePolicy pol
     const bool server = role == Role::Server;
     if (policy == PurposePolicy::Ignore || !purposes.restricted || purposes.any) {
         return {Finding::Accepted, "its extended key usage does not restrict it"};
+    }
+    if (policy == PurposePolicy::Smime) { // [RFC 5750 §4.4.4]
+        return purposes.email
+                   ? Verdict{Finding::Accepted, "its extended key usage has emailProtection"}
+                   : Verdict{Finding::WrongPurpose, "its extended key usage lacks emailProtection: "
+                                                    "it was not issued for S/MIME"};
     }
     const bool fits_role = server ? purposes.server : purposes.client;
     if (policy == PurposePolicy::Strict) {
@@ -403,10 +427,19 @@ Verdict judge_name(const Identity& identity, std::string_view expected, bool wil
         return {Finding::Accepted, "it speaks for " + std::string{name}};
     }
     if (identity.empty()) {
+        // [RFC 5922 §7.1] "If and only if the subjectAltName does not appear in the certificate,
+        // the implementation MAY examine the CN field". [RFC 6216 §6] "This match can be either
+        // exact, or against an entry that uses the wildcard matching character".
+        const auto& own = identity.common_name;
+        if (wanted.user.empty() && !own.empty() &&
+            (iequals(own, without_final_dot(name)) || matches_wildcard(own, name))) {
+            return {Finding::Accepted, "its common name " + own + " stands for " +
+                                           std::string{name} + ", as it has no subjectAltName"};
+        }
         return {Finding::NoNames,
-                "it has no subjectAltName with a sip URI or DNS name, and a common name does not "
-                "count in SIP; it cannot speak for " +
-                    std::string{name}};
+                "it has no subjectAltName with a sip URI or DNS name" +
+                    (own.empty() ? std::string{} : ", and its common name " + own + " is another") +
+                    "; it cannot speak for " + std::string{name}};
     }
     auto why = "it speaks for " + names_in_words(identity) + ", not for " + std::string{name};
     if (wanted.user.empty() && !wildcards && has_near_wildcard(identity, wanted.name)) {

@@ -3,9 +3,10 @@
 // verdict on an expected name with the reason in words. That the chain behind the certificate can
 // be trusted is chain.hpp's business; without that, an identity is a claim.
 //
-// The common name (CN) never counts: §7.1 allows it only where there is no subjectAltName at all,
-// for certificates of before 2010, and leaves even that to us. Values own what they hold; functions
-// are pure and may be called from any thread.
+// The common name (CN) counts only where there is no subjectAltName at all, as in certificates of
+// before 2010: §7.1 leaves that to us, RFC 6216 §6 wants it of a server that we have connected to,
+// and nobody gets in by it. Values own what they hold; functions are pure and may be called from
+// any thread.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct Identity {
     std::vector<IpAddress> addresses; // from iPAddress, and from sip URIs with an address
     bool from_uris = false;           // domains are those of sip URIs, and DNS names do not count
     std::vector<std::string> passed_over; // "DNS:www.example.com: does not count beside a sip URI"
+    std::string common_name;              // a domain; empty where there is a subjectAltName
 
     // [RFC 5922 §7.2] The whole name, without regard to case; a dot at the end of `domain` is
     // ignored. An address is compared with addresses. With `wildcards`, which the RFC forbids,
@@ -53,6 +55,7 @@ struct KeyPurposes {
     bool client = false;     // clientAuth
     bool sip_domain = false; // id-kp-sipDomain, 1.3.6.1.5.5.7.3.20
     bool any = false;        // anyExtendedKeyUsage
+    bool email = false;      // emailProtection: S/MIME
     std::vector<std::string> others = {};
 };
 Result<KeyPurposes> read_purposes(const X509* certificate);
@@ -67,6 +70,7 @@ enum class PurposePolicy : std::uint8_t {
     ByRole,           // serverAuth of a server, clientAuth of a client
     AcceptServerAuth, // as ByRole, but a client may bring serverAuth alone: what public CAs issue
     Ignore,           // the extension is not looked at
+    Smime,            // emailProtection, of whoever signs bodies or reads encrypted ones
 };
 
 struct IdentityPolicy {
@@ -89,7 +93,8 @@ struct Verdict {
 };
 
 Verdict judge_purposes(const KeyPurposes& purposes, Role role, PurposePolicy policy);
-// `expected` is a domain, an address, a URI of either ("sip:example.com") or of a person.
+// `expected` is a domain, an address, a URI of either ("sip:example.com") or of a person. Here the
+// common name counts for a domain.
 Verdict judge_name(const Identity& identity, std::string_view expected, bool wildcards = false);
 // Both, the purposes first [RFC 5922 §7.1].
 Verdict judge(const X509* certificate, std::string_view expected, Role role,
