@@ -54,6 +54,12 @@ std::vector<rtp::SrtpSuite> suites_of(const script::Facts& facts) {
 
 } // namespace
 
+bool is_musical(const script::Party& party) {
+    std::string names = party.id + "\n" + party.label;
+    std::ranges::transform(names, names.begin(), ascii_lower);
+    return names.contains("music") || names.contains("moh") || names.contains("announcement");
+}
+
 MediaSide::MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member,
                      bool musical, std::uint64_t chance)
     : party(owner), call(in), place(at),

@@ -14,6 +14,9 @@
 
 namespace cw::play {
 
+// A server that plays to those who wait has music; everybody else his own tone.
+bool is_musical(const script::Party& party);
+
 class MediaSide {
   public:
     MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member, bool musical,

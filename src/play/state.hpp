@@ -1,6 +1,7 @@
-// The inside of a Performance: what is known while a flow is played. performance.cpp drives it,
-// sending*.cpp writes what our parties send, receiving.cpp judges what comes, channels.cpp opens
-// connections, sound.cpp has the media. All of them work on this one State; nobody else sees it.
+// The inside of a Performance: what is known while a flow is played. drive.cpp performs its steps,
+// sending.cpp and writer*.cpp send, receiving.cpp, matching.cpp, taking.cpp and checking.cpp judge
+// what comes, channels.cpp opens connections, sound*.cpp has the media, verdicts.cpp says what came
+// of it. All of them work on this one State; nobody else sees it.
 #pragma once
 
 #include <cstdint>
@@ -200,7 +201,7 @@ struct State {
     StepId step_at_hand = 0;
     Instant now;
 
-    // ---- words
+    // ---- state.cpp: words
     [[nodiscard]] const Arrow& arrow(StepId step) const {
         return std::get<Arrow>(plan.steps[step].what);
     }
@@ -214,20 +215,22 @@ struct State {
     [[nodiscard]] std::string words(StepId step) const; // "180 Ringing (INVITE)"
     ArrowReport& report_of(StepId step);
 
-    // ---- performance.cpp
+    // ---- drive.cpp
     void pump();
     bool perform(const Schedule::Ready& ready);
     bool perform_act(StepId step);
     bool perform_reads(StepId step, PartyId party, const script::Reads& reads);
+    void check_deadlines();
+    [[nodiscard]] Duration patience(StepId step) const;
+    [[nodiscard]] Instant next_deadline();
+
+    // ---- verdicts.cpp
     void unverified(StepId step);
     void timed_out(StepId request);
     void passed(StepId step);
     void failed(StepId step, Verdict verdict, std::string why, Difference difference = {});
     void stop(std::string why); // nothing more can come of it
     void extra(PartyId from, PartyId to, std::string_view message, bool implied, std::string why);
-    void check_deadlines();
-    [[nodiscard]] Duration patience(StepId step) const;
-    [[nodiscard]] Instant next_deadline();
 
     // ---- channels.cpp
     // The way from one party to the other; nothing while it is being opened. Asks for it.
@@ -266,27 +269,33 @@ struct State {
     void note_challenge(PartyId party, StepId step, const sip::MessageView& response);
     [[nodiscard]] static crypto::MilenageSecret card_of(const Member& member);
 
-    // ---- receiving.cpp
+    // ---- receiving.cpp: what comes
     void on_request(PartyId party, const sip::MessageView& message, const Wire& wire);
     void on_response(PartyId party, const sip::MessageView& message, const Wire& wire);
-    bool perform_receive(StepId step);
-    [[nodiscard]] bool fits(const Arrival& arrival, StepId step) const;
-    [[nodiscard]] bool may_fit(PartyId party, const Arrival& arrival,
-                               bool passed_over = false) const;
-    void take(const Arrival& arrival, StepId step);
-    void take_request(PartyId party, StepId step, const sip::MessageView& message, Side& own);
-    void take_response(PartyId party, StepId step, const script::Response& drawn,
-                       const sip::MessageView& message, Side& own);
-    void check_facts(StepId step, const sip::MessageView& message);
-    std::optional<Difference> check_credentials(const Arrow& a, const sip::MessageView& message);
     void surprising_response(PartyId party, StepId request, const sip::MessageView& message);
     [[nodiscard]] bool has_later_final(StepId after, StepId request) const;
     void pass_on_silently(PartyId party, const sip::MessageView& ack, const Wire& wire);
     void repeat_success(PartyId party, StepId step, const sip::MessageView& message);
+
+    // ---- matching.cpp: which arrow it is
+    bool perform_receive(StepId step);
+    [[nodiscard]] bool fits(const Arrival& arrival, StepId step) const;
+    [[nodiscard]] bool may_fit(PartyId party, const Arrival& arrival,
+                               bool passed_over = false) const;
     // Does a later arrow send on what this one has brought?
     [[nodiscard]] bool is_passed_on(StepId received) const;
     [[nodiscard]] bool passed_on_changed(StepId received) const; // with media of its own
     [[nodiscard]] bool draws_trying(StepId invite) const;
+
+    // ---- taking.cpp: what it changes
+    void take(const Arrival& arrival, StepId step);
+    void take_request(PartyId party, StepId step, const sip::MessageView& message, Side& own);
+    void take_response(PartyId party, StepId step, const script::Response& drawn,
+                       const sip::MessageView& message, Side& own);
+
+    // ---- checking.cpp: does it say what is drawn
+    void check_facts(StepId step, const sip::MessageView& message);
+    std::optional<Difference> check_credentials(const Arrow& a, const sip::MessageView& message);
 };
 
 } // namespace cw::play

@@ -61,6 +61,7 @@ class Stage final : private net::Handler {
     [[nodiscard]] const play::Cast& cast() const { return cast_; }
 
   private:
+    static constexpr std::uint32_t first_media_socket = 1000; // below: SIP over UDP, by party
     struct Listening {
         script::PartyId party = 0;
         sip::Transport transport = sip::Transport::Tls;
@@ -110,6 +111,9 @@ class Stage final : private net::Handler {
     void dtls_datagram(std::uint32_t socket, Bytes bytes);
     void step_dtls(std::uint32_t socket);
     Peer* find(net::Key key);
+    // Of a listener with a certificate of its own.
+    [[nodiscard]] static std::string variant_name(script::PartyId party,
+                                                  const play::Handshake& handshake);
     [[nodiscard]] static play::HandshakeFacts facts_of(SSL* ssl);
     // Empty when the certificate at the other end is whom it should be.
     [[nodiscard]] std::string judge(SSL* ssl, const std::string& expected) const;

@@ -1,0 +1,237 @@
+#include "host/stage/stage.hpp"
+
+#include <algorithm>
+
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+
+#include "crypto/identity.hpp"
+#include "net/tls_facts.hpp"
+#include "sip/policy.hpp"
+
+namespace cw::host {
+
+using script::Control;
+using sip::Transport;
+
+namespace {
+
+constexpr sip::Policy policy = sip::Policy::tolerant();
+
+std::string key_name(const X509* certificate) {
+    const auto* key = certificate != nullptr ? X509_get0_pubkey(certificate) : nullptr;
+    if (key == nullptr) {
+        return {};
+    }
+    switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS:
+        return "RSA";
+    case EVP_PKEY_EC:
+        return "ECDSA";
+    case EVP_PKEY_ED25519:
+        return "Ed25519";
+    default:
+        return "another key";
+    }
+}
+
+} // namespace
+
+play::HandshakeFacts Stage::facts_of(SSL* ssl) {
+    play::HandshakeFacts out;
+    if (ssl == nullptr) {
+        return out;
+    }
+    const auto facts = net::tls_facts(ssl);
+    out.version = facts.version;
+    out.cipher = facts.cipher;
+    out.resumed = facts.resumed;
+    const auto chain = net::peer_chain(ssl);
+    out.peer_certificate = !chain.empty() && facts.verify_result == X509_V_OK;
+    out.peer_key = chain.empty() ? "" : key_name(chain.front());
+    // close_notify ends every connection; it tells nothing.
+    if (facts.alert_received.value_or(0) != 0) {
+        out.alert = *facts.alert_received;
+    } else if (facts.alert_sent.value_or(0) != 0) {
+        out.alert = *facts.alert_sent;
+    }
+    return out;
+}
+
+std::string Stage::judge(SSL* ssl, const std::string& expected) const {
+    const auto chain = net::peer_chain(ssl);
+    if (chain.empty()) {
+        return "the server showed no certificate";
+    }
+    const auto verdict = crypto::judge(chain.front(), expected, crypto::Role::Server);
+    return verdict.accepted() ? "" : verdict.why;
+}
+
+// Somebody with a certificate: it must be one of the cast.
+std::string Stage::judge_client(SSL* ssl) const {
+    const auto chain = net::peer_chain(ssl);
+    if (chain.empty()) {
+        return "";
+    }
+    for (const auto& member : cast_.members) {
+        if (crypto::judge(chain.front(), member.name, crypto::Role::Client).accepted() ||
+            member.control == Control::External) {
+            return "";
+        }
+    }
+    return "the client's certificate is nobody's in this flow";
+}
+
+void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
+    now_ = net::Loop::now();
+    if (peers_.size() <= key.index) {
+        peers_.resize(key.index + 1);
+    }
+    auto& peer = peers_[key.index];
+    peer = {};
+    Transport transport = Transport::Tcp;
+    const Asked* asked = nullptr;
+    if (info.incoming) {
+        peer.party = listeners_[info.listener].party;
+        transport = listeners_[info.listener].transport;
+        if (absent_[peer.party]) {
+            loop_->close(key, "its party is not there");
+            return;
+        }
+    } else {
+        const auto at = std::ranges::find(asked_, key, &Asked::key);
+        if (at == asked_.end()) {
+            return;
+        }
+        asked = &*at;
+        peer.party = asked->what.from;
+        peer.token = asked->what.token;
+        transport = asked->what.transport;
+    }
+    peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
+    if (info.ssl != nullptr) {
+        const auto why = asked == nullptr ? judge_client(info.ssl)
+                         : wardrobe_->trusts_anyone(asked->what.from)
+                             ? std::string{}
+                             : judge(info.ssl, asked->what.handshake.server_name);
+        if (!why.empty()) {
+            loop_->close(key, why);
+            if (asked != nullptr) {
+                performance_->on_refused(peer.token, why, facts_of(info.ssl), now_);
+                drain();
+            }
+            return;
+        }
+    }
+    peer.open = true;
+    if (transport == Transport::Wss || transport == Transport::Ws) {
+        peer.websocket = std::make_unique<net::WebSocket>(
+            asked != nullptr ? net::WebSocket::Role::Client : net::WebSocket::Role::Server, "sip",
+            net::WebSocketLimits{}, [] {
+                std::uint32_t mask = 0;
+                RAND_bytes(reinterpret_cast<unsigned char*>(&mask), sizeof mask);
+                return mask;
+            });
+        if (asked != nullptr) {
+            unsigned char nonce[16];
+            RAND_bytes(nonce, sizeof nonce);
+            net::UpgradeWish wish;
+            wish.host = to_string(info.remote);
+            std::copy(std::begin(nonce), std::end(nonce), wish.nonce.begin());
+            peer.websocket->request(wish);
+            loop_->send(key, peer.websocket->output());
+            peer.websocket->output().clear();
+        }
+        return;
+    }
+    peer.stream = std::make_unique<MessageStream>(policy);
+    opened(key, peer);
+    drain();
+}
+
+void Stage::opened(net::Key key, const Peer& peer) {
+    const auto facts = facts_of(loop_->tls(key));
+    const auto wire = peer.wire;
+    if (peer.token == 0) {
+        performance_->on_accepted(peer.party, wire, facts, now_);
+    } else {
+        performance_->on_connected(peer.token, wire, facts, now_);
+    }
+}
+
+void Stage::on_failed(net::Key key, const Endpoint& /*remote*/, bool incoming,
+                      std::string_view why) {
+    now_ = net::Loop::now();
+    if (incoming) {
+        return; // its opener is told too
+    }
+    const auto at = std::ranges::find(asked_, key, &Asked::key);
+    if (at != asked_.end()) {
+        const auto token = at->what.token;
+        performance_->on_refused(token, why, facts_of(loop_->tls(key)), now_);
+        drain();
+    }
+}
+
+void Stage::on_closed(net::Key key, std::string_view why) {
+    now_ = net::Loop::now();
+    auto* peer = find(key);
+    if (peer == nullptr) {
+        return;
+    }
+    peer->open = false;
+    const auto wire = peer->wire;
+    performance_->on_closed(wire, why, facts_of(loop_->tls(key)), now_);
+    drain();
+}
+
+void Stage::on_bytes(net::Key key, Bytes bytes) {
+    now_ = net::Loop::now();
+    auto* peer = find(key);
+    if (peer == nullptr) {
+        return;
+    }
+    if (peer->websocket != nullptr) {
+        websocket_bytes(key, *peer, bytes);
+    } else {
+        stream_bytes(key, *peer, bytes);
+    }
+    drain();
+}
+
+void Stage::stream_bytes(net::Key key, Peer& peer, Bytes bytes) {
+    auto& stream = *peer.stream;
+    stream.feed(bytes);
+    for (auto item = stream.next(); item.kind != MessageStream::Kind::None; item = stream.next()) {
+        if (item.kind == MessageStream::Kind::Message) {
+            performance_->on_message(peer.party, peer.wire, item.text, now_);
+        } else if (item.kind == MessageStream::Kind::Ping) {
+            loop_->send(key, "\r\n"); // [RFC 5626 §4.4.1]
+        } else if (item.kind == MessageStream::Kind::Broken) {
+            performance_->on_message(peer.party, peer.wire, item.text, now_);
+            loop_->close(key, item.error.what);
+            return;
+        }
+    }
+}
+
+void Stage::websocket_bytes(net::Key key, Peer& peer, Bytes bytes) {
+    peer.websocket->feed(bytes, [&](const net::WebSocket::Event& event) {
+        using Kind = net::WebSocket::Event::Kind;
+        if (event.kind == Kind::Open) {
+            opened(key, peer);
+        } else if (event.kind == Kind::Message) {
+            performance_->on_message(peer.party, peer.wire, event.text, now_);
+        }
+    });
+    if (!peer.websocket->output().empty()) {
+        loop_->send(key, peer.websocket->output());
+        peer.websocket->output().clear();
+    }
+    if (peer.websocket->done()) {
+        loop_->close(key, "the WebSocket has ended");
+    }
+}
+
+} // namespace cw::host

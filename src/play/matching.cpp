@@ -1,0 +1,114 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "play/messages.hpp"
+#include "play/state.hpp"
+
+namespace cw::play {
+
+using sip::HeaderId;
+
+bool State::fits(const Arrival& arrival, StepId step) const {
+    const auto* a = std::get_if<Arrow>(&plan.steps[step].what);
+    if (a == nullptr) {
+        return false;
+    }
+    sip::HeaderIndex index;
+    const auto message = sip::index(std::string_view{arrival.text}, index);
+    if (!message) {
+        return false;
+    }
+    if (const auto* response = std::get_if<script::Response>(&a->content)) {
+        return !arrival.request && arrival.answers == first_of(response->answers) &&
+               message->status() == response->status;
+    }
+    const auto* request = std::get_if<script::Request>(&a->content);
+    if (request == nullptr || !arrival.request || request->method != message->method() ||
+        (arrival.retransmission && !request->again)) {
+        return false;
+    }
+    // Whom it comes from, where both ends are played and nothing stands between them.
+    if (arrival.peer && ours(*arrival.peer) && ours(a->from) && *arrival.peer != a->from) {
+        return false;
+    }
+    const auto call_id = message->value(HeaderId::CallId);
+    const auto& sides = players[a->to].sides;
+    const auto key = key_of(step);
+    if (const auto own = sides.find(key);
+        key != 0 && own != sides.end() && !own->second.call_id.empty()) {
+        return own->second.call_id == call_id;
+    }
+    return std::ranges::none_of(sides, [&](const auto& other) {
+        return other.first != 0 && other.first != key && other.second.call_id == call_id;
+    });
+}
+
+bool State::may_fit(PartyId party, const Arrival& arrival, bool passed_over) const {
+    for (StepId i = 0; i < plan.steps.size(); ++i) {
+        const auto* a = std::get_if<Arrow>(&plan.steps[i].what);
+        const bool here = a != nullptr && a->to == party && !script::is_shown(a->link) &&
+                          (passed_over ? schedule.passed_over(i) : schedule.may_come(i));
+        if (here && fits(arrival, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool State::perform_receive(StepId step) {
+    const auto& a = arrow(step);
+    auto& inbox = players[a.to].inbox;
+    const auto found =
+        std::ranges::find_if(inbox, [&](const Arrival& arrival) { return fits(arrival, step); });
+    if (found == inbox.end()) {
+        return false;
+    }
+    // Something came before it that is drawn below it.
+    const auto earlier = std::find_if(inbox.begin(), found, [&](const Arrival& arrival) {
+        return std::ranges::none_of(schedule.ready(now), [&](const auto& ready) {
+            return ready.part == Schedule::Part::Receive && fits(arrival, ready.step);
+        });
+    });
+    auto& line = report_of(step);
+    std::string overtaken;
+    if (earlier != found) {
+        line.swapped = true;
+        if (earlier->wire == found->wire && found->wire.reliable()) {
+            overtaken =
+                fmt::format("{} came before it on the same connection", start_line(earlier->text));
+        }
+    }
+    const auto arrival = std::move(*found);
+    inbox.erase(found);
+    take(arrival, step);
+    if (!overtaken.empty() && line.verdict == Verdict::Passed) {
+        failed(step, Verdict::Failed, overtaken);
+    }
+    return true;
+}
+
+bool State::is_passed_on(StepId received) const {
+    return std::ranges::any_of(plan.steps, [&](const script::Step& step) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        return a != nullptr && a->forwards == received;
+    });
+}
+
+bool State::passed_on_changed(StepId received) const {
+    return std::ranges::any_of(plan.steps, [&](const script::Step& step) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        return a != nullptr && a->forwards == received &&
+               script::find<script::Description>(a->facts) != nullptr;
+    });
+}
+
+bool State::draws_trying(StepId invite) const {
+    return std::ranges::any_of(plan.steps, [&](const script::Step& step) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        const auto* response = a != nullptr ? std::get_if<script::Response>(&a->content) : nullptr;
+        return response != nullptr && response->status == 100 && response->answers == invite;
+    });
+}
+
+} // namespace cw::play
