@@ -7,6 +7,7 @@
 #include "view/ladder_text.hpp"
 #include "view/list_text.hpp"
 #include "view/mermaid.hpp"
+#include "view/svg.hpp"
 #include "view/test_calls.hpp"
 
 namespace cw::view {
@@ -62,6 +63,14 @@ TEST(Golden, DiagramsAreAsApproved) {
         std::string out;
         append_mermaid(out, layout(c.make(), {.calls_in_all = 1}));
         expect_golden(std::string{c.name} + ".mmd", out);
+    }
+}
+
+TEST(Golden, PicturesAreAsApproved) {
+    for (const auto& c : cases) {
+        std::string out;
+        append_svg(out, layout(c.make(), {.calls_in_all = 1}));
+        expect_golden(std::string{c.name} + ".svg", out);
     }
 }
 

@@ -19,11 +19,12 @@
 #include "view/ladder_text.hpp"
 #include "view/list_text.hpp"
 #include "view/mermaid.hpp"
+#include "view/svg.hpp"
 
 namespace cw::cli {
 namespace {
 
-enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid };
+enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg };
 
 struct ReadOptions {
     std::vector<std::string> files;
@@ -50,6 +51,7 @@ Examples:
   callwright read call.pcap --keys server.pem         an RSA key (opens RSA key exchange only)
   callwright read day*.pcap.gz --keys keys/ --filter 'status >= 400 and to ~ 4930'
   callwright read call.pcap --call 3 --format mermaid > call.mmd
+  callwright read call.pcap --call 3 --format svg -o call.svg
   tcpdump -w - port 5061 | callwright read - --keys tls.keys
 
 Filter fields: method status from to number call-id state kind host port transport time duration
@@ -68,6 +70,7 @@ std::optional<Format> format_of(const std::string& name) {
         std::pair{std::string_view{"ladder"}, Format::Ladder},
         std::pair{std::string_view{"json"}, Format::Json},
         std::pair{std::string_view{"mermaid"}, Format::Mermaid},
+        std::pair{std::string_view{"svg"}, Format::Svg},
     };
     for (const auto& [known, format] : names) {
         if (known == name) {
@@ -123,8 +126,8 @@ class Reader {
         const auto format = format_of(options_.format);
         if (!format) {
             fmt::print(stderr,
-                       "callwright: read: --format {}: not known; list, ladder, json and mermaid "
-                       "are\n",
+                       "callwright: read: --format {}: not known; list, ladder, json, mermaid and "
+                       "svg are\n",
                        options_.format);
             return BadUsage;
         }
@@ -208,6 +211,9 @@ class Reader {
             return;
         case Format::Mermaid:
             show_mermaid();
+            return;
+        case Format::Svg:
+            show_svg();
             return;
         }
     }
@@ -304,6 +310,23 @@ class Reader {
         }
     }
 
+    // A picture is of one call: the first that is wanted; the others are named.
+    void show_svg() {
+        for_each_wanted([&](const flow::Call& call) {
+            if (shown_ == 1) {
+                text_.clear();
+                view::append_svg(text_, lay_out(call));
+                sink_(text_);
+            }
+        });
+        if (shown_ > 1) {
+            fmt::print(stderr,
+                       "callwright: read: {} calls fit, an SVG shows one: the first; --call N "
+                       "chooses another, --format html shows all\n",
+                       shown_);
+        }
+    }
+
     template <class Visit>
     void for_each_connection(Visit visit) {
         reading_.book().for_each_connection([&](const flow::Connection& connection) {
@@ -380,8 +403,8 @@ Command add_read(CLI::App& app) {
     command->add_option("--call", options->calls, "only this call: its number or a Call-ID");
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option("--format", options->format,
-                        "list, ladder, json or mermaid (default: the list, and the ladder too when "
-                        "there is one call)");
+                        "list, ladder, json, mermaid or svg (default: the list, and the ladder too "
+                        "when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
     command->add_option("--color", options->color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}));

@@ -93,6 +93,7 @@ class Layout {
         note.time = above.time;
         note.from = above.from;
         note.to = above.to;
+        note.leg = above.leg;
         note.label = std::move(text);
         out_.rows.push_back(std::move(note));
     }
@@ -126,6 +127,8 @@ void Layout::make_head() {
     out_.title_end = outcome_text(call_);
     out_.state = outcome_tone(call_);
     out_.summary = summary_of(call_);
+    out_.security = security_text(call_);
+    out_.security_state = security_tone(call_);
     out_.weakest = printable(call_.security.weakest, 256);
     for (const auto& finding : call_.findings) {
         const auto tone = finding.severity == "error"     ? Tone::Bad
@@ -133,8 +136,12 @@ void Layout::make_head() {
                                                           : Tone::Plain;
         out_.findings.push_back({.tone = tone,
                                  .rule = printable(finding.rule, 16),
-                                 .title = printable(finding.title, 256)});
+                                 .title = printable(finding.title, 256),
+                                 .advice = printable(finding.advice, 1024),
+                                 .rfc = printable(finding.rfc, 128),
+                                 .numbers = {}});
         for (const auto index : finding.messages) {
+            out_.findings.back().numbers.push_back(index + 1);
             auto& badge = badges_[index];
             if (badge.find(out_.findings.back().rule) == std::string::npos) {
                 badge += badge.empty() ? "" : " ";
@@ -294,6 +301,7 @@ bool Layout::fold(std::uint32_t index) {
         auto& row = add(RowKind::Retransmissions, m.time, m.source, m.destination);
         row.tone = Tone::Slow;
         row.dashed = m.status != 0;
+        row.leg = m.leg;
         row.number = index + 1;
         row.label = message_name(call_, original);
         row.detail = "repeated";
@@ -323,6 +331,10 @@ void Layout::add_message(std::uint32_t index, sip::Method& open_request) {
     if (m.status == 0 && m.method != sip::Method::Ack) {
         open_request = m.method;
     }
+    row.sips = m.sips;
+    row.leg = m.leg;
+    row.part_clear =
+        row.lock == Lock::Secure && call_.security.signalling == flow::Protection::Mixed;
     row.label = message_label(call_, m, open_request);
     if (const auto badge = badges_.find(index); badge != badges_.end()) {
         row.badge = badge->second;
@@ -343,6 +355,7 @@ void Layout::add_streams() {
         row.lock = s.srtp.length > 0 ? Lock::Secure : Lock::Open;
         row.toward_left = row.from > row.to;
         std::tie(row.from, row.to) = std::minmax({row.from, row.to});
+        row.until = s.last;
         row.label = media_label(call_, s);
         row.detail = media_detail(s);
         add_digits(s);

@@ -1,5 +1,5 @@
 // A call laid out as a ladder, once for every painter: columns are boxes, rows are what happened,
-// top to bottom. The painters (text, Mermaid, later SVG and HTML) decide only how it looks.
+// top to bottom. The painters (text, Mermaid, SVG) decide only how it looks.
 //
 // Every text in a Ladder is printable (view/cells.hpp): what came from the wire has been made
 // harmless here. A Ladder owns all that it holds; the call need not live on.
@@ -46,19 +46,25 @@ enum class RowKind : std::uint8_t {
 enum class Tone : std::uint8_t { Plain, Good, Bad, Slow, Dim };
 enum class Lock : std::uint8_t { Unknown, Secure, Open };
 
+constexpr std::uint8_t no_leg = 255;
+
 struct Row {
     RowKind kind = RowKind::Message;
     Tone tone = Tone::Plain;
     Lock lock = Lock::Unknown;
-    bool dashed = false;      // a response
-    bool has_time = false;    // the gutter shows `time`
-    bool has_delta = false;   // …and `delta`, the time since the row before that has one
-    bool toward_left = false; // Media, NoMedia: where it flows, `from` being the left column
-    std::uint16_t from = 0;   // columns
+    bool dashed = false;       // a response
+    bool has_time = false;     // the gutter shows `time`
+    bool has_delta = false;    // …and `delta`, the time since the row before that has one
+    bool toward_left = false;  // Media, NoMedia: where it flows, `from` being the left column
+    bool sips = false;         // a request for a sips URI: TLS was asked for, hop by hop
+    bool part_clear = false;   // a message over TLS, of a call with a hop that is clear
+    std::uint8_t leg = no_leg; // index in Call::legs of a message
+    std::uint16_t from = 0;    // columns
     std::uint16_t to = 0;
     std::uint32_t number = 0; // of the message, from 1 as in the JSON's index + 1; 0: none
     std::uint32_t count = 0;  // Retransmissions: how many
     Instant time;
+    Instant until;  // Media: of its last packet
     Duration delta; // Retransmissions: from the first sending to the last; Gap: its length
     std::string label;
     std::string detail; // more: name and cipher, quality, why it could not be read
@@ -69,6 +75,9 @@ struct LadderFinding {
     Tone tone = Tone::Bad;
     std::string rule;
     std::string title;
+    std::string advice; // may be empty, as all below
+    std::string rfc;
+    std::vector<std::uint32_t> numbers; // of messages, from 1
 };
 
 struct Ladder {
@@ -77,8 +86,10 @@ struct Ladder {
     std::string title_to;
     std::string title_end; // "completed after 12.4 s"
     std::string summary;   // "2 legs · 24 messages · TLS 1.3 · SRTP"
+    std::string security;  // its end: "TLS 1.3 · SRTP"; may be empty
     std::string weakest;   // one sentence, may be empty
     Tone state = Tone::Plain;
+    Tone security_state = Tone::Plain;
     std::vector<LadderFinding> findings;
     std::vector<Column> columns;
     std::vector<Row> rows;
