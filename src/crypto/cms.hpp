@@ -45,7 +45,8 @@ struct CmsName {
     std::string serial; // "3FA9…"
     std::string key_id; // the subject key identifier in hexadecimal; then the others are empty
 };
-std::string describe(const CmsName& name); // "serial 3FA9… of CN=Example CA"
+std::string cms_key_id(const ASN1_OCTET_STRING* octets); // as CmsName has it
+std::string describe(const CmsName& name);               // "serial 3FA9… of CN=Example CA"
 
 struct CmsSigner {
     enum class State : std::uint8_t {

@@ -72,26 +72,27 @@ CmsSigner::State verify_with(CMS_SignerInfo* signer, X509* certificate, std::str
 
 } // namespace
 
+std::string cms_key_id(const ASN1_OCTET_STRING* octets) {
+    std::string out;
+    const auto size = std::min(ASN1_STRING_length(octets), 64);
+    for (int i = 0; i < size; ++i) {
+        out += fmt::format("{:02X}", ASN1_STRING_get0_data(octets)[i]);
+    }
+    return out;
+}
+
 CmsName cms_name(const ASN1_OCTET_STRING* key_id, const X509_NAME* issuer,
                  const ASN1_INTEGER* serial) {
     CmsName name;
-    const auto hex = [](const ASN1_STRING* text) {
-        std::string out;
-        const auto size = std::min(ASN1_STRING_length(text), 64);
-        for (int i = 0; i < size; ++i) {
-            out += fmt::format("{:02X}", ASN1_STRING_get0_data(text)[i]);
-        }
-        return out;
-    };
     if (key_id != nullptr) {
-        name.key_id = hex(key_id);
+        name.key_id = cms_key_id(key_id);
         return name;
     }
     if (issuer != nullptr) {
         name.issuer = in_one_line(issuer);
     }
     if (serial != nullptr) {
-        name.serial = hex(serial);
+        name.serial = cms_key_id(serial);
     }
     return name;
 }

@@ -23,15 +23,13 @@ std::string_view take_line(std::string_view& text) {
     return line;
 }
 
-} // namespace
-
-std::string_view BodyPart::value(HeaderId id) const {
-    auto text = headers;
+// The value of the first header whose name fits.
+template <class Fits>
+std::string_view value_in(std::string_view text, Fits fits) {
     while (!text.empty()) {
         const auto line = take_line(text);
         const auto colon = line.find(':');
-        if (colon == std::string_view::npos || header_id(trim(line.substr(0, colon))) != id ||
-            id == HeaderId::Other) {
+        if (colon == std::string_view::npos || !fits(trim(line.substr(0, colon)))) {
             continue;
         }
         const auto* from = line.data() + colon + 1;
@@ -43,6 +41,35 @@ std::string_view BodyPart::value(HeaderId id) const {
         return trim({from, static_cast<std::size_t>(to - from)});
     }
     return {};
+}
+
+} // namespace
+
+std::string_view BodyPart::value(HeaderId id) const {
+    return value_in(headers, [&](std::string_view name) {
+        return id != HeaderId::Other && header_id(name) == id;
+    });
+}
+
+std::string_view BodyPart::value(std::string_view wanted) const {
+    return value_in(headers, [&](std::string_view name) { return iequals(name, wanted); });
+}
+
+BodyPart BodyPart::of(std::string_view bytes) {
+    BodyPart part;
+    part.bytes = bytes;
+    auto rest = bytes;
+    while (!rest.empty()) {
+        const auto* line = rest.data();
+        if (take_line(rest).empty()) {
+            part.headers = bytes.substr(0, static_cast<std::size_t>(line - bytes.data()));
+            part.content = rest;
+            return part;
+        }
+    }
+    part.headers = bytes; // no empty line, so no content
+    part.content = bytes.substr(bytes.size());
+    return part;
 }
 
 std::optional<ContentType> BodyPart::content_type() const {
@@ -105,20 +132,7 @@ std::optional<BodyPart> Multipart::next() {
     at_ = delimiter ? delimiter->end : body_.size();
     closed_ = delimiter && delimiter->last;
 
-    BodyPart part;
-    part.bytes = body_.substr(start, end - start);
-    auto rest = part.bytes;
-    while (!rest.empty()) {
-        const auto* line = rest.data();
-        if (take_line(rest).empty()) {
-            part.headers = part.bytes.substr(0, static_cast<std::size_t>(line - part.bytes.data()));
-            part.content = rest;
-            return part;
-        }
-    }
-    part.headers = part.bytes; // no empty line, so no content
-    part.content = part.bytes.substr(part.bytes.size());
-    return part;
+    return BodyPart::of(body_.substr(start, end - start));
 }
 
 LeafCursor::LeafCursor(std::string_view body, std::string_view type) {

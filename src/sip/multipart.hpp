@@ -19,8 +19,13 @@ struct BodyPart {
     std::string_view headers; // without the empty line; may be empty
     std::string_view content;
 
+    // A MIME entity as it stands in another body: its headers, an empty line, its content.
+    static BodyPart of(std::string_view bytes);
+
     // The value of a header of this part, folds still inside; empty when it is not there.
     [[nodiscard]] std::string_view value(HeaderId id) const;
+    // The same by its name, for those that SIP does not know: Content-Transfer-Encoding.
+    [[nodiscard]] std::string_view value(std::string_view name) const;
     // Its Content-Type; "text/plain" when it has none [RFC 2046 §5.1], nothing when it is
     // malformed.
     [[nodiscard]] std::optional<ContentType> content_type() const;
