@@ -140,9 +140,11 @@ void Decoder::on_tcp(const Datagram& datagram) {
         at = conversations_
                  .emplace(ends, std::make_unique<Conversation>(next_id_++, datagram, shared_))
                  .first;
+        by_id_.emplace(at->second->id(), at->second.get());
     } else if (at->second->starts_new_connection(datagram)) {
         close(*at->second);
         at->second = std::make_unique<Conversation>(next_id_++, datagram, shared_);
+        by_id_.emplace(at->second->id(), at->second.get());
     }
     at->second->on_segment(datagram);
     tls_seen_ = tls_seen_ || flow::is_secure(at->second->transport());
@@ -183,8 +185,18 @@ void Decoder::on_hep(Bytes packet, const Datagram& by) {
     listener_.on_sip({at, transport_of(hep->transport), 0, false, as_text(hep->payload)});
 }
 
+bool Decoder::describe(std::uint32_t id, flow::Connection& connection) const {
+    const auto at = by_id_.find(id);
+    if (at == by_id_.end()) {
+        return false;
+    }
+    connection = at->second->record();
+    return true;
+}
+
 void Decoder::close(Conversation& conversation) {
     conversation.finish();
+    by_id_.erase(conversation.id());
     if (conversation.is_worth_keeping()) {
         listener_.on_connection(conversation.record());
     } else {

@@ -33,6 +33,10 @@ class Decoder final : DatagramSink, Conversation::Sink {
 
     // What was not understood of an input: the lower layers' and this one's.
     [[nodiscard]] std::vector<Ignored::Entry> ignored(std::uint16_t input) const;
+    // A connection that is open, as it is now; false when there is none of this number.
+    bool describe(std::uint32_t id, flow::Connection& connection) const;
+    // Connections whose state is kept.
+    [[nodiscard]] std::size_t connections() const { return conversations_.size(); }
     // TLS was met before this packet: keys that come later may be too late.
     [[nodiscard]] bool has_seen_tls() const { return tls_seen_; }
 
@@ -76,6 +80,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
     tls::SessionCache sessions_;
     Conversation::Shared shared_;
     boost::unordered_flat_map<Ends, std::unique_ptr<Conversation>> conversations_;
+    boost::unordered_flat_map<std::uint32_t, const Conversation*> by_id_; // of the same
     boost::unordered_flat_map<Ends, std::unique_ptr<Association>> associations_;
     std::uint32_t next_id_ = 1;
     std::size_t sweep_at_ = 256; // conversations

@@ -29,10 +29,13 @@ std::uint32_t Book::slot_of(const MessageEvent& event) {
         const auto b = hash_value(event.at.destination);
         id = mix_hash(std::min(a, b), std::max(a, b)) ^ seed_;
     }
-    const auto next = static_cast<std::uint32_t>(slots_.size());
+    const auto next = slots_.end();
     const auto [at, added] = slot_by_id_.try_emplace(id, next);
     if (added) {
-        slots_.push_back({id, event.at.time, {}, none, none});
+        Slot slot;
+        slot.id = id;
+        slot.start = event.at.time;
+        slots_.add(slot);
     }
     return at->second;
 }
@@ -62,6 +65,8 @@ void Book::close(std::uint32_t index) {
     auto& slot = slots_[leg.slot];
     slot.last = spool_.put(leg.stretch.blob(slot.last));
     slot.open = none;
+    slot.closed = leg.last_activity;
+    may_have_ended_ = true;
     correlator_.forget(leg.slot);
     leg.stretch.clear();
     leg.started = leg.ended = leg.in_settling = false;
@@ -103,11 +108,16 @@ void Book::close_quiet_legs(Instant now) {
 // A dialog ends with the answer to BYE or a refused INVITE, anything else with its answer. A
 // request opens it again.
 void Book::note_end(OpenLeg& leg, std::uint32_t index, const Message& message) {
+    auto& [established, ringing] = slots_[leg.slot].dialog;
     if (message.status == 0) {
+        ringing = ringing || message.method == sip::Method::Invite;
         leg.ended = leg.ended && message.method == sip::Method::Ack;
+        established = established && message.method != sip::Method::Bye;
         return;
     }
     const bool accepted = message.cseq_method == sip::Method::Invite && message.status < 300;
+    established = established || (accepted && message.status >= 200);
+    ringing = ringing && (message.cseq_method != sip::Method::Invite || message.status < 200);
     const bool within_call = leg.started && message.cseq_method != sip::Method::Bye &&
                              message.cseq_method != sip::Method::Invite;
     leg.ended = message.status >= 200 && !accepted && !within_call;
@@ -196,6 +206,9 @@ void Book::refer(std::uint32_t slot, const Reference& reference) {
 }
 
 void Book::join(const JoinFound& found) {
+    if (!slots_.has(found.older)) {
+        return; // it was handed out
+    }
     const auto a = root_of(found.older);
     const auto b = root_of(found.newer);
     if (a == b) {
@@ -228,6 +241,9 @@ void Book::on_dtls(const Sighting& at) {
 }
 
 void Book::store_stream(std::uint32_t slot, const MediaStream& stream, const TextPool& texts) {
+    if (slot != none && !slots_.has(slot)) {
+        return; // late packets of a call that was handed out
+    }
     pack(stream, texts.bytes(), packed_);
     streams_.push_back({slot, spool_.put(packed_)});
     ++counts_.rtp_streams;
@@ -244,7 +260,7 @@ void Book::on_connection(const Connection& connection) {
         }
     }
     pack(connection, packed_);
-    connections_.push_back({connection.id, spool_.put(packed_)});
+    connections_.push_back({connection.id, spool_.put(packed_), connection.closed});
 }
 
 void Book::finish(Instant end) {
@@ -255,14 +271,20 @@ void Book::finish(Instant end) {
         }
     }
     media_.flush();
+    open_connection_ = {}; // all were told
+    sort_records();
+    order_calls();
+    counts_.calls = handed_out_ + call_begins_.size() - 1;
+}
+
+// As they are looked for when calls are read.
+void Book::sort_records() {
     std::ranges::sort(connections_, {}, &StoredConnection::id);
     std::ranges::stable_sort(streams_, {}, &StoredStream::slot);
     std::ranges::stable_sort(joins_, {}, &JoinRecord::newer);
     std::ranges::stable_sort(undecrypted_, {}, [](const Undecrypted& u) {
         return std::pair{u.client.address, u.first};
     });
-    order_calls();
-    counts_.calls = call_begins_.size() - 1;
 }
 
 } // namespace cw::flow

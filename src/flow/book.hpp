@@ -6,7 +6,8 @@
 //   connections ──────────────────closed───▶ spool ─┘
 //
 // Memory is bounded by what is open: a quiet leg, an idle stream and a closed connection leave some
-// tens of bytes behind. Not thread-safe.
+// tens of bytes behind. Where nothing ever ends, as in a live capture, take_ended() hands calls out
+// as they end, and nothing of them stays. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -62,7 +63,26 @@ class Book final : public Listener {
     void on_connection(const Connection& connection) override;
     void finish(Instant end) override;
 
-    // After finish().
+    // ---- live
+    // A dialog that says nothing for so long is not waited for, nor is an INVITE that no proxy
+    // would wait for [RFC 3261 §16.6 item 11: Timer C is more than 3 minutes].
+    static constexpr Duration abandoned = seconds(24 * 3600);
+    static constexpr Duration unanswered = seconds(240);
+    // Of closed connections a call may want the handshake; it is kept for so long.
+    static constexpr Duration closed_kept = seconds(3600);
+    // Where to ask for connections that are still open: capture::Decoder::describe().
+    using OpenConnection = std::function<bool(std::uint32_t id, Connection& connection)>;
+    void ask_for_open(OpenConnection open) { open_connection_ = std::move(open); }
+    // Hands out the calls that have ended, in the order of their start, and forgets them. Numbers
+    // go on from one time to the next. Costs a look at every call that is open, so once a second is
+    // often enough.
+    void take_ended(Instant now, const std::function<void(const Call&)>& visit);
+    // Legs of calls that were not handed out.
+    [[nodiscard]] std::size_t legs() const { return slots_.size(); }
+    // What waits for its call to end, in memory or in the temporary file, in bytes.
+    [[nodiscard]] std::uint64_t stored() const { return spool_.kept(); }
+
+    // ---- after finish()
     [[nodiscard]] const Counts& counts() const { return counts_; }
     // What came from an input and could not be used.
     struct Unused {
@@ -88,6 +108,34 @@ class Book final : public Listener {
         BlobRef last;                // its latest stretch
         std::uint32_t parent = none; // towards the leg that stands for the call
         std::uint32_t open = none;   // index in open_
+        Instant closed;              // when it was closed the last time
+        struct {
+            bool established = false; // an INVITE was accepted, and no BYE was sent
+            bool ringing = false;     // an INVITE has no final answer yet
+        } dialog;
+        bool released = false; // its call was handed out: nothing is known of it any more
+    };
+    // The slots by number. Numbers only grow; those at the front go when they are released.
+    class Slots {
+      public:
+        Slot& operator[](std::uint32_t number) { return slots_[number - first_]; }
+        const Slot& operator[](std::uint32_t number) const { return slots_[number - first_]; }
+        [[nodiscard]] std::uint32_t first() const { return first_; }
+        [[nodiscard]] std::uint32_t end() const {
+            return first_ + static_cast<std::uint32_t>(slots_.size());
+        }
+        [[nodiscard]] bool has(std::uint32_t number) const {
+            return number >= first_ && number < end() && !(*this)[number].released;
+        }
+        [[nodiscard]] std::size_t size() const { return slots_.size() - released_; }
+        void add(const Slot& slot) { slots_.push_back(slot); }
+        void release(std::uint32_t number);
+        void trim();
+
+      private:
+        std::vector<Slot> slots_;
+        std::uint32_t first_ = 0;
+        std::size_t released_ = 0;
     };
     struct OpenLeg {
         Stretch stretch;
@@ -112,6 +160,7 @@ class Book final : public Listener {
     struct StoredConnection {
         std::uint32_t id = 0;
         BlobRef blob;
+        Instant closed;
     };
     struct StoredStream {
         std::uint32_t slot = none; // the leg it belongs to, none for a stray
@@ -135,10 +184,18 @@ class Book final : public Listener {
     void refer(std::uint32_t slot, const Reference& reference);
     void join(const JoinFound& found);
     std::uint32_t root_of(std::uint32_t slot);
+    void sort_records();
+    [[nodiscard]] bool is_over(std::span<const std::uint32_t> slots, Instant now) const;
+    void release(std::span<const std::uint32_t> slots);
+    void drop_leg(Slot& slot);
+    void forget_closed(Instant now);
     void store_stream(std::uint32_t slot, const MediaStream& stream, const TextPool& texts);
 
     // Reading back, in book_read.cpp.
     void order_calls();
+    [[nodiscard]] std::span<const std::uint32_t> slots_of(std::uint32_t number) const {
+        return {members_.data() + call_begins_[number], members_.data() + call_begins_[number + 1]};
+    }
     void assemble(std::uint32_t number, Call& call);
     void load_leg(std::uint32_t slot, Call& call);
     void add_joins(std::span<const std::uint32_t> slots, Call& call);
@@ -153,7 +210,7 @@ class Book final : public Listener {
     sip::HeaderIndex index_;
     Instant end_;
     Spool spool_;
-    std::vector<Slot> slots_;
+    Slots slots_;
     boost::unordered_flat_map<std::uint64_t, std::uint32_t> slot_by_id_;
     std::vector<std::unique_ptr<OpenLeg>> open_;
     std::vector<std::uint32_t> free_;
@@ -171,6 +228,12 @@ class Book final : public Listener {
     std::vector<Undecrypted> undecrypted_;
     boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
     std::vector<StoredStream> streams_;
+    // Live: calls that were handed out, and whether one may have ended since.
+    std::uint32_t handed_out_ = 0;
+    bool may_have_ended_ = false;
+    Instant looked_; // when the calls were looked through the last time
+    OpenConnection open_connection_;
+    Connection asked_;                   // the latest that it described
     std::vector<std::uint32_t> members_; // slots, call by call, in the order of start
     std::vector<std::uint32_t>
         call_begins_;            // where in members_ each call begins; one more at the end

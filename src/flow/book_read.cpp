@@ -51,8 +51,13 @@ std::vector<IpAddress> hosts_of(const Call& call) {
 } // namespace
 
 void Book::order_calls() {
-    members_.resize(slots_.size());
-    std::iota(members_.begin(), members_.end(), 0U);
+    members_.clear();
+    members_.reserve(slots_.size());
+    for (auto slot = slots_.first(); slot != slots_.end(); ++slot) {
+        if (slots_.has(slot)) {
+            members_.push_back(slot);
+        }
+    }
     // A call stands where its first leg stands, and that is its root.
     const auto place = [this](std::uint32_t slot) {
         const auto root = root_of(slot);
@@ -119,6 +124,9 @@ void Book::add_streams(std::span<const std::uint32_t> slots, Call& call) {
 // One connection may carry a hundred thousand calls, so what was read back is kept for a while.
 const Connection* Book::connection(std::uint32_t id) {
     constexpr std::size_t most_loaded = 512;
+    if (open_connection_ && open_connection_(id, asked_)) {
+        return &asked_;
+    }
     if (const auto known = loaded_.find(id); known != loaded_.end()) {
         return &known->second;
     }
@@ -174,9 +182,8 @@ void Book::add_connections(Call& call) {
 }
 
 void Book::assemble(std::uint32_t number, Call& call) {
-    const std::span<const std::uint32_t> slots{members_.data() + call_begins_[number],
-                                               members_.data() + call_begins_[number + 1]};
-    call.id = number + 1;
+    const auto slots = slots_of(number);
+    call.id = handed_out_ + number + 1;
     for (const auto slot : slots) {
         load_leg(slot, call);
     }

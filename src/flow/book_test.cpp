@@ -340,5 +340,73 @@ TEST(Book, AConnectionComesBackWithItsHandshakeAndVerdict) {
     EXPECT_TRUE(back.verdict_good);
 }
 
+// ---- live
+
+class LiveBookTest : public BookTest {
+  protected:
+    std::vector<Call> take(std::int64_t ms) {
+        std::vector<Call> calls;
+        book_.take_ended(at(ms), [&](const Call& call) { calls.push_back(call); });
+        return calls;
+    }
+};
+
+TEST_F(LiveBookTest, ACallIsHandedOutOnceWhenItHasEndedAndNothingOfItStays) {
+    see_call(0, "a@example.com"); // until 5905 ms
+    EXPECT_TRUE(take(7000).empty()) << "its last answer may still be repeated";
+    const auto calls = take(12'000);
+    ASSERT_EQ(1U, calls.size());
+    EXPECT_EQ(1U, calls[0].id);
+    EXPECT_EQ(6U, calls[0].messages.size());
+    EXPECT_EQ("a@example.com", calls[0].text(calls[0].legs[0].call_id));
+    EXPECT_EQ(0U, book_.legs());
+    EXPECT_EQ(0U, book_.stored());
+    EXPECT_TRUE(take(60'000).empty());
+    EXPECT_TRUE(finish().empty());
+    EXPECT_EQ(1U, book_.counts().calls);
+}
+
+TEST_F(LiveBookTest, ACallThatIsUpIsWaitedForHoweverQuietItIs) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0"});
+    EXPECT_TRUE(take(100'000).empty()) << "it rings";
+    see(101'000, pbx, phone, {.start = "SIP/2.0 200 OK", .answered = true});
+    EXPECT_TRUE(take(3'600'000).empty()) << "they talk";
+    see(3'700'000, phone, pbx,
+        {.start = "BYE sip:bob@10.0.0.9 SIP/2.0", .cseq = "2 BYE", .answered = true});
+    see(3'700'010, pbx, phone, {.start = "SIP/2.0 200 OK", .cseq = "2 BYE", .answered = true});
+    const auto calls = take(3'710'000);
+    ASSERT_EQ(1U, calls.size());
+    EXPECT_EQ(4U, calls[0].messages.size());
+}
+
+TEST_F(LiveBookTest, WhatNeverEndsIsHandedOutWhenNobodyWouldWaitForIt) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0"});
+    EXPECT_TRUE(take(230'000).empty());
+    EXPECT_EQ(1U, take(260'000).size());
+    see(300'000, pbx, phone, {.start = "SIP/2.0 200 OK", .answered = true});
+    const auto late = take(300'000 + 86'450'000);
+    ASSERT_EQ(1U, late.size()) << "a late answer is a flow of its own";
+    EXPECT_EQ(2U, late[0].id);
+}
+
+TEST_F(LiveBookTest, NumbersGoOnAndMemoryDoesNotGrowOverManyCalls) {
+    std::uint32_t last = 0;
+    std::uint64_t most_stored = 0;
+    std::size_t most_legs = 0;
+    for (int i = 0; i < 5000; ++i) {
+        see_call(i * 1000, fmt::format("{}@example.com", i));
+        book_.take_ended(at(i * 1000 + 5905), [&](const Call& call) {
+            EXPECT_EQ(last + 1, call.id);
+            EXPECT_EQ(fmt::format("{}@example.com", last), call.text(call.legs[0].call_id));
+            last = call.id;
+        });
+        most_stored = std::max(most_stored, book_.stored());
+        most_legs = std::max(most_legs, book_.legs());
+    }
+    EXPECT_LT(4900U, last);
+    EXPECT_GT(60U, most_legs);
+    EXPECT_GT(200'000U, most_stored);
+}
+
 } // namespace
 } // namespace cw::flow

@@ -338,6 +338,24 @@ void MediaTable::sweep(Instant now) {
     sweep_at_ = std::max<std::size_t>(1024, 2 * (flows_.size() + announcements_.size()));
 }
 
+void MediaTable::end(const std::function<bool(std::uint32_t slot)>& ended) {
+    for (auto at = flows_.begin(); at != flows_.end();) {
+        const auto& key = at->first;
+        const bool over = std::ranges::any_of(at->second->streams, [&](Stream& stream) {
+            if (stream.slot == none) {
+                attach(stream, key); // a description may have come after the media
+            }
+            return stream.slot != none && ended(stream.slot);
+        });
+        if (over) {
+            hand_over(key, *at->second);
+            flows_.erase(at++);
+        } else {
+            ++at;
+        }
+    }
+}
+
 void MediaTable::flush() {
     // In the order of their beginning, so that the same capture always gives the same output.
     std::vector<std::pair<const FlowKey*, Flow*>> rest;

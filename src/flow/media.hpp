@@ -43,6 +43,8 @@ class MediaTable {
     // True when the payload was taken for RTP or RTCP.
     bool on_packet(const MediaEvent& event);
     void on_dtls(const Sighting& at);
+    // Hands over the streams of the legs that `ended` names.
+    void end(const std::function<bool(std::uint32_t slot)>& ended);
     // Hands over all that is left.
     void flush();
 

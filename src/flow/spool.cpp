@@ -42,6 +42,7 @@ Spool::~Spool() {
 
 BlobRef Spool::put(std::string_view blob) {
     const BlobRef ref{size_, static_cast<std::uint32_t>(blob.size())};
+    kept_ += blob.size();
     while (!blob.empty()) {
         const auto at = static_cast<std::size_t>(size_ % block_size);
         if (at == 0) {
@@ -49,6 +50,7 @@ BlobRef Spool::put(std::string_view blob) {
         }
         const auto part = std::min(blob.size(), block_size - at);
         std::memcpy(held_.back().get() + at, blob.data(), part);
+        wanted_.back() += static_cast<std::uint32_t>(part);
         blob.remove_prefix(part);
         size_ += part;
     }
@@ -57,6 +59,7 @@ BlobRef Spool::put(std::string_view blob) {
 
 // All that are held are full.
 void Spool::add_block() {
+    wanted_.push_back(0);
     if (held_.size() >= most_held_ && !file_failed_) {
         write_out();
     }
@@ -86,10 +89,42 @@ void Spool::write_out() {
         file_failed_ = true;
         return;
     }
+    const auto before = written_;
     written_ += held_.size();
+    for (auto number = std::max(before, first_wanted_); number < written_; ++number) {
+        if (wanted_[static_cast<std::size_t>(number - first_wanted_)] == 0) {
+            give_back(number);
+        }
+    }
     most_held_ = std::min(most_held_, gathered);
     held_.resize(std::min(held_.size(), gathered));
     spare_ = std::exchange(held_, {});
+}
+
+void Spool::drop(BlobRef ref) {
+    kept_ -= ref.length;
+    auto offset = ref.offset;
+    for (std::size_t left = ref.length; left > 0;) {
+        const auto number = offset / block_size;
+        const auto part = std::min<std::size_t>(left, block_size - offset % block_size);
+        auto& wanted = wanted_[static_cast<std::size_t>(number - first_wanted_)];
+        wanted -= static_cast<std::uint32_t>(part);
+        if (wanted == 0 && number < written_) {
+            give_back(number);
+        }
+        offset += part;
+        left -= part;
+    }
+    while (wanted_.size() > 1 && wanted_.front() == 0 && first_wanted_ < written_) {
+        wanted_.pop_front();
+        ++first_wanted_;
+    }
+}
+
+void Spool::give_back(std::uint64_t block) const {
+    // Where the file system cannot, the file stays as large as it is.
+    ::fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                static_cast<off_t>(block * block_size), static_cast<off_t>(block_size));
 }
 
 std::string_view Spool::block(std::uint64_t number) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,11 @@ class Spool {
     BlobRef put(std::string_view blob);
     // Valid until the next get() or put(). Empty if the file could not be read back.
     std::string_view get(BlobRef ref);
+    // Nobody wants the blob any more, and it is dropped once at most. The file gives back the space
+    // of each block in which nothing is wanted.
+    void drop(BlobRef ref);
+    // What all blobs that were not dropped need, in bytes.
+    [[nodiscard]] std::uint64_t kept() const { return kept_; }
 
   private:
     static constexpr std::size_t block_size = std::size_t{64} << 10;
@@ -56,9 +62,14 @@ class Spool {
     static Block new_block() { return std::make_unique_for_overwrite<char[]>(block_size); }
     void add_block();
     void write_out();
+    void give_back(std::uint64_t block) const;
     [[nodiscard]] std::string_view block(std::uint64_t number);
 
-    std::uint64_t size_ = 0;    // of all blobs
+    std::uint64_t size_ = 0; // of all blobs
+    std::uint64_t kept_ = 0; // of those that were not dropped
+    // Wanted bytes of each block from the first one on that has any.
+    std::deque<std::uint32_t> wanted_;
+    std::uint64_t first_wanted_ = 0;
     std::uint64_t written_ = 0; // blocks in the file; the others are held
     std::vector<Block> held_;   // the last one is being filled
     std::vector<Block> spare_;  // written, to be filled again
