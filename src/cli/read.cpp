@@ -15,6 +15,7 @@
 #include "cli/terminal.hpp"
 #include "flow/filter.hpp"
 #include "flow/redact.hpp"
+#include "view/findings_text.hpp"
 #include "view/json.hpp"
 #include "view/ladder_text.hpp"
 #include "view/list_text.hpp"
@@ -270,10 +271,12 @@ class Reader {
         if (ladders_++ > 0) {
             text_ += '\n';
         }
-        view::append_text(text_, lay_out(call),
-                          {.width = static_cast<std::size_t>(terminal_.columns),
-                           .ascii = use_ascii(),
-                           .colour = terminal_.color});
+        const auto ladder = lay_out(call);
+        const view::TextOptions options{.width = static_cast<std::size_t>(terminal_.columns),
+                                        .ascii = use_ascii(),
+                                        .colour = terminal_.color};
+        view::append_text(text_, ladder, options);
+        view::append_findings(text_, ladder, options);
         sink_(text_);
     }
 

@@ -144,6 +144,7 @@ void Book::on_sip(const SipEvent& event) {
 }
 
 void Book::on_message(const MessageEvent& event) {
+    begin_ = begin_.known() ? begin_ : event.at.time;
     close_quiet_legs(event.at.time);
     const auto slot = slot_of(event);
     auto& leg = open(slot, event.at.time);

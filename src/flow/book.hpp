@@ -208,6 +208,7 @@ class Book final : public Listener {
     Counts counts_;
     std::vector<Unused> unused_; // by input
     sip::HeaderIndex index_;
+    Instant begin_; // of what was seen
     Instant end_;
     Spool spool_;
     Slots slots_;

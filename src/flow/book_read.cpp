@@ -4,6 +4,7 @@
 
 #include "flow/archive.hpp"
 #include "flow/book.hpp"
+#include "flow/diagnose/diagnose.hpp"
 #include "flow/outcome.hpp"
 #include "flow/security.hpp"
 
@@ -200,6 +201,7 @@ void Book::assemble(std::uint32_t number, Call& call) {
     conclude(call, end_);
     add_connections(call);
     call.security = judge_security(call);
+    diagnose::judge(call, {begin_, end_});
 }
 
 void Book::for_each_call(const std::function<bool(const Call&)>& visit) {

@@ -73,6 +73,17 @@ struct MediaLine {
     char direction = 'b';        // s(endonly) r(ecvonly) b(oth) i(nactive)
 };
 
+// What is worth a bit of a message.
+enum class Trait : std::uint16_t {
+    Rport = 1,         // its top Via asks for symmetric response routing [RFC 3581]
+    NoLength = 2,      // has no Content-Length
+    Credentials = 4,   // Authorization or Proxy-Authorization
+    RecordRoute = 8,   // has one
+    Route = 16,        // has one
+    Reliable = 32,     // a provisional response with Require: 100rel and RSeq
+    ContactField = 64, // has a Contact, be it "*"
+};
+
 // One message on the ladder. Its fields stand so that no byte is unused, and those that differ from
 // message to message stand together: see archive.cpp.
 struct Message {
@@ -100,13 +111,26 @@ struct Message {
     std::uint32_t retransmission_of = none; // index in Call::messages
     std::uint32_t duplicate_of = none;      // the same message seen at another capture point
     std::uint64_t branch = 0;               // hash of the top Via branch, 0 when there is none
-    Text method_text;                       // as written; for a response as written in CSeq
-    Text request_uri;                       // empty in a response
-    Text reason;                            // the reason phrase, empty in a request
-    Text body_type;                         // Content-Type without parameters
-    Text note;    // what else a reader wants to see: Reason, Warning, Replaces, DTMF in INFO
-    Text problem; // why it is malformed, in words
-    Text contact; // the URI in Contact
+    std::uint32_t from_tag = 0;             // hash of the tag in From, 0 when there is none
+    std::uint32_t answer_tag = 0;           // of the tag in To
+    std::uint32_t expires = none;           // Expires, or of a lone Contact its parameter
+    std::uint16_t traits = 0;               // see Trait
+    std::uint8_t max_forwards = 255;        // 255: none, or not a number below
+    std::uint8_t unused = 0;
+    Text method_text; // as written; for a response as written in CSeq
+    Text request_uri; // empty in a response
+    Text reason;      // the reason phrase, empty in a request
+    Text body_type;   // Content-Type without parameters
+    Text note;        // what else a reader wants to see: Reason, Warning, Replaces, DTMF in INFO
+    Text problem;     // why it is malformed, in words
+    Text contact;     // the URI in Contact
+    Text facts;       // header fields that diagnose/ reads: see facts.hpp
+
+    [[nodiscard]] bool has(Trait t) const { return (traits & static_cast<std::uint16_t>(t)) != 0; }
+    // Not a copy of one that was seen before.
+    [[nodiscard]] bool is_first() const {
+        return retransmission_of == none && duplicate_of == none;
+    }
 };
 
 // Why two legs were taken for one call [field knowledge: exact, strong, weak evidence].
@@ -260,13 +284,20 @@ struct Security {
     std::string weakest; // one sentence
 };
 
-struct Finding { // filled by diagnose/
-    std::string rule;
-    std::string severity;
-    std::string title;
-    std::vector<std::uint32_t> messages;
-    std::string rfc;
-    std::string advice;
+// What is wrong, filled by diagnose/. Those of a call stand with a cause before its consequences,
+// and the gravest cause first.
+struct Finding {
+    std::string rule;                    // "D01": `callwright explain D01`
+    std::string severity;                // "error", "warning", "note"
+    std::string title;                   // what happened, in one line
+    std::vector<std::uint32_t> messages; // evidence, indices in Call::messages; the first is where
+                                         // the badge belongs. Empty: see connections, or the call
+    std::string rfc;                     // "RFC 3261 §13.3.1.4"
+    std::string advice;                  // what to change, and where
+    std::string evidence{};              // what was seen: times, addresses, values
+    std::string confidence{};            // "certain", "likely", "possible"
+    std::uint32_t cause = none;          // index in Call::findings of what brought this about
+    std::vector<std::uint32_t> connections{}; // evidence, Connection::id
 };
 
 // A call, a registration, a message… with all its legs, in the order of time.

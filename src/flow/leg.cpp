@@ -8,6 +8,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "flow/facts.hpp"
 #include "flow/media_line.hpp"
 #include "sip/cseq.hpp"
 #include "sip/host.hpp"
@@ -87,15 +88,6 @@ void read_via(Message& m, const MessageView& message) {
         const auto default_port = static_cast<std::uint16_t>(secure ? 5061 : 5060);
         m.sent_by = {*address, via->port != 0 ? via->port : default_port};
     }
-}
-
-// Only whether there is a tag: the rest of the header is not looked at for that.
-bool has_tag(std::string_view name_addr) {
-    const auto bracket = name_addr.rfind('>');
-    const auto params = name_addr.substr(bracket == std::string_view::npos ? 0 : bracket + 1);
-    const auto semicolon = params.find(';');
-    return semicolon != std::string_view::npos &&
-           sip::find_param(params.substr(semicolon), "tag").has_value();
 }
 
 // Headers without which no message can be assigned to a transaction [RFC 3261 §8.1.1].
@@ -249,7 +241,8 @@ const Message& Stretch::append(const MessageEvent& event, const sdp::Session* se
     name_leg(message);
     read_method(m, message);
     read_via(m, message);
-    m.to_tag = has_tag(message.value(HeaderId::To));
+    const auto facts = collect_facts(message, m, facts_);
+    m.facts = text(last().facts) == facts ? last().facts : record_.add(facts);
     if (const auto* contact = message.find(HeaderId::Contact)) {
         const auto uri = sip::uri_text_of(contact->value);
         m.contact = text(last().contact) == uri ? last().contact : record_.add(uri);

@@ -53,6 +53,7 @@ class Stretch {
     MediaLine last_line_;
     Text body_type_; // the latest, which most bodies of a leg share
     std::vector<MediaLine> lines_;
+    std::string facts_;
     std::vector<Seen> seen_;
 };
 

@@ -172,6 +172,7 @@ Message Redactor::message(const Message& m, const Call& from, TextPool& pool) {
     out.note = m.note.length > 0 ? pool.add(note(from.text(m.note))) : Text{};
     out.problem = pool.add(from.text(m.problem)); // our own words
     out.contact = pool.add(uri(from.text(m.contact)));
+    out.facts = {}; // the findings are made already
     return out;
 }
 
@@ -208,6 +209,9 @@ Call Redactor::call(const Call& call) {
     }
     for (auto& c : out.connections) {
         c = connection(c);
+    }
+    for (auto& finding : out.findings) {
+        finding.evidence.clear(); // names users and addresses
     }
     out.security = judge_security(out);
     return out;

@@ -82,6 +82,20 @@ void write_findings(JsonWriter& json, const std::vector<flow::Finding>& findings
         json.close_array();
         json.member_or_null("rfc", f.rfc);
         json.member_or_null("advice", f.advice);
+        json.member_or_null("evidence", f.evidence);
+        json.member_or_null("confidence", f.confidence);
+        json.key("cause"); // the finding that brought this about, as an index of this array
+        if (f.cause == flow::none) {
+            json.null();
+        } else {
+            json.value(f.cause);
+        }
+        json.key("connections");
+        json.open_array();
+        for (const auto id : f.connections) {
+            json.value(id);
+        }
+        json.close_array();
         json.close_object();
     }
     json.close_array();

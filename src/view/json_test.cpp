@@ -91,7 +91,7 @@ TEST(JsonReport, NamesAndNullsAreThoseOfTheContract) {
     EXPECT_EQ(call.at("security").at("signalling").as_string(), "mixed");
     EXPECT_EQ(call.at("security").at("media").as_string(), "srtp");
     EXPECT_EQ(call.at("media").at(0).at("ssrc").as_string(), "0x1a2b3c4d");
-    EXPECT_EQ(call.at("findings").at(0).at("messages").at(0).as_int64(), 6);
+    EXPECT_EQ(call.at("findings").at(0).at("messages").at(0).as_int64(), 9);
 
     const auto& tls = value.at("tls").at(0);
     EXPECT_TRUE(tls.at("reason").is_null());

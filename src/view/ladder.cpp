@@ -48,7 +48,7 @@ class Layout {
   private:
     void make_head();
     void make_columns();
-    void collect_badges();
+    void add_findings();
     void add_connections();
     void add_connection(const flow::Connection& c);
     void add_handshake_messages(const flow::Connection& c);
@@ -130,24 +130,37 @@ void Layout::make_head() {
     out_.security = security_text(call_);
     out_.security_state = security_tone(call_);
     out_.weakest = printable(call_.security.weakest, 256);
+    add_findings();
+}
+
+// The badge stands at the first message of the evidence alone: the others are in the JSON.
+void Layout::add_findings() {
+    constexpr std::uint8_t deepest = 4;
     for (const auto& finding : call_.findings) {
-        const auto tone = finding.severity == "error"     ? Tone::Bad
-                          : finding.severity == "warning" ? Tone::Slow
-                                                          : Tone::Plain;
-        out_.findings.push_back({.tone = tone,
-                                 .rule = printable(finding.rule, 16),
-                                 .title = printable(finding.title, 256),
-                                 .advice = printable(finding.advice, 1024),
-                                 .rfc = printable(finding.rfc, 128),
-                                 .numbers = {}});
+        LadderFinding shown;
+        shown.tone = finding.severity == "error"     ? Tone::Bad
+                     : finding.severity == "warning" ? Tone::Slow
+                                                     : Tone::Plain;
+        if (finding.cause < out_.findings.size()) {
+            const auto above = out_.findings[finding.cause].depth;
+            shown.depth = static_cast<std::uint8_t>(std::min<int>(above + 1, deepest));
+        }
+        shown.rule = printable(finding.rule, 16);
+        shown.title = printable(finding.title, 256);
+        shown.evidence = printable(finding.evidence, 1024);
+        shown.advice = printable(finding.advice, 1024);
+        shown.rfc = printable(finding.rfc, 64);
         for (const auto index : finding.messages) {
-            out_.findings.back().numbers.push_back(index + 1);
-            auto& badge = badges_[index];
-            if (badge.find(out_.findings.back().rule) == std::string::npos) {
+            shown.numbers.push_back(index + 1);
+        }
+        if (!finding.messages.empty()) {
+            auto& badge = badges_[finding.messages.front()];
+            if (badge.find(shown.rule) == std::string::npos) {
                 badge += badge.empty() ? "" : " ";
-                badge += out_.findings.back().rule;
+                badge += shown.rule;
             }
         }
+        out_.findings.push_back(std::move(shown));
     }
 }
 

@@ -73,9 +73,11 @@ struct Row {
 
 struct LadderFinding {
     Tone tone = Tone::Bad;
+    std::uint8_t depth = 0; // beneath how many causes it hangs
     std::string rule;
     std::string title;
-    std::string advice; // may be empty, as all below
+    std::string evidence; // what was seen; may be empty, as all below
+    std::string advice;
     std::string rfc;
     std::vector<std::uint32_t> numbers; // of messages, from 1
 };

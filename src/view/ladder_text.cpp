@@ -240,6 +240,7 @@ void TextPainter::paint_head() {
         const auto sign = finding.tone == Tone::Bad    ? said("✗ ")
                           : finding.tone == Tone::Slow ? std::string{"! "}
                                                        : std::string{"i "};
+        out_.append(2 * std::size_t{finding.depth}, ' ');
         append_inked(out_, sign + finding.rule, ink_of(finding.tone), options_.colour);
         out_ += ' ';
         out_ += said(finding.title);

@@ -84,11 +84,12 @@ ListText::Widths ListText::widths_for(std::size_t width) {
              .state = wide ? 14U : 12U,
              .duration = width >= 80 ? 7U : 0U,
              .messages = width >= 80 ? 4U : 0U,
-             .security = width >= 80 ? 16U : 14U,
-             .legs = width >= 80 ? 4U : 0U};
+             .security = width >= 80 ? 16U : 13U,
+             .legs = wide ? 4U : 0U,
+             .found = width >= 80 ? 5U : 3U};
     std::size_t fixed = 1; // between from and to
     for (const auto cells :
-         {w.number, w.time, w.kind, w.state, w.duration, w.messages, w.security, w.legs}) {
+         {w.number, w.time, w.kind, w.state, w.duration, w.messages, w.security, w.legs, w.found}) {
         fixed += cells > 0 ? cells + 1 : 0;
     }
     const auto left = width > fixed + 8 ? width - fixed : 8;
@@ -160,6 +161,7 @@ void ListText::header() {
     head("msgs", w.messages, true);
     head("security", w.security);
     head("legs", w.legs, true);
+    head("found", w.found);
     end_line();
 }
 
@@ -204,7 +206,32 @@ void ListText::call(const flow::Call& call) {
     cell(filled([&](std::string& s) { append_number(s, call.messages.size()); }), w.messages, true);
     cell(security_text(call), w.security, false, ink_of(security_tone(call)));
     cell(filled([&](std::string& s) { append_number(s, call.legs.size()); }), w.legs, true);
+    found(call);
     end_line();
+}
+
+// The gravest finding, and how many more there are: "D01+2". Notes are no reason for a badge.
+void ListText::found(const flow::Call& call) {
+    const flow::Finding* gravest = nullptr;
+    std::size_t count = 0;
+    for (const auto& finding : call.findings) {
+        if (finding.severity == "note") {
+            continue;
+        }
+        ++count;
+        if (gravest == nullptr || (finding.severity == "error" && gravest->severity != "error")) {
+            gravest = &finding;
+        }
+    }
+    if (gravest == nullptr) {
+        return;
+    }
+    scratch_ = gravest->rule;
+    if (count > 1 && widths_.found > 3) {
+        scratch_ += '+';
+        append_number(scratch_, std::min<std::size_t>(count - 1, 9));
+    }
+    cell(scratch_, widths_.found, false, gravest->severity == "error" ? Ink::Red : Ink::Amber);
 }
 
 void ListText::connection(const flow::Connection& c) {

@@ -42,7 +42,7 @@ class ListText {
 
   private:
     struct Widths {
-        std::size_t number, time, kind, from, to, state, duration, messages, security, legs;
+        std::size_t number, time, kind, from, to, state, duration, messages, security, legs, found;
     };
     struct Unreadable {
         std::uint64_t count = 0;
@@ -55,6 +55,7 @@ class ListText {
     // One cell of the table: at least `width` cells, a blank after it.
     void cell(std::string_view text, std::size_t width, bool right = false, Ink ink = Ink::Normal);
     void end_line();
+    void found(const flow::Call& call);
     std::string said(std::string_view text) const;
     void summary_line(std::string_view head, std::string_view text, Ink ink);
 

@@ -220,7 +220,7 @@ inline flow::Call dropped_call() {
         {"D01",
          "error",
          "the 200 OK was never acknowledged",
-         {6, 7, 8, 9, last},
+         {9, 6, last},
          "RFC 3261 §13.3.1.4",
          "Let the SBC put itself into Contact and Record-Route."},
         {"D69", "error", "the media key crossed a clear hop", {2}, "RFC 4568 §8.3", ""},

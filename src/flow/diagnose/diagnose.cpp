@@ -1,0 +1,18 @@
+#include "flow/diagnose/diagnose.hpp"
+
+#include "flow/diagnose/families.hpp"
+
+namespace cw::flow::diagnose {
+
+void judge(Call& call, const Window& window) {
+    const Case prepared{call, window};
+    Findings found;
+    check_setup(prepared, found);
+    check_dialog(prepared, found);
+    check_session(prepared, found);
+    check_registration(prepared, found);
+    check_media(prepared, found);
+    call.findings = found.take();
+}
+
+} // namespace cw::flow::diagnose

@@ -1,0 +1,235 @@
+// The words of the rules about call set-up and dialogs.
+#include <array>
+
+#include "flow/diagnose/rule.hpp"
+
+namespace cw::flow::diagnose {
+
+std::span<const Rule> dialog_rules() {
+    using enum Severity;
+    static constexpr std::array rules{
+        Rule{
+            .id = "D01",
+            .severity = Error,
+            .title = "The 2xx to INVITE was never acknowledged",
+            .rfc = "RFC 3261 §13.3.1.4",
+            .means =
+                "The called side said yes and repeats its 2xx at growing intervals (T1, 2·T1, … up "
+                "to T2), because no ACK comes. After 64·T1, 32 seconds with the usual T1, it gives "
+                "up and hangs up: the call that drops after half a minute. (Timer H is another "
+                "matter: it is for responses that are no 2xx.)",
+            .fix =
+                "The caller sends the ACK to the Contact of the 2xx, by way of its Record-Route. "
+                "Make that address reachable from the caller: the public address behind NAT, "
+                "the transport that the call uses, Record-Route on every proxy in between.",
+            .needs = "Three sendings of the 2xx on one hop, and no ACK on it.",
+            .brings = "D28",
+            .picture = "Alice->>Proxy: INVITE\nProxy->>Bob: INVITE\nBob-->>Proxy: 200 OK\n"
+                       "Proxy-->>Alice: 200 OK\nBob-->>Proxy: 200 OK ×10, 0.5 s, 1 s, 2 s, 4 s … "
+                       "[!]\nBob->>Proxy: BYE after 32 s"},
+        Rule{.id = "D02",
+             .severity = Error,
+             .title = "The ACK went elsewhere than the dialog says",
+             .rfc = "RFC 3261 §12.2.1.1",
+             .means = "The Request-URI of a request within a dialog is the Contact of the other "
+                      "side, and "
+                      "the ACK of a 2xx is such a request (§13.2.2.4). This ACK asks for another "
+                      "address, "
+                      "so it is luck if it reaches whom it is for.",
+             .fix = "In the sender of the ACK: take the remote target from the Contact of the 2xx, "
+                    "not from the To or the first INVITE. A middlebox that rewrites Contact has to "
+                    "undo that in the requests that come back.",
+             .needs =
+                 "The 2xx and its ACK on the caller's own hop, and no Record-Route in the 2xx.",
+             .brings = "D01",
+             .picture = "Alice->>Bob: INVITE sip:bob@example.com\nBob-->>Alice: 200 OK, Contact "
+                        "sip:bob@192.0.2.9:5070\nAlice->>Bob: ACK sip:bob@example.com [!]"},
+        Rule{
+            .id = "D03",
+            .severity = Error,
+            .title = "A request within the dialog left TLS",
+            .rfc = "RFC 3261 §12.1.1",
+            .means =
+                "The call was set up over TLS and this request of the same side goes over UDP or "
+                "TCP. Mostly the other side's Contact or a Record-Route has neither the sips "
+                "scheme "
+                "nor ;transport=tls, and without them the sender takes UDP. The peer listens on "
+                "TLS "
+                "only, so the ACK or BYE is lost; where it arrives, it was open to all on the way.",
+            .fix =
+                "Write ;transport=tls (or a sips URI) into the Contact and Record-Route that the "
+                "TLS side gives out.",
+            .needs = "The INVITE of the same side over TLS, readable.",
+            .brings = "D01 D02 D07 D05 D18 D24",
+            .picture = "Alice->>Bob: INVITE (TLS)\nBob-->>Alice: 200 OK, Contact "
+                       "sip:bob@192.0.2.9:5061\nAlice->>Bob: ACK (UDP) [!]\nBob-->>Alice: 200 OK "
+                       "again and again"},
+        Rule{
+            .id = "D04",
+            .severity = Error,
+            .title = "A refusal is repeated: its ACK does not arrive",
+            .rfc = "RFC 3261 §17.2.1",
+            .means =
+                "A final response of 300 and above is repeated by Timer G until the ACK comes, for "
+                "32 seconds (Timer H). That ACK goes hop by hop and must carry the Via branch of "
+                "the INVITE (§17.1.1.3). It is missing, or it does not fit.",
+            .fix = "If no ACK is there: the response does not reach the sender of the INVITE; look "
+                   "at the address and port in its top Via, at NAT and firewall. If one is there: "
+                   "it must have the branch of the INVITE.",
+            .needs = "Three sendings of the response on one hop over UDP.",
+            .brings = "",
+            .picture = "Alice->>Proxy: INVITE\nProxy-->>Alice: 486 Busy Here\nProxy-->>Alice: 486 "
+                       "Busy Here ×10 [!]"},
+        Rule{.id = "D05",
+             .severity = Error,
+             .title = "The INVITE was never answered",
+             .rfc = "RFC 3261 §17.1.1.2",
+             .means =
+                 "Not even 100 Trying came back. Over UDP the INVITE is repeated by Timer A "
+                 "until Timer B ends it after 64·T1, 32 seconds; over TCP and TLS there is one "
+                 "and then silence.",
+             .fix =
+                 "See whether the address and port are right, whether the peer listens there with "
+                 "this transport, and whether a firewall drops it.",
+             .needs = "Four sendings within seven seconds, or 32 seconds of capture after it.",
+             .brings = "D06",
+             .picture = "Alice->>Proxy: INVITE\nAlice->>Proxy: INVITE ×6, until 32 s [!]"},
+        Rule{
+            .id = "D06",
+            .severity = Error,
+            .title = "100 Trying, and then nothing",
+            .rfc = "RFC 3261 §16.6",
+            .means =
+                "The next hop took the INVITE over and then said nothing more: neither ringing "
+                "nor a final answer. A proxy sets Timer C (item 11), more than three minutes; "
+                "callers give up earlier.",
+            .fix = "Look at the hop that said 100: where does it send the INVITE, and does anybody "
+                   "answer there? Time-outs before the next route is tried have to be shorter than "
+                   "the caller's patience.",
+            .needs = "15 seconds until a CANCEL, or 31 until a time-out or the end of the capture.",
+            .brings = "",
+            .picture = "Alice->>Proxy: INVITE\nProxy-->>Alice: 100 Trying [!]\nAlice->>Proxy: "
+                       "CANCEL after 30 s"},
+        Rule{.id = "D07",
+             .severity = Error,
+             .title = "A request was never answered",
+             .rfc = "RFC 3261 §17.1.2.2",
+             .means =
+                 "Over UDP a request is repeated by Timer E, up to every four seconds, until "
+                 "Timer F ends it after 64·T1, 32 seconds. Within a dialog this is mostly a "
+                 "route that is broken: the address was right for the INVITE, and is wrong for "
+                 "what follows.",
+             .fix = "Within a dialog look at Contact and Record-Route of the INVITE and its 2xx; "
+                    "outside, at address, port, transport and firewall.",
+             .needs = "Four sendings within seven seconds, or 32 seconds of capture after it.",
+             .brings = "",
+             .picture = "Alice->>Bob: BYE\nAlice->>Bob: BYE ×10, until 32 s [!]"},
+        Rule{.id = "D09",
+             .severity = Warning,
+             .title = "The CANCEL does not match its INVITE",
+             .rfc = "RFC 3261 §9.1",
+             .means = "A CANCEL is found by the Request-URI, Call-ID, To, From, the number in CSeq "
+                      "and the top Via of the INVITE, all the same. 481 says that none was found: "
+                      "the phone goes on ringing.",
+             .fix = "In the sender: copy these fields, the branch above all, from the INVITE as it "
+                    "went out on this hop.",
+             .needs = "No final answer to the INVITE before the 481.",
+             .brings = "",
+             .picture = "Alice->>Bob: INVITE, branch z9hG4bK1\nBob-->>Alice: 180 Ringing\nAlice->>"
+                        "Bob: CANCEL, branch z9hG4bK2\nBob-->>Alice: 481 [!]"},
+        Rule{.id = "D10",
+             .severity = Error,
+             .title = "The proxy is not in the route of the dialog",
+             .rfc = "RFC 3261 §16.6",
+             .means =
+                 "A proxy that passes an INVITE on and wants to see the rest of the dialog writes "
+                 "itself into Record-Route (item 4). This one did not, so the ends talk to each "
+                 "other directly, and here they can't: NAT, another network, another transport.",
+             .fix = "Switch Record-Route on in the proxy for INVITE (and SUBSCRIBE, REFER).",
+             .needs = "The INVITE on both sides of the proxy, and a request past it that nobody "
+                      "answered.",
+             .brings = "D01 D07",
+             .picture =
+                 "Alice->>Proxy: INVITE\nProxy->>Bob: INVITE\nBob-->>Proxy: 200 OK\nProxy-->>"
+                 "Alice: 200 OK, no Record-Route\nAlice->>Bob: ACK\nAlice->>Bob: BYE, again "
+                 "and again [!]"},
+        Rule{
+            .id = "D12",
+            .severity = Error,
+            .title = "The Contact is an address that cannot be reached from outside",
+            .rfc = "RFC 3261 §8.1.1.8",
+            .means =
+                "Contact is where further requests of the dialog are to go. This one names a "
+                "private or local address while the message comes from a public one: NAT. Requests "
+                "to it end in the wrong network.",
+            .fix =
+                "In the user agent: STUN, rport (RFC 3581) or outbound (RFC 5626). In the proxy: "
+                "route by the connection or the received address, and rewrite or alias Contact.",
+            .needs = "A message of the user agent itself, seen with its public source address.",
+            .brings = "D01 D05 D07",
+            .picture = "Alice->>Proxy: INVITE, Contact sip:alice@192.168.1.5 [!]\nProxy-->>Alice: "
+                       "200 OK\nProxy->>Alice: BYE sip:alice@192.168.1.5, lost"},
+        Rule{.id = "D18",
+             .severity = Error,
+             .title = "The other side does not know the dialog",
+             .rfc = "RFC 3261 §12.2.2",
+             .means =
+                 "481 to a request within a dialog: tags or Call-ID fit none that the receiver "
+                 "has. It restarted, ended the call already, or the request came to another "
+                 "server of a group than the one that has the dialog.",
+             .fix =
+                 "See whether the receiver is the one that answered the INVITE. A load balancer "
+                 "has to keep a dialog on one server (Record-Route, Contact), or the servers have "
+                 "to share their dialogs.",
+             .needs = "A request with a To tag. Two BYEs that cross are no fault.",
+             .brings = "",
+             .picture = "Alice->>Bob: re-INVITE\nBob-->>Alice: 481 Call/Transaction Does Not Exist "
+                        "[!]"},
+        Rule{.id = "D23",
+             .severity = Error,
+             .title = "The session timer ran out: nobody refreshed",
+             .rfc = "RFC 4028 §10",
+             .means =
+                 "With Session-Expires, one side (refresher=) has to send a re-INVITE or UPDATE at "
+                 "half the interval. It did not come, so the other side sends BYE shortly before "
+                 "the "
+                 "end: the interval less 32 seconds or a third, whichever is less. 1800 gives a "
+                 "call "
+                 "that drops after 1768 seconds.",
+             .fix = "Find out why the side that refresher= names does not refresh: it may not "
+                    "support timers though it said so, or its refresh is lost on the way.",
+             .needs = "The 2xx with Session-Expires, and the BYE at the very moment.",
+             .brings = "D28",
+             .picture = "Alice->>Bob: INVITE, Session-Expires 1800\nBob-->>Alice: 200 OK, "
+                        "refresher=uac\nAlice->>Bob: ACK\nBob->>Alice: BYE after 1768 s [!]"},
+        Rule{.id = "D28",
+             .severity = Note,
+             .title = "Who hung up, and why",
+             .rfc = "RFC 3326 §2",
+             .means =
+                 "The BYE or CANCEL carries a Reason that is not the usual clearing of a call.",
+             .fix =
+                 "Look the cause up: Q.850 causes come from the telephone network, SIP causes are "
+                 "response codes.",
+             .needs = "The request on the hop of the side that made it.",
+             .brings = "",
+             .picture = "Alice->>Bob: INVITE\nBob-->>Alice: 200 OK\nAlice->>Bob: ACK\nBob->>Alice: "
+                        "BYE, Reason: Q.850 ;cause=41 [!]"},
+        Rule{.id = "D34",
+             .severity = Warning,
+             .title = "A message is malformed",
+             .rfc = "RFC 3261 §8.1.1",
+             .means = "A header field that every message needs is missing or cannot be read, a "
+                      "Content-Length is wrong, a 2xx to INVITE lacks Contact (§12.1.1) or a final "
+                      "response the tag in To (§8.2.6.2). Some receivers forgive it, some drop it.",
+             .fix =
+                 "Mend it in the program that wrote the message; a middlebox that edits messages "
+                 "has to write a new Content-Length.",
+             .needs = "The whole message; one that the capture cut is not judged.",
+             .brings = "D05 D07 D01",
+             .picture = "Alice->>Bob: INVITE\nBob-->>Alice: 200 OK without Contact [!]"},
+    };
+    return rules;
+}
+
+} // namespace cw::flow::diagnose

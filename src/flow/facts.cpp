@@ -1,0 +1,190 @@
+#include "flow/facts.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "sip/name_addr.hpp"
+#include "sip/params.hpp"
+#include "sip/session_expires.hpp"
+
+namespace cw::flow {
+namespace {
+
+using sip::HeaderId;
+using sip::MessageView;
+
+constexpr std::size_t longest_fact = 400;
+constexpr std::size_t most_facts = 2000; // bytes of one message
+
+constexpr std::array facts_kept{
+    HeaderId::Route,
+    HeaderId::RecordRoute,
+    HeaderId::SessionExpires,
+    HeaderId::MinSe,
+    HeaderId::Require,
+    HeaderId::Unsupported,
+    HeaderId::RSeq,
+    HeaderId::RAck,
+    HeaderId::RetryAfter,
+    HeaderId::Reason,
+    HeaderId::Warning,
+    HeaderId::WwwAuthenticate,
+    HeaderId::Authorization,
+    HeaderId::ProxyAuthenticate,
+    HeaderId::ProxyAuthorization,
+    HeaderId::MinExpires,
+    HeaderId::SubscriptionState,
+    HeaderId::Replaces,
+};
+constexpr sip::HeaderSet facts_set{facts_kept};
+
+void add_fact(HeaderId id, std::string_view value, std::string& out) {
+    if (out.size() >= most_facts) {
+        return;
+    }
+    out += static_cast<char>(std::to_underlying(id));
+    const auto begin = out.size();
+    out.append(value.substr(0, longest_fact));
+    std::replace_if(
+        out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(),
+        [](char c) { return c == '\r' || c == '\n'; }, ' ');
+    out += '\n';
+}
+
+// One parameter of credentials off the front of `rest`: up to a comma outside of quotes.
+std::string_view take_auth_param(std::string_view& rest) {
+    bool quoted = false;
+    std::size_t i = 0;
+    for (; i < rest.size() && (quoted || rest[i] != ','); ++i) {
+        if (rest[i] == '\\' && quoted) {
+            ++i;
+        } else if (rest[i] == '"') {
+            quoted = !quoted;
+        }
+    }
+    const auto param = trim(rest.substr(0, i));
+    rest.remove_prefix(std::min(i + 1, rest.size()));
+    return param;
+}
+
+// "Digest username=…, realm=…, uri=…": what names a secret's owner, and not what proves it.
+void add_credentials(HeaderId id, std::string_view value, std::string& out) {
+    const auto blank = std::min(value.find_first_of(" \t"), value.size());
+    std::string kept{value.substr(0, std::min<std::size_t>(blank, 32))};
+    auto rest = value.substr(blank);
+    const bool digest = iequals(kept, "Digest");
+    while (digest && !rest.empty() && kept.size() < longest_fact) {
+        const auto param = take_auth_param(rest);
+        for (const std::string_view name :
+             {"username", "realm", "nonce", "uri", "nc", "algorithm", "qop", "opaque"}) {
+            if (istarts_with(param, name) && trim(param.substr(name.size())).starts_with('=')) {
+                kept += kept.size() > 6 ? ", " : " ";
+                kept += param;
+            }
+        }
+    }
+    add_fact(id, kept, out);
+}
+
+std::uint32_t tag_key(std::string_view name_addr) {
+    const auto bracket = name_addr.rfind('>');
+    const auto params = name_addr.substr(bracket == std::string_view::npos ? 0 : bracket + 1);
+    const auto semicolon = params.find(';');
+    if (semicolon == std::string_view::npos) {
+        return 0;
+    }
+    const auto tag = sip::find_param(params.substr(semicolon), "tag");
+    return tag ? static_cast<std::uint32_t>(hash_bytes(*tag)) | 1U : 0;
+}
+
+// "the expiration interval of a contact address": the parameter of a lone Contact, or else the
+// Expires header field [RFC 3261 §10.2.1.1].
+std::uint32_t expires_of(const MessageView& message) {
+    if (const auto* contact = message.find(HeaderId::Contact);
+        contact != nullptr && !message.repeated(HeaderId::Contact)) {
+        if (const auto parsed = sip::parse_name_addr(contact->value); parsed && !parsed->more) {
+            const auto param = sip::find_param(parsed->params, "expires");
+            if (const auto number = param ? parse_number<std::uint32_t>(*param) : std::nullopt) {
+                return *number;
+            }
+        }
+    }
+    const auto* header = message.find(HeaderId::Expires);
+    const auto number =
+        header != nullptr ? sip::parse_seconds(header->value) : sip::parse_seconds("");
+    return number ? number->seconds : none;
+}
+
+void read_traits(const MessageView& message, Message& m) {
+    const auto set = [&m](Trait t, bool on) {
+        m.traits = static_cast<std::uint16_t>(m.traits | (on ? std::to_underlying(t) : 0));
+    };
+    const auto via = message.value(HeaderId::Via);
+    set(Trait::Rport, via.find("rport") != std::string_view::npos);
+    set(Trait::NoLength, !message.has(HeaderId::ContentLength));
+    set(Trait::Credentials,
+        message.has(HeaderId::Authorization) || message.has(HeaderId::ProxyAuthorization));
+    set(Trait::RecordRoute, message.has(HeaderId::RecordRoute));
+    set(Trait::Route, message.has(HeaderId::Route));
+    set(Trait::Reliable, m.status > 100 && m.status < 200 && message.has(HeaderId::RSeq));
+    set(Trait::ContactField, message.has(HeaderId::Contact));
+    const auto hops = parse_number<std::uint8_t>(message.value(HeaderId::MaxForwards));
+    m.max_forwards = hops.value_or(255);
+}
+
+} // namespace
+
+std::string_view collect_facts(const MessageView& message, Message& m, std::string& buffer) {
+    buffer.clear();
+    read_traits(message, m);
+    m.from_tag = tag_key(message.value(HeaderId::From));
+    m.answer_tag = tag_key(message.value(HeaderId::To));
+    m.to_tag = m.answer_tag != 0;
+    if (m.cseq_method == sip::Method::Register || m.cseq_method == sip::Method::Subscribe) {
+        m.expires = expires_of(message);
+    }
+    for (const auto& header : message.headers()) {
+        if (!facts_set.has(header.id)) {
+            continue;
+        }
+        if (header.id == HeaderId::Authorization || header.id == HeaderId::ProxyAuthorization) {
+            add_credentials(header.id, header.value, buffer);
+        } else {
+            add_fact(header.id, header.value, buffer);
+        }
+    }
+    const auto type = message.value(HeaderId::ContentType);
+    if (m.method == sip::Method::Notify && istarts_with(type, "message/sipfrag")) {
+        const auto body = message.body();
+        add_fact(HeaderId::Other, body.substr(0, std::min(body.find_first_of("\r\n"), body.size())),
+                 buffer);
+    }
+    return buffer;
+}
+
+std::optional<Facts::Field> Facts::next() {
+    if (rest_.empty()) {
+        return std::nullopt;
+    }
+    const auto id = static_cast<HeaderId>(static_cast<unsigned char>(rest_.front()));
+    rest_.remove_prefix(1);
+    const auto end = std::min(rest_.find('\n'), rest_.size());
+    const Field field{id, rest_.substr(0, end)};
+    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    return field;
+}
+
+std::string_view Facts::value(HeaderId id) const {
+    auto copy = *this;
+    while (const auto field = copy.next()) {
+        if (field->id == id) {
+            return field->value;
+        }
+    }
+    return {};
+}
+
+} // namespace cw::flow
