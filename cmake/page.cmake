@@ -1,9 +1,18 @@
-# The files of src/view/page become texts within the program, so that it needs none beside it.
-set(page_folder ${CMAKE_CURRENT_LIST_DIR}/../src/view/page)
-foreach(file ladder.css)
+# The files of src/view/page become texts within the program, so that it needs none beside it. Its
+# scripts become one, in this order.
+set(page_folder ${PROJECT_SOURCE_DIR}/src/view/page)
+set(page_scripts element.js sip.js compare.js message.js ladder.js list.js side.js keys.js page.js)
+foreach(file ladder.css page.css page.html)
   string(MAKE_C_IDENTIFIER ${file} name)
   file(READ ${page_folder}/${file} ${name})
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page_folder}/${file})
 endforeach()
+set(page_js "")
+foreach(file ${page_scripts})
+  file(READ ${page_folder}/${file} script)
+  string(APPEND page_js "${script}\n")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page_folder}/${file})
+endforeach()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page_folder}/files.cpp.in)
 configure_file(${page_folder}/files.cpp.in ${CMAKE_CURRENT_BINARY_DIR}/page_files.cpp @ONLY)
 target_sources(cw_view PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/page_files.cpp)

@@ -10,7 +10,10 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/interactive.hpp"
 #include "cli/output.hpp"
+#include "cli/page_options.hpp"
+#include "cli/read_screen.hpp"
 #include "cli/reading.hpp"
 #include "cli/terminal.hpp"
 #include "flow/filter.hpp"
@@ -25,7 +28,7 @@
 namespace cw::cli {
 namespace {
 
-enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg };
+enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html };
 
 struct ReadOptions {
     std::vector<std::string> files;
@@ -39,6 +42,7 @@ struct ReadOptions {
     bool ascii = false;
     bool strict = false;
     bool redact = false;
+    bool interactive = false;
 };
 
 constexpr const char* description =
@@ -53,6 +57,8 @@ Examples:
   callwright read day*.pcap.gz --keys keys/ --filter 'status >= 400 and to ~ 4930'
   callwright read call.pcap --call 3 --format mermaid > call.mmd
   callwright read call.pcap --call 3 --format svg -o call.svg
+  callwright read call.pcap -i                        on the terminal, with sngrep's keys
+  callwright read call.pcap --format html -o call.html       a page with everything, to hand over
   tcpdump -w - port 5061 | callwright read - --keys tls.keys
 
 Filter fields: method status from to number call-id state kind host port transport time duration
@@ -72,6 +78,7 @@ std::optional<Format> format_of(const std::string& name) {
         std::pair{std::string_view{"json"}, Format::Json},
         std::pair{std::string_view{"mermaid"}, Format::Mermaid},
         std::pair{std::string_view{"svg"}, Format::Svg},
+        std::pair{std::string_view{"html"}, Format::Html},
     };
     for (const auto& [known, format] : names) {
         if (known == name) {
@@ -111,8 +118,14 @@ class Reader {
         for (const auto& problem : reading_.key_problems()) {
             fmt::print(stderr, "callwright: keys: {}\n", problem);
         }
+        if (format_ == Format::Html || options_.interactive) {
+            reading_.keep_originals();
+        }
         reading_.run();
         sink_ = [&output](std::string_view text) { output->write(text); };
+        if (options_.interactive) {
+            return show_screen();
+        }
         show();
         if (!output->finish()) {
             fmt::print(stderr, "callwright: read: {}: writing failed\n",
@@ -127,8 +140,8 @@ class Reader {
         const auto format = format_of(options_.format);
         if (!format) {
             fmt::print(stderr,
-                       "callwright: read: --format {}: not known; list, ladder, json, mermaid and "
-                       "svg are\n",
+                       "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg "
+                       "and html are\n",
                        options_.format);
             return BadUsage;
         }
@@ -216,6 +229,9 @@ class Reader {
         case Format::Svg:
             show_svg();
             return;
+        case Format::Html:
+            show_html();
+            return;
         }
     }
 
@@ -253,16 +269,33 @@ class Reader {
         // Unasked, a picture of a few; the list has counted them all by their reasons.
         const std::size_t most = format_ == Format::Default ? 8 : 40;
         std::size_t count = 0;
+        const auto unread = unread_connections(most, count);
+        if (count > 0 && (count <= most || format_ != Format::Default)) {
+            sink_("\n");
+            show_ladder(unread);
+        }
+    }
+
+    // The first of them, as a call without messages; `count` becomes how many there are.
+    flow::Call unread_connections(std::size_t most, std::size_t& count) {
         flow::Call unread;
         for_each_tls([&](const flow::Connection& connection) {
             if (!connection.decrypted && ++count <= most) {
                 unread.connections.push_back(connection);
             }
         });
-        if (count > 0 && (count <= most || format_ != Format::Default)) {
+        if (count > 0) {
             unread.start = unread.connections.front().opened;
-            sink_("\n");
-            show_ladder(unread);
+        }
+        return unread;
+    }
+
+    void add_unread(view::PageWriter& page) {
+        std::size_t count = 0;
+        const auto unread = unread_connections(40, count);
+        if (count > 0 && reading_.book().counts().calls == 0) {
+            page.call(unread, lay_out(unread),
+                      [](const flow::Message&) { return std::string_view{}; });
         }
     }
 
@@ -322,12 +355,64 @@ class Reader {
                 sink_(text_);
             }
         });
+        std::size_t count = 0;
+        if (const auto unread = unread_connections(40, count);
+            count > 0 && reading_.book().counts().calls == 0) {
+            text_.clear();
+            view::append_svg(text_, lay_out(unread));
+            sink_(text_);
+        }
         if (shown_ > 1) {
             fmt::print(stderr,
                        "callwright: read: {} calls fit, an SVG shows one: the first; --call N "
                        "chooses another, --format html shows all\n",
                        shown_);
         }
+    }
+
+    int show_screen() {
+        ReadScreen screen{reading_, redactor_, options_.redact,
+                          [this](const flow::Call& call) { return lay_out(call); },
+                          page_options(options_.files.front(), options_.files, options_.keys)};
+        for_each_wanted([&](const flow::Call& call) { screen.add(call); });
+        if (!screen.run(look_at_screen(use_ascii(), terminal_.color))) {
+            fmt::print(stderr, "callwright: read: -i: no terminal to talk to\n");
+            return BadInput;
+        }
+        return options_.strict && errors_found_ ? WorkFailed : Good;
+    }
+
+    // One page for all calls. What is redacted comes without its bytes.
+    void show_html() {
+        const auto title = options_.files.size() == 1
+                               ? options_.files.front()
+                               : fmt::format("{} captures", options_.files.size());
+        view::PageWriter page{sink_, page_options(title, options_.files, options_.keys)};
+        // The bytes are found by the call as it was read.
+        reading_.book().for_each_call([&](const flow::Call& call) {
+            return is_wanted(call) ? show_in_page(page, call) : true;
+        });
+        if (shown_ == 0) {
+            add_unread(page);
+        }
+        page.finish(reading_.inputs());
+    }
+
+    bool show_in_page(view::PageWriter& page, const flow::Call& call) {
+        ++shown_;
+        for (const auto& finding : call.findings) {
+            errors_found_ = errors_found_ || finding.severity == "error";
+        }
+        if (options_.redact) {
+            const auto masked = redactor_.call(call);
+            page.call(masked, lay_out(masked),
+                      [](const flow::Message&) { return std::string_view{}; });
+        } else {
+            page.call(call, lay_out(call), [&](const flow::Message& message) {
+                return reading_.original(call, message);
+            });
+        }
+        return true;
     }
 
     template <class Visit>
@@ -405,9 +490,10 @@ Command add_read(CLI::App& app) {
                         "NSS key log or PEM private key, or a directory of them (repeatable)");
     command->add_option("--call", options->calls, "only this call: its number or a Call-ID");
     command->add_option("--filter", options->filter, "only calls that fit, see below");
-    command->add_option("--format", options->format,
-                        "list, ladder, json, mermaid or svg (default: the list, and the ladder too "
-                        "when there is one call)");
+    command->add_option(
+        "--format", options->format,
+        "list, ladder, json, mermaid, svg or html (default: the list, and the ladder too "
+        "when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
     command->add_option("--color", options->color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}));
@@ -416,6 +502,8 @@ Command add_read(CLI::App& app) {
     command->add_flag("--ascii", options->ascii, "draw with ASCII characters only");
     command->add_flag("--redact", options->redact,
                       "for sharing: stand-ins for users, numbers, names, addresses, Call-IDs");
+    command->add_flag("-i,--interactive", options->interactive,
+                      "on the terminal, with sngrep's keys: list, ladder, messages");
     command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
     return [options] {
         // Not destroyed: the kernel takes a large heap back at once, we would do so piece by piece.

@@ -79,7 +79,12 @@ bool Reading::read_once() {
     if (std::thread::hardware_concurrency() > 1) {
         relay = std::make_unique<flow::Relay>(*book_);
     }
-    capture::Decoder decoder{relay ? static_cast<flow::Listener&>(*relay) : *book_, keys_};
+    flow::Listener* listener = relay ? static_cast<flow::Listener*>(relay.get()) : book_.get();
+    if (keep_originals_) {
+        originals_ = std::make_unique<flow::Originals>(*listener);
+        listener = originals_.get();
+    }
+    capture::Decoder decoder{*listener, keys_};
     Progress progress{"reading"};
     bool late_keys = false;
     while (const auto* packet = source_->next()) {

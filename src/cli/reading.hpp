@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "capture/packet_source.hpp"
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
+#include "flow/originals.hpp"
 #include "view/report.hpp"
 
 namespace cw::cli {
@@ -27,11 +29,17 @@ class Reading {
     // Empty on success.
     std::optional<ReadFailure> open(const std::vector<std::string>& files,
                                     const std::vector<std::string>& keys);
+    // Before run(): the bytes of messages are kept, too.
+    void keep_originals() { keep_originals_ = true; }
     // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
     // all the same: the files are then read a second time, where that is possible.
     void run();
 
     [[nodiscard]] flow::Book& book() { return *book_; }
+    // The bytes of a message; empty when they were not kept. Valid until the next one is asked for.
+    std::string_view original(const flow::Call& call, const flow::Message& message) {
+        return originals_ ? originals_->of(call, message) : std::string_view{};
+    }
     [[nodiscard]] const std::vector<view::InputReport>& inputs() const { return inputs_; }
     [[nodiscard]] view::ReportCounts counts() const;
     // Out of Name Resolution Blocks.
@@ -50,6 +58,8 @@ class Reading {
     std::unique_ptr<capture::MergedSource> source_;
     crypto::KeyRing keys_;
     std::unique_ptr<flow::Book> book_;
+    std::unique_ptr<flow::Originals> originals_;
+    bool keep_originals_ = false;
     std::vector<view::InputReport> inputs_;
     std::vector<std::pair<IpAddress, std::string>> names_;
 };

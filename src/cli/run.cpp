@@ -382,19 +382,11 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     return report;
 }
 
-// One flow's performance, or why there was none.
-struct Done {
-    Loaded flow;
-    play::Report report;
-    std::string calls = "[]"; // as the reader has them, for the JSON
-    Failure failure;          // empty why: none
-};
-
 // A file of its own for the packets of one performance.
 class PacketFile {
   public:
     explicit PacketFile(const RunOptions& options) : path_(options.pcap_out) {
-        if (!path_.empty() || options.format != "json") {
+        if (!path_.empty() || (options.format != "json" && options.report.empty())) {
             return;
         }
         std::error_code error;
@@ -419,6 +411,15 @@ class PacketFile {
   private:
     std::string path_;
     bool own_ = false;
+};
+
+// One flow's performance, or why there was none.
+struct Done {
+    Loaded flow;
+    play::Report report;
+    std::string calls = "[]"; // as the reader has them, for the JSON
+    std::unique_ptr<PacketFile> packets;
+    Failure failure; // empty why: none
 };
 
 // What `callwright read` would say of these packets.
@@ -471,12 +472,13 @@ class Performances {
             } else {
                 done.flow = std::move(*flow);
                 if (!options_.check) {
-                    const PacketFile packets{options_};
-                    auto report = perform(options_, done.flow, text_, packets.path(), interrupts_);
+                    done.packets = std::make_unique<PacketFile>(options_);
+                    const auto& packets = done.packets->path();
+                    auto report = perform(options_, done.flow, text_, packets, interrupts_);
                     if (report) {
                         done.report = std::move(*report);
-                        if (options_.format == "json" && !packets.path().empty()) {
-                            done.calls = calls_in(packets.path());
+                        if (options_.format == "json" && !packets.empty()) {
+                            done.calls = calls_in(packets);
                         }
                     } else {
                         done.failure = report.error();
@@ -540,7 +542,11 @@ int run(const RunOptions& options) {
         json.flow(file, plan, report, done.calls);
         junit.flow(file, plan, report);
         if (!options.report.empty()) {
-            if (auto wrong = write_html(options.report, file, plan, report); !wrong.empty()) {
+            if (auto wrong = write_html(options.report, {.file = file,
+                                                         .plan = plan,
+                                                         .report = report,
+                                                         .packets = done.packets->path()});
+                !wrong.empty()) {
                 return complain(BadInput, wrong);
             }
         }
@@ -600,8 +606,8 @@ Command add_run(CLI::App& app) {
         ->capture_default_str();
     command
         ->add_option("--report", options->report,
-                     "a page for each flow, with its ladder and what differs; nothing is loaded "
-                     "from outside")
+                     "a page for each flow: verdicts, ladders, messages; nothing is loaded from "
+                     "outside")
         ->type_name("DIR");
     command->add_option("--seed", options->seed, "makes what is left to chance the same each time");
     command->add_option("--color", options->color, "auto, always or never")

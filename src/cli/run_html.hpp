@@ -1,5 +1,5 @@
-// A page for one performance, in one file that loads nothing: the ladder, the verdict of each
-// arrow, and what differs. Plain; the viewer with its panes is another one.
+// A page for one performance, in one file that loads nothing: the flow with the verdict of each
+// arrow and what differs, and the calls that its packets hold, as `read --format html` shows them.
 #pragma once
 
 #include <string>
@@ -9,9 +9,16 @@
 
 namespace cw::cli {
 
+// What became of one flow. `packets` is the capture of its performance; empty: there is none.
+struct Performed {
+    const std::string& file;
+    const script::Plan& plan;
+    const play::Report& report;
+    const std::string& packets;
+};
+
 // Into `folder`, which is made when it is not there; the page has the name of the flow. Empty, or
 // what went wrong.
-std::string write_html(const std::string& folder, const std::string& file, const script::Plan& plan,
-                       const play::Report& report);
+std::string write_html(const std::string& folder, const Performed& performed);
 
 } // namespace cw::cli

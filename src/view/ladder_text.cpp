@@ -104,6 +104,20 @@ class TextPainter {
         : ladder_(ladder), options_(options), out_(out),
           sign_(options.ascii ? ascii_signs : utf8_signs) {}
 
+    void paint_lines(TextLines& lines) {
+        find_spacing();
+        if (ladder_.columns.empty()) {
+            return;
+        }
+        paint_columns();
+        take_lines([&](std::string_view text) { lines.heads.emplace_back(text); });
+        for (std::size_t i = 0; i < ladder_.rows.size(); ++i) {
+            paint_row(ladder_.rows[i]);
+            take_lines(
+                [&](std::string_view text) { lines.rows.push_back({std::string{text}, i}); });
+        }
+    }
+
     void paint() {
         find_spacing();
         paint_head();
@@ -117,6 +131,15 @@ class TextPainter {
     }
 
   private:
+    template <class Take>
+    void take_lines(Take take) {
+        for (std::string_view rest = out_; !rest.empty();) {
+            const auto line = rest.substr(0, rest.find('\n'));
+            rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+            take(line);
+        }
+        out_.clear();
+    }
     std::string said(std::string_view text) const {
         return options_.ascii ? to_ascii(text) : std::string{text};
     }
@@ -518,6 +541,13 @@ void TextPainter::paint_connections() {
 
 void append_text(std::string& out, const Ladder& ladder, const TextOptions& options) {
     TextPainter{ladder, options, out}.paint();
+}
+
+TextLines ladder_lines(const Ladder& ladder, const TextOptions& options) {
+    TextLines lines;
+    std::string out;
+    TextPainter{ladder, options, out}.paint_lines(lines);
+    return lines;
 }
 
 } // namespace cw::view

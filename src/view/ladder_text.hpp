@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "view/ladder.hpp"
 
@@ -23,5 +24,16 @@ struct TextOptions {
 
 // Appends the ladder to `out`.
 void append_text(std::string& out, const Ladder& ladder, const TextOptions& options = {});
+
+// The same line by line, for a screen that shows some of them.
+struct TextLine {
+    std::string text;
+    std::size_t row = 0; // of Ladder::rows
+};
+struct TextLines {
+    std::vector<std::string> heads; // names and addresses of the columns
+    std::vector<TextLine> rows;
+};
+TextLines ladder_lines(const Ladder& ladder, const TextOptions& options = {});
 
 } // namespace cw::view

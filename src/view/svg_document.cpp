@@ -113,14 +113,17 @@ class Document {
         const std::string_view sign = state == Tone::Bad ? "✗ " : state == Tone::Good ? "✓ " : "";
         chip(state, std::string{sign} + ladder_.title_end);
         constexpr std::string_view dot = " · ";
-        std::string_view rest = ladder_.summary;
-        if (!ladder_.security.empty() && rest.ends_with(ladder_.security)) {
-            rest.remove_suffix(ladder_.security.size());
+        auto others = ladder_.summary; // how it was protected gets a chip of its own
+        if (const auto at = others.find(ladder_.security); at != std::string::npos) {
+            others.erase(at, ladder_.security.size());
         }
+        std::string_view rest = others;
         while (!rest.empty()) {
             const auto words = rest.substr(0, rest.find(dot));
             rest.remove_prefix(std::min(rest.size(), words.size() + dot.size()));
-            chip(Tone::Plain, words);
+            if (!words.empty()) {
+                chip(Tone::Plain, words);
+            }
         }
         const auto weak = ladder_.security_state == Tone::Bad ? Tone::Bad : Tone::Slow;
         if (!ladder_.security.empty()) {

@@ -7,5 +7,8 @@
 namespace cw::view::page {
 
 extern const std::string_view ladder_css;
+extern const std::string_view page_css;
+extern const std::string_view page_html; // what stands in the body
+extern const std::string_view page_js;   // all scripts, one behind the other
 
 } // namespace cw::view::page

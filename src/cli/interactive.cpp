@@ -1,0 +1,149 @@
+#include "cli/interactive.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "view/screen/keys.hpp"
+
+namespace cw::cli {
+namespace {
+
+volatile std::sig_atomic_t size_changed = 0;
+volatile std::sig_atomic_t told_to_end = 0;
+
+void on_screen_signal(int signal) {
+    (signal == SIGWINCH ? size_changed : told_to_end) = 1;
+}
+
+winsize size_of(int terminal) {
+    winsize size{};
+    if (::ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) {
+        size.ws_col = 80;
+        size.ws_row = 24;
+    }
+    return size;
+}
+
+// The terminal in raw mode with a screen of its own, for as long as this lives.
+class RawTerminal {
+  public:
+    RawTerminal() : fd_(::open("/dev/tty", O_RDWR | O_CLOEXEC)) {
+        if (fd_ < 0 || ::tcgetattr(fd_, &before_) != 0) {
+            return;
+        }
+        auto raw = before_;
+        ::cfmakeraw(&raw);
+        good_ = ::tcsetattr(fd_, TCSAFLUSH, &raw) == 0;
+        struct sigaction action{};
+        action.sa_handler = on_screen_signal; // without SA_RESTART: it wakes poll()
+        for (const int signal : {SIGWINCH, SIGTERM, SIGHUP, SIGINT}) {
+            ::sigaction(signal, &action, nullptr);
+        }
+        write("\x1b[?1049h\x1b[?25l\x1b[2J");
+    }
+    ~RawTerminal() {
+        if (good_) {
+            write("\x1b[0m\x1b[?25h\x1b[?1049l");
+            ::tcsetattr(fd_, TCSAFLUSH, &before_);
+        }
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+    RawTerminal(const RawTerminal&) = delete;
+    RawTerminal& operator=(const RawTerminal&) = delete;
+
+    [[nodiscard]] bool good() const { return good_; }
+    [[nodiscard]] int fd() const { return fd_; }
+    void write(std::string_view text) const {
+        while (!text.empty()) {
+            const auto n = ::write(fd_, text.data(), text.size());
+            if (n > 0) {
+                text.remove_prefix(static_cast<std::size_t>(n));
+            } else if (errno != EINTR) {
+                return;
+            }
+        }
+    }
+
+  private:
+    int fd_;
+    bool good_ = false;
+    termios before_{};
+};
+
+// An escape alone is a key when nothing follows it for so long.
+constexpr int escape_ms = 40;
+
+// Waits for input, or for so many milliseconds (-1: for ever); false when there will be no more.
+bool take_input(int fd, int wait_ms, std::string& bytes) {
+    pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
+    const auto ready = ::poll(&wanted, 1, wait_ms);
+    if (ready <= 0) {
+        return ready == 0 || errno == EINTR;
+    }
+    char buffer[512];
+    const auto n = ::read(fd, buffer, sizeof buffer);
+    if (n > 0) {
+        bytes.append(buffer, static_cast<std::size_t>(n));
+    }
+    return n > 0 || (n < 0 && errno == EINTR);
+}
+
+} // namespace
+
+view::ScreenOptions look_at_screen(bool ascii, bool colour) {
+    const auto size = size_of(STDOUT_FILENO);
+    const char* kind = std::getenv("TERM");
+    const char* depth = std::getenv("COLORTERM");
+    const bool many = (kind != nullptr && std::string_view{kind}.contains("256")) ||
+                      (depth != nullptr && *depth != '\0');
+    return {.width = size.ws_col,
+            .height = size.ws_row,
+            .ascii = ascii,
+            .colour = colour,
+            .colours_256 = colour && many};
+}
+
+bool run_interactive(view::Screen& screen) {
+    const RawTerminal terminal;
+    if (!terminal.good()) {
+        return false;
+    }
+    std::string bytes;
+    size_changed = 1;
+    for (bool open = true; open && told_to_end == 0;) {
+        if (size_changed != 0) {
+            size_changed = 0;
+            const auto size = size_of(terminal.fd());
+            screen.resize(size.ws_col, size.ws_row);
+        }
+        terminal.write(screen.frame());
+        const auto before = bytes.size();
+        if (!take_input(terminal.fd(), bytes.empty() ? -1 : escape_ms, bytes)) {
+            break;
+        }
+        const bool last = before > 0 && bytes.size() == before; // nothing came to finish it
+        std::string_view rest = bytes;
+        while (open) {
+            const auto key = view::take_key(rest, last);
+            if (!key) {
+                break;
+            }
+            open = screen.key(*key);
+        }
+        bytes.erase(0, bytes.size() - rest.size());
+    }
+    return true;
+}
+
+} // namespace cw::cli

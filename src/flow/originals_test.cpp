@@ -1,0 +1,68 @@
+#include "flow/originals.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "flow/book.hpp"
+
+namespace cw::flow {
+namespace {
+
+std::string options(std::string_view call_id, int cseq) {
+    return "OPTIONS sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK" +
+           std::string{call_id} + std::to_string(cseq) +
+           "\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: " +
+           std::string{call_id} + "\r\nCSeq: " + std::to_string(cseq) +
+           " OPTIONS\r\nContent-Length: 0\r\n\r\n";
+}
+
+SipEvent event(const std::string& bytes, std::uint32_t frame) {
+    SipEvent out;
+    out.at.time = Instant{1'700'000'000'000'000'000 + frame};
+    out.at.frame = frame;
+    out.at.source = parse_endpoint("192.0.2.1:5060", 0).value_or(Endpoint{});
+    out.at.destination = parse_endpoint("192.0.2.2:5060", 0).value_or(Endpoint{});
+    out.transport = Transport::Tcp;
+    out.bytes = bytes;
+    return out;
+}
+
+TEST(Originals, EachMessageOfACallHasItsBytesAlsoWhenManyCameInOnePacket) {
+    Book book;
+    Originals originals{book};
+    const std::vector<std::string> sent{options("one", 1), options("two", 1), options("six", 1)};
+    for (const auto& bytes : sent) {
+        originals.on_sip(event(bytes, 7));
+    }
+    const auto alone = options("one", 2);
+    originals.on_sip(event(alone, 8));
+    originals.finish(Instant{1'700'000'001'000'000'000});
+    std::vector<std::string> found;
+    book.for_each_call([&](const Call& call) {
+        for (const auto& message : call.messages) {
+            found.emplace_back(originals.of(call, message));
+            EXPECT_NE(found.back().find(call.text(call.legs[message.leg].call_id)),
+                      std::string::npos);
+        }
+        return true;
+    });
+    EXPECT_EQ(found.size(), 4U);
+    for (const auto& bytes : found) {
+        EXPECT_TRUE(bytes == alone || std::ranges::find(sent, bytes) != sent.end()) << bytes;
+    }
+}
+
+TEST(Originals, OfAPacketThatNobodySawNothingIsKnown) {
+    Book book;
+    Originals originals{book};
+    originals.finish(Instant{1});
+    Message message;
+    message.frame = 3;
+    EXPECT_TRUE(originals.of(Call{}, message).empty());
+}
+
+} // namespace
+} // namespace cw::flow

@@ -1,0 +1,68 @@
+// The pane at the side: what went wrong, how safe it was, how the media was, and the message.
+
+function numbers(finding) {
+    return finding.numbers.slice(0, 12).flatMap((number, at) =>
+        [at > 0 ? ', ' : finding.numbers.length > 1 ? ' messages ' : ' message ', element('button', {class: 'jump', onclick: () => jumpTo(number)}, String(number))]);
+}
+
+function findingsPane(shown) {
+    return shown.findings.length === 0 ? [] : [element('h2', {}, 'What went wrong'), ...shown.findings.map(finding =>
+        element('div', {class: `finding ${finding.tone}`}, element('b', {}, `${sign(finding.tone)}${finding.rule} ${finding.title}`),
+            element('div', {}, finding.advice), element('small', {}, finding.rfc, numbers(finding))))];
+}
+
+function safetyPane(shown) {
+    return !shown.security ? [] : [element('h2', {}, 'How safe'), element('div', {class: shown.safe}, sign(shown.safe) + shown.security),
+        shown.weakest ? element('div', {class: 'dim'}, 'Weakest: ' + shown.weakest) : ''];
+}
+
+function meter(share, tone) {
+    return element('span', {class: `bar ${tone}`, 'aria-hidden': 'true'}, element('i', {style: `width:${Math.round(Math.min(Math.max(share, 0), 1) * 100)}%`}));
+}
+
+function mediaPane(entry) {
+    const streams = entry.call?.media ?? [];
+    if (streams.length === 0) {
+        return [];
+    }
+    return [element('h2', {}, 'Media'), ...streams.slice(0, 32).map(stream => {
+        const loss = stream.expected > 0 ? stream.missing / stream.expected : 0;
+        const rows = [
+            ['MOS', stream.mos === null ? ['no model for this codec'] : [meter(stream.mos / 5, stream.mos >= 4 ? 'good' : stream.mos >= 3.1 ? 'slow' : 'bad'), stream.mos.toFixed(2)]],
+            ['Loss', [meter(loss * 10, loss < .01 ? 'good' : loss < .05 ? 'slow' : 'bad'), `${(loss * 100).toFixed(2)} % · ${stream.missing} of ${stream.expected}`]],
+            ['Jitter', [meter(stream.jitter_ms / 60, stream.jitter_ms < 20 ? 'good' : stream.jitter_ms < 40 ? 'slow' : 'bad'), `${stream.mean_jitter_ms.toFixed(1)} ms, at most ${stream.jitter_ms.toFixed(1)} ms`]],
+            ['Longest gap', [`${stream.max_gap_ms.toFixed(0)} ms`]],
+            stream.rtcp?.reports ? ['Receiver says', [`${stream.rtcp.reports} reports`, stream.rtcp.fraction_lost === null ? '' : `, ${(stream.rtcp.fraction_lost * 100).toFixed(1)} % lost`]] : null,
+            stream.dtmf.length > 0 ? ['DTMF', [stream.dtmf.map(digit => digit.digit).join(' ')]] : null,
+        ].filter(Boolean);
+        return element('details', {open: streams.length < 5 ? '' : null},
+            element('summary', {}, `${stream.codec ?? '?'} `, element('span', {class: stream.srtp ? 'good' : 'bad'}, stream.srtp ? `✓ ${stream.srtp}` : '✗ RTP in clear')),
+            element('div', {class: 'mono dim'}, `${stream.src} → ${stream.dst}`),
+            element('table', {}, rows.map(([what, cells]) => element('tr', {}, element('th', {}, what), element('td', {}, cells)))));
+    })];
+}
+
+function verdictsPane(entry) {
+    if (!entry.verdicts) {
+        return [];
+    }
+    const row = v => element('tr', {}, element('td', {}, v.place), element('td', {}, v.at), element('td', {}, v.who, element('br'), v.what),
+        element('td', {}, element('span', {class: v.tone}, sign(v.tone) + v.verdict), v.why ? element('div', {}, v.why) : '',
+            v.expected || v.received ? element('div', {}, element('div', {class: 'good'}, 'expected: ' + v.expected), element('div', {class: 'bad'}, 'received: ' + v.received)) : ''));
+    const head = ['Line', 's', 'What', 'Verdict'].map(title => element('th', {}, title));
+    return [element('h2', {}, 'Verdicts'), element('table', {}, element('tr', {}, head), entry.verdicts.map(row)),
+        element('h2', {}, 'The flow'), element('pre', {}, visible(entry.source))];
+}
+
+function showSide() {
+    const entry = ladder.entry;
+    const number = ladder.rows[ladder.chosen]?.number ?? 0;
+    const pane = byId('side');
+    const focused = pane.contains(document.activeElement);
+    pane.replaceChildren(...findingsPane(entry.ladder), ...verdictsPane(entry), ...(number > 0 ? messagePane(entry, number, state.word) : []),
+        ...safetyPane(entry.ladder), ...mediaPane(entry), entry.ladder.connections.length > 0 ? element('h2', {}, 'Connections') : '',
+        ...entry.ladder.connections.map(line => element('div', {class: 'mono dim'}, line)));
+    if (focused) {
+        byId('ladder').focus();
+    }
+}

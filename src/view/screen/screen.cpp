@@ -1,0 +1,408 @@
+#include "view/screen/screen.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cw::view {
+namespace {
+
+constexpr std::ptrdiff_t far = 1'000'000'000; // to the first or the last
+constexpr std::size_t list_columns = 8;
+constexpr std::size_t longest_typed = 400;
+constexpr std::size_t narrow = 110; // below, the pane stands under the ladder
+
+std::string lower(std::string_view text) {
+    std::string out{text};
+    for (auto& c : out) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 'a' - 'A') : c;
+    }
+    return out;
+}
+
+std::string words_of_row(const ScreenRow& row) {
+    return lower(fmt::format("{} {} {} {} {} {} {}", row.kind, row.time, row.from, row.to, row.end,
+                             row.security, row.rules));
+}
+
+const std::string& text_column(const ScreenRow& row, std::size_t column) {
+    switch (column) {
+    case 1:
+        return row.kind;
+    case 2:
+        return row.from;
+    case 3:
+        return row.to;
+    case 4:
+        return row.end;
+    case 6:
+        return row.security;
+    case 7:
+        return row.rules;
+    default:
+        return row.time;
+    }
+}
+
+} // namespace
+
+Screen::Screen(std::vector<ScreenRow> rows, ScreenSource source, const ScreenOptions& options)
+    : rows_(std::move(rows)), source_(std::move(source)), options_(options) {
+    arrange();
+    if (rows_.size() == 1) {
+        open_flow();
+    }
+}
+
+void Screen::resize(std::size_t width, std::size_t height) {
+    options_.width = std::max<std::size_t>(width, 20);
+    options_.height = std::max<std::size_t>(height, 6);
+    if (at_ != At::List && !call_.ladder.columns.empty()) {
+        lay_out_flow();
+    }
+}
+
+std::size_t Screen::page() const {
+    return std::max<std::size_t>(options_.height > 8 ? options_.height - 8 : 1, 1);
+}
+
+std::ptrdiff_t Screen::step_of(const std::string& key) const {
+    const auto whole = static_cast<std::ptrdiff_t>(page());
+    const std::pair<std::string_view, std::ptrdiff_t> steps[] = {{"down", 1},
+                                                                 {"j", 1},
+                                                                 {"up", -1},
+                                                                 {"k", -1},
+                                                                 {"page-down", whole},
+                                                                 {"ctrl-f", whole},
+                                                                 {"page-up", -whole},
+                                                                 {"ctrl-b", -whole},
+                                                                 {"ctrl-d", whole / 2 + 1},
+                                                                 {"ctrl-u", -(whole / 2) - 1},
+                                                                 {"home", -far},
+                                                                 {"ctrl-a", -far},
+                                                                 {"end", far},
+                                                                 {"ctrl-e", far}};
+    for (const auto& [name, step] : steps) {
+        if (name == key) {
+            return step;
+        }
+    }
+    return 0;
+}
+
+void Screen::move(std::ptrdiff_t by) {
+    auto& place = at_ == At::List ? chosen_ : at_ == At::Flow ? place_ : top_;
+    const auto size = at_ == At::List   ? shown_.size()
+                      : at_ == At::Flow ? places_.size()
+                                        : message_lines(raw_).size();
+    const auto last = static_cast<std::ptrdiff_t>(size) - 1;
+    place =
+        static_cast<std::size_t>(std::clamp(static_cast<std::ptrdiff_t>(place) + by,
+                                            std::ptrdiff_t{0}, std::max(last, std::ptrdiff_t{0})));
+}
+
+bool Screen::key(const std::string& key) {
+    said_.clear();
+    if (prompt_ != Prompt::None) {
+        prompt_key(key);
+        return true;
+    }
+    if (key == "ctrl-c") {
+        return false;
+    }
+    if (at_ == At::Help) {
+        at_ = before_;
+        return true;
+    }
+    if (key == "?" || key == "f1") {
+        before_ = at_ == At::Flow || at_ == At::List ? at_ : At::Flow;
+        at_ = At::Help;
+        return true;
+    }
+    if (const auto step = step_of(key); step != 0) {
+        move(step);
+        return true;
+    }
+    switch (at_) {
+    case At::List:
+        return list_key(key);
+    case At::Flow:
+        return flow_key(key);
+    case At::Raw:
+    case At::Compare:
+        return raw_key(key);
+    case At::Help:
+        break;
+    }
+    return true;
+}
+
+bool Screen::list_key(const std::string& key) {
+    if (key == "esc" || key == "q") {
+        return false;
+    }
+    if (key == "h") {
+        before_ = At::List;
+        at_ = At::Help;
+    } else if (shown_.empty() && (key == "enter" || key == "space")) {
+        said_ = "No call is shown";
+    } else if (key == "enter" || key == "f4" || key == "x") {
+        open_flow();
+    } else if (key == "f6" || key == "r") {
+        open_flow();
+        open_raw(1);
+    } else if (key == "space") {
+        const auto id = rows_[shown_[chosen_]].id;
+        if (selected_.erase(id) == 0) {
+            selected_.insert(id);
+        }
+        move(1);
+    } else if (key == "ctrl-w") {
+        selected_.clear();
+    } else if (key == "f2" || key == "s") {
+        ask(Prompt::Save);
+    } else if (key == "f3" || key == "/" || key == "tab") {
+        ask(Prompt::Search);
+    } else if (key == "f7" || key == "f") {
+        ask(Prompt::Filter);
+    } else if (key == "f5" || key == "ctrl-l") {
+        search_.clear();
+        filter_.clear();
+        arrange();
+    } else if (key == "<" || key == ">") {
+        column_ = (column_ + (key == ">" ? 1 : list_columns - 1)) % list_columns;
+        arrange();
+    } else if (key == "z") {
+        upwards_ = !upwards_;
+        arrange();
+    }
+    return true;
+}
+
+bool Screen::flow_key(const std::string& key) {
+    if (key == "esc" || key == "q") {
+        if (rows_.size() == 1) {
+            return false;
+        }
+        back();
+    } else if (key == "enter" || key == "f6" || key == "r") {
+        open_raw(chosen_number());
+    } else if (key == "space") {
+        mark();
+    } else if (key == "f2" || key == "d" || key == "D") {
+        only_sdp_ = !only_sdp_;
+        lay_out_flow();
+    } else if (key == "f3" || key == "m") {
+        media_ = !media_;
+        lay_out_flow();
+    } else if (key == "M") {
+        only_media_ = !only_media_;
+        lay_out_flow();
+    } else if (key == "f4" || key == "x") {
+        one_leg_ = !one_leg_;
+        lay_out_flow();
+        said_ = one_leg_ ? "One leg only" : "All legs";
+    } else if (key == "f7" || key == "c") {
+        by_leg_ = !by_leg_;
+    } else if (key == "t") {
+        pane_ = !pane_;
+        lay_out_flow();
+    } else if (key == "9" || key == "0") {
+        pane_change_ += key == "9" ? 4 : -4;
+        lay_out_flow();
+    } else if (key == "T") {
+        pane_change_ = 0;
+        lay_out_flow();
+    } else if (key == "left" || key == "h") {
+        sideways_ -= std::min<std::size_t>(sideways_, 8);
+    } else if (key == "right" || key == "l") {
+        sideways_ += 8;
+    } else if (key == "s") {
+        ask(Prompt::Save);
+    }
+    return true;
+}
+
+bool Screen::raw_key(const std::string& key) {
+    if (key == "esc" || key == "q" || key == "enter") {
+        back();
+    } else if (key == "left" || key == "h") {
+        sideways_ -= std::min<std::size_t>(sideways_, 8);
+    } else if (key == "right" || key == "l") {
+        sideways_ += 8;
+    } else if (key == "space" && at_ == At::Raw) { // the next one
+        open_raw(
+            std::min<std::uint32_t>(raw_ + 1, static_cast<std::uint32_t>(call_.messages.size())));
+    }
+    return true;
+}
+
+void Screen::back() {
+    sideways_ = 0;
+    at_ = at_ == At::Flow ? At::List : At::Flow;
+}
+
+void Screen::ask(Prompt prompt) {
+    prompt_ = prompt;
+    typed_ = prompt == Prompt::Search ? search_ : prompt == Prompt::Filter ? filter_ : "calls.txt";
+}
+
+void Screen::prompt_key(const std::string& key) {
+    const auto prompt = prompt_;
+    if (key == "esc" || key == "ctrl-c") {
+        prompt_ = Prompt::None;
+    } else if (key == "enter" || key == "tab") {
+        prompt_ = Prompt::None;
+        if (prompt == Prompt::Filter) {
+            filter_ = typed_;
+            apply_filter();
+        } else if (prompt == Prompt::Save && !typed_.empty()) {
+            said_ = source_.save(selection(), typed_);
+        }
+    } else if (key == "backspace") {
+        while (!typed_.empty() && (typed_.back() & 0xc0) == 0x80) {
+            typed_.pop_back(); // what follows the first octet of a character
+        }
+        if (!typed_.empty()) {
+            typed_.pop_back();
+        }
+    } else if (key == "ctrl-u") {
+        typed_.clear();
+    } else if (key == "space") {
+        typed_ += ' ';
+    } else if (typed_.size() < longest_typed && (key.size() == 1 || (key.front() & 0x80) != 0)) {
+        typed_ += key;
+    }
+    if (prompt == Prompt::Search) {
+        search_ = prompt_ == Prompt::None && key == "esc" ? std::string{} : typed_;
+        arrange();
+    }
+}
+
+void Screen::apply_filter() {
+    fit_.clear();
+    std::string why;
+    if (!filter_.empty() && !source_.filter(filter_, fit_, why)) {
+        said_ = why;
+        filter_.clear();
+    }
+    arrange();
+}
+
+void Screen::arrange() {
+    shown_.clear();
+    const auto word = lower(search_);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        if ((filter_.empty() || fit_.contains(rows_[i].id)) &&
+            (word.empty() || words_of_row(rows_[i]).find(word) != std::string::npos)) {
+            shown_.push_back(i);
+        }
+    }
+    const auto before = [this](std::size_t a, std::size_t b) {
+        const auto& left = rows_[upwards_ ? b : a];
+        const auto& right = rows_[upwards_ ? a : b];
+        if (column_ == 5) {
+            return left.messages < right.messages;
+        }
+        return column_ == 0 ? left.id < right.id
+                            : text_column(left, column_) < text_column(right, column_);
+    };
+    std::ranges::stable_sort(shown_, before);
+    chosen_ = std::min(chosen_, shown_.empty() ? 0 : shown_.size() - 1);
+}
+
+std::vector<std::uint32_t> Screen::selection() const {
+    if (!selected_.empty()) {
+        return {selected_.begin(), selected_.end()};
+    }
+    return shown_.empty() ? std::vector<std::uint32_t>{} : std::vector{rows_[shown_[chosen_]].id};
+}
+
+void Screen::open_flow() {
+    if (shown_.empty()) {
+        return;
+    }
+    call_ = source_.load(rows_[shown_[chosen_]].id);
+    at_ = At::Flow;
+    marked_.clear();
+    place_ = sideways_ = 0;
+    one_leg_ = only_sdp_ = only_media_ = false;
+    lay_out_flow();
+    const auto first = std::ranges::find_if(places_, [this](std::size_t place) {
+        return call_.ladder.rows[lines_.rows[place].row].kind == RowKind::Message;
+    });
+    place_ = first == places_.end() ? 0 : static_cast<std::size_t>(first - places_.begin());
+}
+
+std::size_t Screen::ladder_width() const {
+    if (!pane_ || options_.width < narrow) {
+        return options_.width;
+    }
+    const auto pane = static_cast<std::ptrdiff_t>(options_.width * 2 / 5) + pane_change_;
+    const auto most = static_cast<std::ptrdiff_t>(options_.width) - 50;
+    return options_.width - static_cast<std::size_t>(std::clamp(pane, std::ptrdiff_t{30}, most));
+}
+
+void Screen::lay_out_flow() {
+    const auto here = places_.empty() || lines_.rows.empty() || place_ >= places_.size()
+                          ? std::size_t{0}
+                          : lines_.rows[places_[place_]].row;
+    lines_ =
+        ladder_lines(call_.ladder,
+                     {.width = ladder_width(), .ascii = options_.ascii, .colour = options_.colour});
+    const auto leg = here < call_.ladder.rows.size() ? call_.ladder.rows[here].leg : no_leg;
+    places_.clear();
+    for (std::size_t i = 0; i < lines_.rows.size(); ++i) {
+        const auto& row = call_.ladder.rows[lines_.rows[i].row];
+        const bool media =
+            row.kind == RowKind::Media || row.kind == RowKind::NoMedia || row.kind == RowKind::Dtmf;
+        const bool sdp = row.kind == RowKind::Message && row.number > 0 &&
+                         row.number <= call_.sdp.size() && call_.sdp[row.number - 1];
+        const bool wanted = only_media_ ? media
+                            : only_sdp_ ? sdp
+                                        : (media_ || !media) && (!one_leg_ || row.leg == no_leg ||
+                                                                 leg == no_leg || row.leg == leg);
+        if (wanted) {
+            places_.push_back(i);
+        }
+    }
+    const auto same = std::ranges::find_if(
+        places_, [&](std::size_t place) { return lines_.rows[place].row >= here; });
+    place_ = same == places_.end() ? (places_.empty() ? 0 : places_.size() - 1)
+                                   : static_cast<std::size_t>(same - places_.begin());
+}
+
+std::uint32_t Screen::chosen_number() const {
+    return place_ < places_.size() ? call_.ladder.rows[lines_.rows[places_[place_]].row].number : 0;
+}
+
+void Screen::open_raw(std::uint32_t number) {
+    if (number == 0 || number > call_.messages.size()) {
+        said_ = "No message here";
+        return;
+    }
+    raw_ = number;
+    top_ = sideways_ = 0;
+    at_ = At::Raw;
+}
+
+void Screen::mark() {
+    const auto number = chosen_number();
+    if (number == 0 || number > call_.messages.size()) {
+        said_ = "No message here";
+        return;
+    }
+    if (!marked_.empty() && marked_.front() != number) {
+        raw_ = marked_.front();
+        other_ = number;
+        marked_.clear();
+        top_ = sideways_ = 0;
+        at_ = At::Compare;
+        return;
+    }
+    marked_.empty() ? marked_.push_back(number) : marked_.clear();
+    said_ = marked_.empty() ? "" : "Space on another message compares the two";
+}
+
+} // namespace cw::view

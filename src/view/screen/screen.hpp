@@ -1,0 +1,140 @@
+// The terminal's screens, with sngrep's keys: the list of calls, the ladder of one, a message as it
+// was written, two messages beside each other, help. Takes keys, gives whole frames; knows no
+// terminal, no file and no Book: what it needs of these it asks its Source.
+//
+// Single-threaded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "view/ladder.hpp"
+#include "view/ladder_text.hpp"
+
+namespace cw::view {
+
+// A line of the list; all texts printable.
+struct ScreenRow {
+    std::uint32_t id = 0;
+    std::string kind, time, from, to, end, security, rules;
+    std::size_t messages = 0;
+    Tone state = Tone::Plain;
+    Tone safe = Tone::Plain;
+};
+
+struct ScreenCall {
+    Ladder ladder;
+    std::vector<std::string> messages; // as they were on the wire
+    std::vector<bool> sdp;             // by message: it carries a session description
+};
+
+struct ScreenSource {
+    std::function<ScreenCall(std::uint32_t id)> load;
+    // The calls that fit a filter; false and in `why` what is wrong with it.
+    std::function<bool(const std::string& filter, std::set<std::uint32_t>& fit, std::string& why)>
+        filter;
+    // Writes calls to a file; returns what to say about it.
+    std::function<std::string(const std::vector<std::uint32_t>& ids, const std::string& path)> save;
+};
+
+struct ScreenOptions {
+    std::size_t width = 80;
+    std::size_t height = 24;
+    bool ascii = false;
+    bool colour = true;
+    bool colours_256 = false;
+};
+
+class Screen {
+  public:
+    Screen(std::vector<ScreenRow> rows, ScreenSource source, const ScreenOptions& options);
+
+    // False: the user wants to leave.
+    bool key(const std::string& key);
+    void resize(std::size_t width, std::size_t height);
+    // All lines of the screen, each with what places and ends it.
+    [[nodiscard]] std::string frame() const;
+    // The same without any escape sequence, a line each.
+    [[nodiscard]] std::string text() const;
+
+  private:
+    enum class At : std::uint8_t { List, Flow, Raw, Compare, Help };
+    enum class Prompt : std::uint8_t { None, Search, Filter, Save };
+    struct Line {
+        std::string text;
+        bool chosen = false;
+    };
+
+    bool list_key(const std::string& key);
+    bool flow_key(const std::string& key);
+    bool raw_key(const std::string& key);
+    void prompt_key(const std::string& key);
+    void ask(Prompt prompt);
+    void apply_filter();
+    void arrange();
+    void move(std::ptrdiff_t by);
+    [[nodiscard]] std::ptrdiff_t step_of(const std::string& key) const; // 0: it is no movement
+    void open_flow();
+    void lay_out_flow();
+    void open_raw(std::uint32_t number);
+    void mark();
+    void back();
+    [[nodiscard]] std::uint32_t chosen_number() const;
+    [[nodiscard]] std::vector<std::uint32_t> selection() const;
+    [[nodiscard]] std::size_t page() const;
+    [[nodiscard]] std::size_t ladder_width() const;
+
+    [[nodiscard]] std::vector<Line> lines() const;
+    void paint_list(std::vector<Line>& out) const;
+    void paint_flow(std::vector<Line>& out) const;
+    void paint_raw(std::vector<Line>& out) const;
+    void paint_compare(std::vector<Line>& out) const;
+    static void paint_help(std::vector<Line>& out);
+    [[nodiscard]] std::string bar() const;
+    [[nodiscard]] std::string list_line(const ScreenRow* row) const;
+    [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
+    [[nodiscard]] std::vector<std::string> message_lines(std::uint32_t number) const;
+
+    std::vector<ScreenRow> rows_;
+    ScreenSource source_;
+    ScreenOptions options_;
+    At at_ = At::List;
+    At before_ = At::List; // where help and raw came from
+    Prompt prompt_ = Prompt::None;
+    std::string typed_;
+    std::string said_;
+    // The list.
+    std::vector<std::size_t> shown_; // in rows_
+    std::size_t chosen_ = 0;         // in shown_
+    std::set<std::uint32_t> selected_;
+    std::string search_;
+    std::string filter_;
+    std::set<std::uint32_t> fit_;
+    std::size_t column_ = 0;
+    bool upwards_ = false;
+    // The ladder.
+    ScreenCall call_;
+    TextLines lines_;
+    std::vector<std::size_t> places_; // lines of lines_.rows that are shown
+    std::size_t place_ = 0;           // in places_
+    std::vector<std::uint32_t> marked_;
+    std::size_t sideways_ = 0;
+    bool media_ = true;
+    bool only_sdp_ = false;
+    bool only_media_ = false;
+    bool by_leg_ = false;
+    bool one_leg_ = false;
+    bool pane_ = true;
+    std::ptrdiff_t pane_change_ = 0;
+    // A message.
+    std::uint32_t raw_ = 0;
+    std::uint32_t other_ = 0;
+    std::size_t top_ = 0;
+};
+
+} // namespace cw::view

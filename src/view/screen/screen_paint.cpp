@@ -1,0 +1,404 @@
+// What the screens look like.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "view/cells.hpp"
+#include "view/screen/screen.hpp"
+
+namespace cw::view {
+namespace {
+
+constexpr std::string_view plain = "\x1b[0m";
+
+// `text`, which may hold SGR sequences, from column `from` on, `cells` wide, filled with blanks. A
+// character that is cut in half becomes blanks.
+std::string window(std::string_view text, std::size_t from, std::size_t cells) {
+    std::string out;
+    std::size_t at = 0; // cells passed
+    for (std::size_t i = 0; i < text.size();) {
+        if (text[i] == '\x1b') {
+            const auto end = std::min(text.find('m', i), text.size() - 1);
+            out += text.substr(i, end + 1 - i);
+            i = end + 1;
+            continue;
+        }
+        const auto point = decode_utf8(text, i);
+        const auto size = static_cast<std::size_t>(cell_width(point.code));
+        if (at >= from && at + size <= from + cells) {
+            out += text.substr(i, point.size);
+        } else if (at + size > from && at < from + cells) {
+            out.append(std::min(at + size, from + cells) - std::max(at, from), ' ');
+        }
+        at += size;
+        i += point.size;
+    }
+    const auto filled = at > from ? std::min(at - from, cells) : 0;
+    return out + std::string(cells - filled, ' ');
+}
+
+std::string without_colour(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\x1b') {
+            i = std::min(text.find('m', i), text.size());
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+std::string in_cells(std::string_view text, std::size_t cells) {
+    return window(shorten(text, cells), 0, cells);
+}
+
+// First of `size` that are in sight when `chosen` is.
+std::size_t first_seen(std::size_t chosen, std::size_t size, std::size_t room) {
+    return size <= room ? 0 : std::min(chosen > room / 2 ? chosen - room / 2 : 0, size - room);
+}
+
+std::string_view sign_of(Tone tone, bool ascii) {
+    return tone == Tone::Bad    ? (ascii ? "x " : "✗ ")
+           : tone == Tone::Good ? (ascii ? "+ " : "✓ ")
+           : tone == Tone::Slow ? "! "
+                                : "  ";
+}
+
+constexpr std::string_view names[] = {"time", "kind", "from",     "to",
+                                      "end",  "msgs", "security", "findings"};
+
+constexpr std::string_view help[] = {
+    "  everywhere   arrows, j k  move     PgUp PgDn, ^B ^F  a page     ^U ^D  half of one",
+    "               Home End, ^A ^E  first, last     ? F1  this     Esc q  back, leave",
+    "",
+    "  list         Enter        the ladder of the call, with all its legs",
+    "               Space        select     ^W  deselect all",
+    "               F2 s         save what is selected: name.txt .mmd .svg .html",
+    "               F3 / Tab     search while you type",
+    "               F5 ^L        show all again",
+    "               F6 r         its messages",
+    "               F7 f         filter: status >= 400 and to ~ 4930",
+    "               < >  z       sort by another column, turn the order",
+    "",
+    "  ladder       Enter F6 r   the message as it was     Space  on two: compare them",
+    "               F2 d D       only what carries SDP     F3 m   media on, off     M  only media",
+    "               F4 x         this leg only, all legs   F7 c   colour by leg",
+    "               t            message pane on, off      9 0 T  its size",
+    "               left right   what is wider than the screen",
+};
+
+} // namespace
+
+std::string Screen::ink(std::string_view text, Tone tone) const {
+    if (!options_.colour) {
+        return std::string{text};
+    }
+    const std::string_view code = tone == Tone::Bad    ? "\x1b[31m"
+                                  : tone == Tone::Good ? "\x1b[32m"
+                                  : tone == Tone::Slow ? "\x1b[33m"
+                                  : tone == Tone::Dim  ? "\x1b[2m"
+                                                       : "";
+    return code.empty() ? std::string{text} : fmt::format("{}{}{}", code, text, plain);
+}
+
+std::string Screen::list_line(const ScreenRow* row) const {
+    const auto width = options_.width;
+    const std::size_t fixed = 2 + 6 + 13 + 6 + 5 + (width >= 100 ? 18 : 0) + 13;
+    const auto rest = width > fixed + 40 ? width - fixed : std::size_t{40};
+    const auto party = rest * 3 / 10;
+    const auto end = rest - 2 * party;
+    std::string out;
+    const auto cell = [&](std::string_view text, std::size_t cells, Tone tone) {
+        out += ink(in_cells(text, cells - 1), tone) + " ";
+    };
+    const auto head = [&](std::size_t i) {
+        return std::string{names[i]} + (i == column_ ? (upwards_ ? "^" : "v") : "");
+    };
+    if (row == nullptr) {
+        out = "     # ";
+        cell(head(0), 14, Tone::Dim);
+        cell(head(1), 6, Tone::Dim);
+        cell(head(2), party, Tone::Dim);
+        cell(head(3), party, Tone::Dim);
+        cell(head(4), end, Tone::Dim);
+        cell(head(5), 5, Tone::Dim);
+        if (width >= 100) {
+            cell(head(6), 18, Tone::Dim);
+        }
+        out += ink(head(7), Tone::Dim);
+        return out;
+    }
+    out = selected_.contains(row->id) ? "*" : " ";
+    out += fmt::format("{:>5} ", row->id);
+    cell(row->time, 14, Tone::Plain);
+    cell(row->kind, 6, Tone::Plain);
+    cell(row->from, party, Tone::Plain);
+    cell(row->to, party, Tone::Plain);
+    cell(std::string{sign_of(row->state, options_.ascii)} + row->end, end, row->state);
+    cell(fmt::format("{}", row->messages), 5, Tone::Plain);
+    if (width >= 100) {
+        cell(row->security, 18, row->safe);
+    }
+    out += ink(in_cells(row->rules, 12), Tone::Bad);
+    return out;
+}
+
+void Screen::paint_list(std::vector<Line>& out) const {
+    std::string head = fmt::format("callwright · {} of {} calls", shown_.size(), rows_.size());
+    if (!selected_.empty()) {
+        head += fmt::format(" · {} selected", selected_.size());
+    }
+    head += filter_.empty() ? "" : " · filter: " + filter_;
+    head += search_.empty() ? "" : " · search: " + search_;
+    out.push_back({head, false});
+    out.push_back({list_line(nullptr), false});
+    const auto room = options_.height - 4;
+    const auto first = first_seen(chosen_, shown_.size(), room);
+    for (auto i = first; i < std::min(first + room, shown_.size()); ++i) {
+        out.push_back({list_line(&rows_[shown_[i]]), i == chosen_});
+    }
+}
+
+std::vector<std::string> Screen::message_lines(std::uint32_t number) const {
+    std::vector<std::string> out;
+    if (number == 0 || number > call_.messages.size()) {
+        return out;
+    }
+    const auto& bytes = call_.messages[number - 1];
+    bool head = true;
+    for (std::string_view rest = bytes; !rest.empty();) {
+        auto line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        if (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        auto text = printable(line, 8192);
+        const auto colon = text.find(head ? ':' : '=');
+        if (options_.colour && out.empty()) {
+            text = fmt::format("\x1b[1m{}{}", text, plain);
+        } else if (options_.colour && colon != std::string::npos &&
+                   (head ? colon < 40 : colon == 1)) {
+            text = fmt::format("\x1b[{}m{}{}{}", head ? 36 : 32, text.substr(0, colon + 1), plain,
+                               text.substr(colon + 1));
+        }
+        head = head && !line.empty();
+        out.push_back(std::move(text));
+    }
+    if (bytes.empty()) {
+        out.emplace_back("(its bytes are not known)");
+    }
+    return out;
+}
+
+void Screen::paint_flow(std::vector<Line>& out) const {
+    const auto& l = call_.ladder;
+    auto title = l.title_call;
+    if (!l.title_from.empty()) {
+        title += fmt::format(" · {} → {}", l.title_from, l.title_to);
+    }
+    out.push_back({fmt::format("{} · {}", title, ink(l.title_end, l.state)), false});
+    out.push_back({ink(l.summary, Tone::Dim), false});
+    for (std::size_t i = 0; i < std::min<std::size_t>(l.findings.size(), 2); ++i) {
+        const auto& f = l.findings[i];
+        out.push_back({ink(fmt::format("{}{}", sign_of(f.tone, options_.ascii), f.rule), f.tone) +
+                           " " + f.title +
+                           (i == 1 && l.findings.size() > 2
+                                ? fmt::format(" (and {} more)", l.findings.size() - 2)
+                                : ""),
+                       false});
+    }
+    const auto width = ladder_width();
+    for (const auto& head : lines_.heads) {
+        out.push_back({window(head, sideways_, width), false});
+    }
+    const bool beside = width < options_.width;
+    const bool below = pane_ && !beside && options_.height >= 30;
+    auto room = options_.height - 2 - std::min(out.size(), options_.height - 3);
+    const auto under = below ? room * 2 / 5 : 0;
+    room -= under;
+    const auto first = first_seen(place_, places_.size(), room);
+    const auto pane = message_lines(chosen_number());
+    for (std::size_t i = 0; i < room; ++i) {
+        Line line;
+        if (first + i < places_.size()) {
+            const auto& ladder_line = lines_.rows[places_[first + i]];
+            const auto& row = l.rows[ladder_line.row];
+            line.text = ladder_line.text;
+            line.chosen = first + i == place_;
+            const bool marked = row.number > 0 && !marked_.empty() && marked_.front() == row.number;
+            if (by_leg_ && options_.colour && row.leg != no_leg && !line.chosen) {
+                line.text = fmt::format("\x1b[{}m{}{}", 31 + (row.leg + 3) % 6,
+                                        without_colour(line.text), plain);
+            }
+            line.text = window(line.text, sideways_, width);
+            if (marked) {
+                line.text = "*" + window(line.text, 1, width - 1);
+            }
+        }
+        if (beside) {
+            // Only the ladder's half shows which row is chosen.
+            auto left = window(line.text, 0, width);
+            if (line.chosen) {
+                left = fmt::format("\x1b[7m{}{}", without_colour(left), plain);
+                line.chosen = false;
+            }
+            line.text = left + (options_.ascii ? "|" : "│") +
+                        (i < pane.size() ? window(pane[i], 0, options_.width - width - 1) : "");
+        }
+        out.push_back(std::move(line));
+    }
+    for (std::size_t i = 0; i < under; ++i) {
+        out.push_back({i == 0                ? std::string(options_.width, '-')
+                       : i - 1 < pane.size() ? pane[i - 1]
+                                             : std::string{},
+                       false});
+    }
+}
+
+void Screen::paint_raw(std::vector<Line>& out) const {
+    out.push_back({fmt::format("Message {} of {}", raw_, call_.messages.size()), false});
+    const auto lines = message_lines(raw_);
+    for (auto i = top_; i < lines.size() && out.size() < options_.height - 2; ++i) {
+        out.push_back({window(lines[i], sideways_, options_.width), false});
+    }
+}
+
+// Line beside line; those that are not the same are marked. A line that the other message has, too,
+// a little further down, moves there.
+void Screen::paint_compare(std::vector<Line>& out) const {
+    const auto half = (options_.width - 3) / 2;
+    const auto left = message_lines(raw_);
+    const auto right = message_lines(other_);
+    out.push_back({in_cells(fmt::format("Message {}", raw_), half) + "   " +
+                       fmt::format("Message {}", other_),
+                   false});
+    std::vector<std::pair<std::string, std::string>> rows;
+    std::size_t i = 0;
+    std::size_t j = 0;
+    constexpr std::size_t reach = 40;
+    const auto ahead = [](const std::vector<std::string>& lines, std::size_t from,
+                          const std::string& line) {
+        const auto end = std::min(lines.size(), from + reach);
+        for (auto at = from; at < end; ++at) {
+            if (lines[at] == line) {
+                return at - from;
+            }
+        }
+        return reach;
+    };
+    while (i < left.size() || j < right.size()) {
+        const auto skip_left = j < right.size() ? ahead(left, i, right[j]) : reach;
+        const auto skip_right = i < left.size() ? ahead(right, j, left[i]) : reach;
+        if (skip_right == 0) {
+            rows.emplace_back(left[i++], right[j++]);
+        } else if (j >= right.size() ||
+                   (i < left.size() && skip_left < skip_right && skip_left < reach)) {
+            rows.emplace_back(left[i++], "");
+        } else if (i >= left.size() || skip_right < reach) {
+            rows.emplace_back("", right[j++]);
+        } else {
+            rows.emplace_back(left[i++], right[j++]);
+        }
+    }
+    for (auto at = top_; at < rows.size() && out.size() < options_.height - 2; ++at) {
+        const bool same = rows[at].first == rows[at].second;
+        out.push_back({window(rows[at].first, sideways_, half) +
+                           (same ? " | " : ink(" # ", Tone::Slow)) +
+                           window(rows[at].second, sideways_, half),
+                       false});
+    }
+}
+
+void Screen::paint_help(std::vector<Line>& out) {
+    out.push_back({"Keys", false});
+    out.push_back({"", false});
+    for (const auto line : help) {
+        out.push_back({std::string{line}, false});
+    }
+}
+
+std::string Screen::bar() const {
+    if (prompt_ != Prompt::None) {
+        const std::string_view what = prompt_ == Prompt::Search   ? "Search: "
+                                      : prompt_ == Prompt::Filter ? "Filter: "
+                                                                  : "Save as: ";
+        return std::string{what} + printable(typed_, 400) + "_";
+    }
+    if (!said_.empty()) {
+        return printable(said_, 400);
+    }
+    switch (at_) {
+    case At::List:
+        return "Esc Quit  Enter Show  Space Select  F1 Help  F2 Save  F3 Search  F7 Filter  <> "
+               "Sort";
+    case At::Flow:
+        return "Esc Back  Enter Raw  Space Compare  F1 Help  F2 SDP  F3 RTP  F4 Legs  F7 Colour  t "
+               "Pane";
+    case At::Raw:
+        return "Esc Back  Space Next";
+    case At::Compare:
+    case At::Help:
+        break;
+    }
+    return "Esc Back";
+}
+
+std::vector<Screen::Line> Screen::lines() const {
+    std::vector<Line> out;
+    switch (at_) {
+    case At::List:
+        paint_list(out);
+        break;
+    case At::Flow:
+        paint_flow(out);
+        break;
+    case At::Raw:
+        paint_raw(out);
+        break;
+    case At::Compare:
+        paint_compare(out);
+        break;
+    case At::Help:
+        paint_help(out);
+        break;
+    }
+    out.resize(options_.height - 1);
+    out.push_back({bar(), true});
+    return out;
+}
+
+std::string Screen::frame() const {
+    std::string out = "\x1b[H";
+    std::size_t row = 0;
+    for (const auto& line : lines()) {
+        out += ++row > 1 ? "\r\n" : "";
+        auto text = window(line.text, 0, options_.width);
+        if (options_.ascii) {
+            text = options_.colour ? text : to_ascii(text);
+        }
+        if (line.chosen) {
+            const bool deep = options_.colours_256 && row < options_.height;
+            out += deep ? "\x1b[48;5;24m\x1b[97m" : "\x1b[7m";
+            out += without_colour(text);
+        } else {
+            out += text;
+        }
+        out += plain;
+        out += "\x1b[K";
+    }
+    return out;
+}
+
+std::string Screen::text() const {
+    std::string out;
+    for (const auto& line : lines()) {
+        auto text = without_colour(window(line.text, 0, options_.width));
+        text.erase(text.find_last_not_of(' ') + 1);
+        out += (line.chosen ? ">" : " ") + text + "\n";
+    }
+    return out;
+}
+
+} // namespace cw::view
