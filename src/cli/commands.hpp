@@ -24,5 +24,6 @@ Command add_certs(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_probe(CLI::App& app);
 Command add_run(CLI::App& app);
+Command add_watch(CLI::App& app);
 
 } // namespace cw::cli

@@ -18,6 +18,7 @@ constexpr const char* about =
     "  callwright run flows/secure-call.mmd            a call flow, performed and proved\n"
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
+    "  callwright watch -i eth0 --keys tls.keys        the same, live\n"
     "  callwright serve                                a registrar and proxy on localhost\n"
     "  callwright probe sips:example.com               what a SIP server shows to a client\n"
     "  callwright certs init                           a small CA, and what it issues\n"
@@ -40,6 +41,7 @@ int run(int argc, char** argv) {
     };
     add(add_run);
     add(add_read);
+    add(add_watch);
     add(add_certs);
     add(add_serve);
     add(add_probe);

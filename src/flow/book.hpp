@@ -77,6 +77,7 @@ class Book final : public Listener {
     // go on from one time to the next. Costs a look at every call that is open, so once a second is
     // often enough.
     void take_ended(Instant now, const std::function<void(const Call&)>& visit);
+    [[nodiscard]] std::uint32_t handed_out() const { return handed_out_; }
     // Legs of calls that were not handed out.
     [[nodiscard]] std::size_t legs() const { return slots_.size(); }
     // What waits for its call to end, in memory or in the temporary file, in bytes.

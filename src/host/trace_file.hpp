@@ -16,6 +16,7 @@
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "host/raw_packet.hpp"
 #include "net/socket.hpp"
 
 namespace cw::host {
@@ -42,20 +43,6 @@ class TraceFile {
 
 // ---- blocks, appended to `out`
 
-struct TcpFlags {
-    bool syn = false;
-    bool ack = true;
-    bool fin = false;
-    bool push = false;
-};
-struct TcpPacket {
-    Endpoint from, to;
-    std::uint32_t sequence = 0;
-    std::uint32_t acknowledged = 0;
-    TcpFlags flags;
-    Bytes payload; // at most most_payload octets
-};
-inline constexpr std::size_t most_payload = 60'000;
 void put_tcp(std::string& out, Instant time, const TcpPacket& packet);
 void put_udp(std::string& out, Instant time, const Endpoint& from, const Endpoint& to,
              Bytes payload);

@@ -141,8 +141,7 @@ void ListText::end_line() {
     }
     out_ += '\n';
     if (out_.size() >= flush_at) {
-        sink_(out_);
-        out_.clear();
+        flush();
     }
 }
 
@@ -368,6 +367,10 @@ void ListText::finish(std::span<const InputReport> inputs, const ReportCounts& c
                          Ink::Amber);
         }
     }
+    flush();
+}
+
+void ListText::flush() {
     sink_(out_);
     out_.clear();
 }

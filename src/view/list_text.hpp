@@ -32,6 +32,8 @@ class ListText {
     ListText& operator=(const ListText&) = delete;
 
     void call(const flow::Call& call);
+    // What was said so far goes to the sink at once: for lists that grow as one looks.
+    void flush();
     // Undecrypted TLS connections are counted by reason, and bytes that the capture lacks, for the
     // summary. In any order with call().
     void connection(const flow::Connection& c);

@@ -1,0 +1,107 @@
+#include "capture/live_interface.hpp"
+
+#include <pcap/pcap.h>
+
+namespace cw::capture {
+namespace {
+
+std::string words_of_status(int status, pcap* handle) {
+    if (status == PCAP_ERROR_PERM_DENIED) {
+        return "capturing is not permitted: run as root, or give the program the capability "
+               "(setcap cap_net_raw+ep)";
+    }
+    if (status == PCAP_ERROR_NO_SUCH_DEVICE) {
+        return "there is no such interface (ip link lists them; any is all)";
+    }
+    const std::string detail = pcap_geterr(handle);
+    return detail.empty() ? pcap_statustostr(status) : detail;
+}
+
+// What libpcap calls a link is what files call it, but for this one.
+std::uint16_t link_type_of(int data_link) {
+    constexpr std::uint16_t raw_ip = 101;
+    return data_link == DLT_RAW ? raw_ip : static_cast<std::uint16_t>(data_link);
+}
+
+} // namespace
+
+void LiveInterface::Close::operator()(pcap* handle) const {
+    pcap_close(handle);
+}
+
+std::expected<std::unique_ptr<LiveInterface>, std::string>
+LiveInterface::open(const std::string& name, const Options& options, std::uint16_t input) {
+    char error[PCAP_ERRBUF_SIZE] = "";
+    std::unique_ptr<LiveInterface> made{new LiveInterface};
+    made->handle_.reset(pcap_create(name.c_str(), error));
+    auto* handle = made->handle_.get();
+    if (handle == nullptr) {
+        return std::unexpected{name + ": " + error};
+    }
+    pcap_set_snaplen(handle, options.snap_length);
+    pcap_set_promisc(handle, options.promiscuous ? 1 : 0);
+    pcap_set_buffer_size(handle, options.buffer);
+    pcap_set_timeout(handle, 50); // ms until a few packets are handed over
+    pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO);
+    if (const int status = pcap_activate(handle); status < 0) {
+        return std::unexpected{name + ": " + words_of_status(status, handle)};
+    }
+    if (!options.filter.empty()) {
+        bpf_program program{};
+        if (pcap_compile(handle, &program, options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
+            return std::unexpected{"filter \"" + options.filter + "\": " + pcap_geterr(handle)};
+        }
+        const int set = pcap_setfilter(handle, &program);
+        pcap_freecode(&program);
+        if (set != 0) {
+            return std::unexpected{name + ": " + pcap_geterr(handle)};
+        }
+    }
+    if (pcap_setnonblock(handle, 1, error) != 0) {
+        return std::unexpected{name + ": " + error};
+    }
+    made->name_ = name;
+    made->descriptor_ = pcap_get_selectable_fd(handle);
+    made->link_type_ = link_type_of(pcap_datalink(handle));
+    made->input_ = input;
+    made->nanoseconds_ = pcap_get_tstamp_precision(handle) == PCAP_TSTAMP_PRECISION_NANO;
+    return made;
+}
+
+std::expected<int, std::string> LiveInterface::take(int most,
+                                                    const std::function<void(const Packet&)>& to) {
+    int taken = 0;
+    while (taken < most) {
+        pcap_pkthdr* header = nullptr;
+        const u_char* bytes = nullptr;
+        const int status = pcap_next_ex(handle_.get(), &header, &bytes);
+        if (status == 0) {
+            break;
+        }
+        if (status < 0) {
+            return std::unexpected{name_ + ": " + pcap_geterr(handle_.get())};
+        }
+        Packet packet;
+        const auto fraction = static_cast<std::int64_t>(header->ts.tv_usec); // as asked for
+        packet.time =
+            Instant{seconds(header->ts.tv_sec).ns + (nanoseconds_ ? fraction : fraction * 1000)};
+        packet.frame = ++frames_;
+        packet.input = input_;
+        packet.link_type = link_type_;
+        packet.original_length = header->len;
+        packet.data = Bytes{bytes, header->caplen};
+        to(packet);
+        ++taken;
+    }
+    return taken;
+}
+
+LiveInterface::Counts LiveInterface::counts() const {
+    pcap_stat stat{};
+    if (pcap_stats(handle_.get(), &stat) != 0) {
+        return {};
+    }
+    return {stat.ps_drop, stat.ps_ifdrop};
+}
+
+} // namespace cw::capture

@@ -1,0 +1,333 @@
+// callwright watch: calls as they happen, out of interfaces and capture agents, until a signal.
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "base/text.hpp"
+#include "cli/commands.hpp"
+#include "cli/terminal.hpp"
+#include "flow/filter.hpp"
+#include "host/watch/watch.hpp"
+#include "view/json.hpp"
+#include "view/ladder.hpp"
+#include "view/ladder_text.hpp"
+#include "view/list_text.hpp"
+#include "view/mermaid.hpp"
+
+namespace cw::cli {
+namespace {
+
+struct WatchOptions {
+    host::WatchSettings settings;
+    std::vector<std::string> hep;
+    std::string filter;
+    std::string format = "list";
+    std::string user;
+    std::string color = "auto";
+    double seconds = 0; // 0: until a signal
+    std::uint64_t calls = 0;
+    std::uint64_t ring_mb = 0;
+    int width = 0;
+    bool ascii = false;
+};
+
+constexpr const char* watch_description =
+    "Watches calls as they happen: packets of network interfaces (libpcap) and of capture agents "
+    "(HEP, over UDP and TCP), decrypted with keys that arrive meanwhile. A call is shown when it "
+    "has "
+    "ended; memory does not grow with the time. Ctrl-C ends it, and shows what still goes on.";
+
+constexpr const char* watch_footer = R"(
+Examples:
+  callwright watch                                    all interfaces; needs root or cap_net_raw
+  callwright watch -i eth0 --keys /run/tls.keys       a key log that another program writes to
+  callwright watch -i eth0 --capture 'port 5061'      what is not captured costs nothing
+  callwright watch --hep :9060 --format ladder        what Kamailio's siptrace or heplify sends
+  callwright watch -i any --filter 'status >= 400' --format json | jq .    an object a line
+  callwright watch -i eth0 --write calls.pcapng --ring-mb 100 --ring-files 20
+
+Each call that ended is one line (list), a ladder, or a JSON object a line as in `read --format json`.
+
+Exit status: 0 all is well, 2 usage, 3 an interface, port, key or output file that cannot be used.)";
+
+// ---- privileges
+
+// Opening is over, and nothing else needs them. Empty, or what failed.
+std::string become(const std::string& name) {
+    const passwd* user = ::getpwnam(name.c_str());
+    if (user == nullptr) {
+        return fmt::format("user {}: not known", name);
+    }
+    if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+        ::setuid(user->pw_uid) != 0) {
+        return fmt::format("user {}: {}", name, std::strerror(errno));
+    }
+    return {};
+}
+
+// ---- what is shown
+
+class WatchView {
+  public:
+    WatchView(const WatchOptions& options, host::Watch& watch)
+        : options_(options), watch_(watch),
+          terminal_(look_at_terminal(options.color == "always"  ? ColorChoice::Always
+                                     : options.color == "never" ? ColorChoice::Never
+                                                                : ColorChoice::Auto)) {
+        if (options.width > 0) {
+            terminal_.columns = options.width;
+        }
+        if (options.format == "list") {
+            list_.emplace([](std::string_view text) { write_out(text); },
+                          view::ListOptions{.width = static_cast<std::size_t>(terminal_.columns),
+                                            .ascii = ascii(),
+                                            .colour = terminal_.color});
+        }
+    }
+
+    void call(const flow::Call& call) {
+        clear_status();
+        ++shown_;
+        std::string text;
+        if (list_) {
+            list_->call(call);
+            list_->flush();
+        } else if (options_.format == "json") {
+            view::JsonReport report{[&](std::string_view piece) { text += piece; }};
+            report.call(call);
+            report.finish_calls();
+            write_out(one_line(text));
+        } else {
+            const auto ladder = view::layout(call, {.calls_in_all = call.id});
+            if (options_.format == "mermaid") {
+                view::append_mermaid_section(text, ladder);
+            } else {
+                view::append_text(text, ladder,
+                                  {.width = static_cast<std::size_t>(terminal_.columns),
+                                   .ascii = ascii(),
+                                   .colour = terminal_.color});
+                text += '\n';
+            }
+            write_out(text);
+        }
+        std::fflush(stdout);
+    }
+
+    void status() {
+        if (::isatty(STDERR_FILENO) != 1) {
+            return;
+        }
+        const auto& book = watch_.book();
+        const auto line = fmt::format(
+            "{} legs open, {} calls ended, {} packets, {} connections{}", book.legs(),
+            book.handed_out(), watch_.packets(), watch_.connections(),
+            watch_.dropped() > 0 ? fmt::format(", {} PACKETS LOST (--buffer-mb)", watch_.dropped())
+                                 : "");
+        fmt::print(stderr, "\r\033[K{}",
+                   line.substr(0, static_cast<std::size_t>(terminal_.columns) - 1));
+        std::fflush(stderr);
+        drawn_ = true;
+    }
+    void clear_status() {
+        if (std::exchange(drawn_, false)) {
+            fmt::print(stderr, "\r\033[K");
+        }
+    }
+
+    // After watch.finish().
+    void finish() {
+        clear_status();
+        const auto& book = watch_.book().counts();
+        view::ReportCounts counts{.packets = watch_.packets(),
+                                  .sip_messages = book.sip_messages,
+                                  .calls = book.calls,
+                                  .tls_connections = book.tls_connections,
+                                  .tls_decrypted = book.tls_decrypted,
+                                  .rtp_streams = book.rtp_streams,
+                                  .shown = shown_};
+        if (list_) {
+            watch_.book().for_each_connection([&](const flow::Connection& connection) {
+                list_->connection(connection);
+                return true;
+            });
+            list_->finish({}, counts);
+        }
+        if (const auto lost = watch_.dropped(); lost > 0) {
+            fmt::print(stderr,
+                       "callwright: watch: {} packets were lost before we had them: --buffer-mb, "
+                       "or --capture for less\n",
+                       lost);
+        }
+    }
+    [[nodiscard]] std::uint64_t shown() const { return shown_; }
+
+  private:
+    static void write_out(std::string_view text) {
+        std::fwrite(text.data(), 1, text.size(), stdout);
+    }
+    // The array of one call without its brackets, on a line. No text of JSON holds a line end.
+    static std::string one_line(std::string_view array) {
+        std::string out;
+        const auto begin = array.find('{');
+        const auto end = array.rfind('}');
+        for (const char c : array.substr(begin, end + 1 - begin)) {
+            if (c != '\n') {
+                out += c;
+            }
+        }
+        return out + '\n';
+    }
+    [[nodiscard]] bool ascii() const { return options_.ascii || !terminal_.utf8; }
+
+    const WatchOptions& options_;
+    host::Watch& watch_;
+    Terminal terminal_;
+    std::optional<view::ListText> list_;
+    std::uint64_t shown_ = 0;
+    bool drawn_ = false;
+};
+
+// ---- the work
+
+volatile std::sig_atomic_t watch_told_to_end = 0;
+
+int watch_calls(const WatchOptions& options) {
+    std::optional<flow::Filter> filter;
+    if (!options.filter.empty()) {
+        std::string expected;
+        auto parsed = flow::Filter::parse(options.filter, &expected);
+        if (!parsed) {
+            fmt::print(stderr, "callwright: watch: --filter: column {}: {}\n  {}\n  {:>{}}\n{}",
+                       parsed.error().offset + 1, parsed.error().what, options.filter, '^',
+                       parsed.error().offset + 1,
+                       expected.empty() ? "" : "  expected " + expected + "\n");
+            return BadUsage;
+        }
+        filter = std::move(*parsed);
+    }
+    auto settings = options.settings;
+    for (const auto& text : options.hep) {
+        const auto at = parse_endpoint(text.starts_with(':') ? "0.0.0.0" + text : text, 9060);
+        if (!at) {
+            fmt::print(stderr,
+                       "callwright: watch: --hep {}: not an address; 192.0.2.1:9060, [::]:9060 or "
+                       ":9060 are\n",
+                       text);
+            return BadUsage;
+        }
+        settings.hep.push_back(*at);
+    }
+    if (settings.interfaces.empty() && settings.hep.empty()) {
+        settings.interfaces.emplace_back("any");
+    }
+    settings.ring.file_bytes = options.ring_mb << 20;
+    auto watch = host::Watch::open(std::move(settings));
+    if (!watch) {
+        fmt::print(stderr, "callwright: watch: {}\n", watch.error());
+        return BadInput;
+    }
+    const char* sudo = std::getenv("SUDO_USER");
+    const std::string user = !options.user.empty() ? options.user : sudo != nullptr ? sudo : "";
+    if (!user.empty() && ::geteuid() == 0) {
+        if (const auto problem = become(user); !problem.empty()) {
+            fmt::print(stderr, "callwright: watch: {}\n", problem);
+            return BadInput;
+        }
+    }
+    std::string inputs;
+    for (const auto& name : (*watch)->inputs()) {
+        inputs += (inputs.empty() ? "" : ", ") + name;
+    }
+    fmt::print(stderr, "callwright: watching {}; Ctrl-C ends\n", inputs);
+    for (const int signal : {SIGINT, SIGTERM}) {
+        std::signal(signal, [](int) { watch_told_to_end = 1; });
+    }
+
+    WatchView view{options, **watch};
+    const auto show = [&](const flow::Call& call) {
+        if (!filter || filter->matches(call)) {
+            view.call(call);
+        }
+    };
+    const auto began = std::chrono::steady_clock::now();
+    auto looked = began;
+    int status = Good;
+    while (watch_told_to_end == 0) {
+        const bool going = (*watch)->turn(milliseconds(200));
+        for (const auto& problem : (*watch)->take_problems()) {
+            view.clear_status();
+            fmt::print(stderr, "callwright: watch: {}\n", problem);
+            status = BadInput;
+        }
+        const auto now = std::chrono::steady_clock::now();
+        if (now - looked >= std::chrono::seconds(1)) {
+            looked = now;
+            (*watch)->take_ended(show);
+            view.status();
+        }
+        const bool time_over =
+            options.seconds > 0 && now - began >= std::chrono::duration<double>(options.seconds);
+        if (!going || time_over || (options.calls > 0 && view.shown() >= options.calls) ||
+            std::ferror(stdout) != 0) {
+            break;
+        }
+    }
+    (*watch)->finish();
+    (*watch)->book().for_each_call([&](const flow::Call& call) {
+        show(call);
+        return true;
+    });
+    view.finish();
+    return status;
+}
+
+} // namespace
+
+Command add_watch(CLI::App& app) {
+    auto options = std::make_shared<WatchOptions>();
+    auto& settings = options->settings;
+    auto* command = app.add_subcommand("watch", watch_description);
+    command->footer(watch_footer);
+    command->add_option("-i,--interface", settings.interfaces,
+                        "network interface (repeatable; default: any, when there is no --hep)");
+    command->add_option("--hep", options->hep,
+                        "take HEP 2 and 3 at this address, over UDP and TCP (repeatable)");
+    command->add_option(
+        "--keys", settings.keys,
+        "NSS key log that is followed as it grows, or PEM private key (repeatable)");
+    command->add_option("--capture", settings.capture.filter,
+                        "what to capture, in the language of tcpdump: 'port 5061 or udp'");
+    command->add_option("--filter", options->filter, "only calls that fit, as for read");
+    command->add_option("--format", options->format, "list, ladder, json or mermaid")
+        ->check(CLI::IsMember({"list", "ladder", "json", "mermaid"}));
+    command->add_option("--write", settings.ring.path,
+                        "also write the packets, with the keys, to this pcapng file (mode 0600)");
+    command->add_option("--ring-mb", options->ring_mb, "begin another file after so many megabytes")
+        ->check(CLI::Range(8, 1'000'000));
+    command->add_option("--ring-files", settings.ring.files, "of a ring, keep the latest so many")
+        ->check(CLI::Range(2, 100'000));
+    command
+        ->add_option_function<int>(
+            "--buffer-mb", [&settings](int mb) { settings.capture.buffer = mb << 20; },
+            "the kernel's buffer for a burst (32)")
+        ->check(CLI::Range(1, 1024));
+    command->add_option("--for", options->seconds, "end after so many seconds")
+        ->check(CLI::Range(0.1, 1e9));
+    command->add_option("--calls", options->calls, "end after so many calls were shown");
+    command->add_option("--user", options->user,
+                        "become this user when all is open (default: who called sudo)");
+    command->add_option("--color", options->color, "auto, always or never")
+        ->check(CLI::IsMember({"auto", "always", "never"}));
+    command->add_option("--width", options->width, "columns of text to fill")
+        ->check(CLI::Range(60, 1000));
+    command->add_flag("--ascii", options->ascii, "draw with ASCII characters only");
+    return [options] { return watch_calls(*options); };
+}
+
+} // namespace cw::cli
