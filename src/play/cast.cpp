@@ -100,6 +100,10 @@ void take(Member& member, const script::Fact& fact) {
         member.codecs = codecs->names;
     } else if (const auto* certificate = std::get_if<script::CertificateFile>(&fact.value)) {
         member.certificate = certificate->file;
+    } else if (const auto* key = std::get_if<script::Key>(&fact.value)) {
+        member.key = key->kind;
+    } else if (const auto* bad = std::get_if<script::BadCertificate>(&fact.value)) {
+        member.fault = bad->fault;
     } else if (const auto* trusts = std::get_if<script::Trusts>(&fact.value)) {
         member.trusts = *trusts;
     } else if (const auto* via = std::get_if<script::ViaParty>(&fact.value)) {

@@ -49,6 +49,8 @@ struct Member {
     std::optional<sip::Transport> over; // unsaid: TLS
     bool ipv6 = false;
     std::string certificate; // a PEM file, certificate and key; empty: one that is made for the run
+    std::optional<script::KeyKind> key;   // …with a key of this kind
+    std::optional<script::Fault> fault;   // …and this wrong with it
     std::optional<script::Trusts> trusts; // unsaid: the run's own CA
     std::string fingerprint; // "sha-256 0A:…", of its certificate for DTLS; filled in by the host
     std::vector<std::string> codecs;

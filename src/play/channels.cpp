@@ -301,6 +301,10 @@ void State::check_channel(StepId step, const Line& line) {
         differs("resumption", "a resumed session", "a full handshake");
         return;
     }
+    if (!script::says(a.facts, script::Word::Resumed) && line.facts.resumed) {
+        differs("resumption", "a full handshake", "a resumed session");
+        return;
+    }
     if (const auto* key = script::find<script::Key>(a.facts); key != nullptr && line.opened_by_us) {
         const std::string_view name = key->kind == script::KeyKind::Rsa     ? "RSA"
                                       : key->kind == script::KeyKind::Ecdsa ? "ECDSA"

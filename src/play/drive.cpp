@@ -189,10 +189,17 @@ void State::check_deadlines() {
         const auto* after = script::find<script::After>(arrow(next.step).facts);
         const auto limit = patience(next.step) + (after != nullptr ? after->time : Duration{});
         if (now >= wait->second.since + limit) {
-            failed(next.step, Verdict::Missing,
-                   fmt::format("it did not come within {}",
-                               limit >= seconds(1) ? fmt::format("{:g} s", limit.seconds())
-                                                   : fmt::format("{:g} ms", limit.milliseconds())));
+            auto why =
+                fmt::format("it did not come within {}",
+                            limit >= seconds(1) ? fmt::format("{:g} s", limit.seconds())
+                                                : fmt::format("{:g} ms", limit.milliseconds()));
+            const auto& a = arrow(next.step);
+            if (const auto closed = why_closed(a.to, a.from);
+                next.part == Schedule::Part::Receive && !closed.empty()) {
+                why += fmt::format("; the connection to {} has closed: {}", plan.parties[a.from].id,
+                                   closed);
+            }
+            failed(next.step, Verdict::Missing, std::move(why));
             stop("");
             return;
         }

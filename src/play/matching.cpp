@@ -58,6 +58,11 @@ bool State::may_fit(PartyId party, const Arrival& arrival, bool passed_over) con
 
 bool State::perform_receive(StepId step) {
     const auto& a = arrow(step);
+    if (!players[a.to].alive) {
+        failed(step, Verdict::Missing, plan.parties[a.to].id + " has been destroyed");
+        stop("");
+        return true;
+    }
     auto& inbox = players[a.to].inbox;
     const auto found =
         std::ranges::find_if(inbox, [&](const Arrival& arrival) { return fits(arrival, step); });

@@ -18,6 +18,12 @@ inline std::string tag_of(const sip::MessageView& message, sip::HeaderId id) {
     return name ? std::string{name->tag} : std::string{};
 }
 
+inline std::string call_id_of(std::string_view text) {
+    sip::HeaderIndex index;
+    const auto message = sip::index(text, index);
+    return message ? std::string{message->value(sip::HeaderId::CallId)} : std::string{};
+}
+
 constexpr bool is_success(std::uint16_t status) {
     return status >= 200 && status < 300;
 }

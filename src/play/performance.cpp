@@ -84,12 +84,7 @@ void Performance::on_closed(const Wire& wire, std::string_view why, const Handsh
     s.now = now;
     for (auto& line : s.lines) {
         if (line.wire == wire && line.open) {
-            line.open = false;
-            line.why_closed = why;
-            if (facts.alert >= 0) {
-                line.facts.alert = facts.alert;
-            }
-            s.players[line.owner].table->on_wire_closed(wire, now, s.outbox);
+            s.connection_closed(line, why, facts);
             break;
         }
     }
@@ -130,26 +125,15 @@ void Performance::on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant no
 void Performance::advance(Instant now) {
     auto& s = *state_;
     s.now = now;
-    for (PartyId party = 0; party < s.players.size(); ++party) {
-        auto& player = s.players[party];
+    for (auto& player : s.players) {
         player.table->advance(now, s.outbox);
-        for (const auto& occurrence : player.table->occurrences()) {
-            if (occurrence.what != transaction::Table::Happened::Timeout || occurrence.owner == 0) {
-                continue;
-            }
-            if (occurrence.owner >= enrolment_owner) {
-                s.stop(s.plan.parties[party].id + " cannot register: nobody answers");
-            } else {
-                s.timed_out(static_cast<StepId>(occurrence.owner - 1));
-            }
-        }
-        player.table->clear_occurrences();
         for (auto& [call, own] : player.sides) {
             if (own.success.advance(now) == dialog::Retransmission::Due::Resend) {
                 s.outbox.send(own.success_wire, own.success.bytes);
             }
         }
     }
+    s.hear_of_transactions({});
     s.repeat_provisionals();
     s.sound->advance();
     s.pump();

@@ -39,6 +39,9 @@ void State::on_request(PartyId party, const sip::MessageView& message, const Wir
         }
     }
     if (may_fit(party, arrival)) {
+        if (message.method() == Method::Bye) {
+            bye_came_early(party, arrival);
+        }
         player.inbox.push_back(std::move(arrival));
         return;
     }
@@ -62,6 +65,14 @@ void State::on_request(PartyId party, const sip::MessageView& message, const Wir
                                           dialog::received_via(message.value(HeaderId::Via), wire))
                           .print();
     player.table->respond(come.transaction, status, text, now, outbox);
+    if (message.method() == Method::Bye && !allowed) {
+        for (const auto& [key, own] : player.sides) {
+            if (own.call_id == message.value(HeaderId::CallId)) {
+                dialog_over(party, key, message.bytes());
+                return;
+            }
+        }
+    }
 }
 
 // An ACK to a 2xx that nobody draws goes on its way through a proxy that is played.
@@ -202,6 +213,11 @@ void State::surprising_response(PartyId party, StepId request, const sip::Messag
         return;
     }
     extra(from, party, message.bytes(), false, "it is not in the flow");
+    // "If the response for a request within a dialog is a 481 […] or a 408 […], the UAC SHOULD
+    // terminate the dialog" [RFC 3261 §12.2.1.2].
+    if ((message.status() == 481 || message.status() == 408) && !arrow(request).opens_call) {
+        dialog_over(party, key_of(request), message.bytes());
+    }
 }
 
 bool State::has_later_final(StepId after, StepId request) const {

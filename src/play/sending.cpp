@@ -209,6 +209,16 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
     auto& exchange = exchanges[step];
     auto& request = exchanges[first_of(response.answers)];
     const bool lost = script::is_lost(a.link);
+    // "If that connection is no longer open, the server SHOULD open a connection" [RFC 3261
+    // §18.2.2].
+    const bool elsewhere = !lost && is_closed(request.received_on);
+    if (elsewhere) {
+        const auto found = way(step, a.from, a.to);
+        if (!found) {
+            return false;
+        }
+        request.received_on = *found;
+    }
     std::string text;
     const bool again = response.method == Method::Invite && response.status >= 200 &&
                        response.status < 300 && !request.last_response.empty() && !a.forwards;
@@ -232,7 +242,7 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
     }
     if (!lost) {
         auto& table = *players[a.from].table;
-        if (!table.respond(request.server, response.status, text, now, outbox)) {
+        if (elsewhere || !table.respond(request.server, response.status, text, now, outbox)) {
             // A second final response, or one after its time: sent all the same, as drawn.
             outbox.send(request.received_on, text);
         }

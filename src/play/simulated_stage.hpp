@@ -79,6 +79,14 @@ class SimulatedStage {
             performance_->on_message(to, wire, text, now_);
         });
     }
+    // All connections that `party`, who is not ours, has with others break.
+    void cut(script::PartyId party) {
+        for (const auto& end : std::vector{ends_}) {
+            if (end.party == party && end.open) {
+                close(end.wire, "the peer has closed it");
+            }
+        }
+    }
     [[nodiscard]] const Cast& cast() const { return cast_; }
     [[nodiscard]] Instant now() const { return now_; }
     [[nodiscard]] std::size_t datagrams_lost() const { return lost_; }

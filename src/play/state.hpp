@@ -226,11 +226,19 @@ struct State {
 
     // ---- verdicts.cpp
     void unverified(StepId step);
-    void timed_out(StepId request);
     void passed(StepId step);
     void failed(StepId step, Verdict verdict, std::string why, Difference difference = {});
     void stop(std::string why); // nothing more can come of it
     void extra(PartyId from, PartyId to, std::string_view message, bool implied, std::string why);
+
+    // ---- endings.cpp: what cannot go on
+    void hear_of_transactions(std::string_view broken);
+    void unanswered(StepId request, std::string why);
+    void connection_closed(Line& line, std::string_view why, const HandshakeFacts& facts);
+    [[nodiscard]] bool is_closed(const Wire& wire) const;
+    [[nodiscard]] std::string why_closed(PartyId owner, PartyId peer) const;
+    void dialog_over(PartyId party, SideKey key, std::string_view message);
+    void bye_came_early(PartyId party, const Arrival& bye);
 
     // ---- channels.cpp
     // The way from one party to the other; nothing while it is being opened. Asks for it.

@@ -112,18 +112,4 @@ void State::unverified(StepId step) {
     ++line.times;
 }
 
-// Nobody answered a request of ours: what was drawn as its answer does not come.
-void State::timed_out(StepId request) {
-    for (StepId i = 0; i < plan.steps.size(); ++i) {
-        const auto* a = std::get_if<Arrow>(&plan.steps[i].what);
-        const auto* wanted = a != nullptr ? std::get_if<script::Response>(&a->content) : nullptr;
-        if (wanted != nullptr && first_of(wanted->answers) == request && schedule.may_come(i) &&
-            !script::is_lost(a->link)) {
-            failed(i, Verdict::Missing, "nobody answered the request");
-            stop("");
-            return;
-        }
-    }
-}
-
 } // namespace cw::play
