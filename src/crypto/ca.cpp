@@ -59,6 +59,11 @@ bool add_extension(X509* certificate, const X509* issuer, int nid, const std::st
     return extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
+// Ed25519 hashes by itself [RFC 8410 §3].
+const EVP_MD* digest_for(const EVP_PKEY* key) {
+    return EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ? nullptr : EVP_sha256();
+}
+
 // What CA and leaf have in common; its names and extensions are still to come.
 Result<CertificatePtr> begin(const Validity& validity, EVP_PKEY* key) {
     CertificatePtr made{X509_new()};
@@ -96,7 +101,7 @@ Result<Credential> make_authority(const Credential* above, const CaSpec& spec) {
         add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
         add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
         add_extension(certificate, issuer, NID_authority_key_identifier, "keyid") &&
-        X509_sign(certificate, signer, EVP_sha256()) != 0;
+        X509_sign(certificate, signer, digest_for(signer)) != 0;
     if (!done) {
         return crypto_failed("the CA certificate cannot be made");
     }
@@ -253,7 +258,9 @@ bool add_revocation(X509_CRL* crl, const Revocation& revocation) {
 } // namespace
 
 Result<KeyPtr> make_key(KeyKind kind) {
-    KeyPtr key{kind == KeyKind::EcdsaP256 ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048)};
+    KeyPtr key{kind == KeyKind::EcdsaP256 ? EVP_EC_gen("P-256")
+               : kind == KeyKind::Ed25519 ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
+                                          : EVP_RSA_gen(2048)};
     if (key == nullptr) {
         return crypto_failed("the key cannot be made");
     }
@@ -302,7 +309,8 @@ Result<Credential> issue(const Credential& ca, const LeafSpec& spec) {
         add_alternative_names(certificate, spec, common_name.empty()) &&
         add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&
         add_extension(certificate, issuer, NID_authority_key_identifier, "keyid") &&
-        X509_sign(certificate, ca.key.get(), spec.sha1 ? EVP_sha1() : EVP_sha256()) != 0;
+        X509_sign(certificate, ca.key.get(), spec.sha1 ? EVP_sha1() : digest_for(ca.key.get())) !=
+            0;
     if (!done) {
         return crypto_failed("the certificate cannot be made");
     }
@@ -358,7 +366,7 @@ Result<CrlPtr> make_crl(const Credential& ca, std::span<const Revocation> revoke
         X509V3_EXT_conf_nid(nullptr, &context, NID_authority_key_identifier, "keyid")};
     done = done && issuer != nullptr && X509_CRL_add_ext(crl.get(), issuer.get(), -1) == 1 &&
            X509_CRL_sort(crl.get()) == 1 &&
-           X509_CRL_sign(crl.get(), ca.key.get(), EVP_sha256()) != 0;
+           X509_CRL_sign(crl.get(), ca.key.get(), digest_for(ca.key.get())) != 0;
     if (!done) {
         return crypto_failed("the revocation list cannot be made");
     }

@@ -20,7 +20,7 @@
 
 namespace cw::crypto {
 
-enum class KeyKind : std::uint8_t { EcdsaP256, Rsa2048 };
+enum class KeyKind : std::uint8_t { EcdsaP256, Rsa2048, Ed25519 };
 Result<KeyPtr> make_key(KeyKind kind);
 
 // A certificate and the key that belongs to it.

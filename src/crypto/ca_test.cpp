@@ -44,7 +44,7 @@ LeafSpec leaf(const char* name) {
 
 TEST(Ca, WhatItIssuesVerifiesStrictlyAndSpeaksForItsNames) {
     const auto ca = made::ca();
-    for (const auto kind : {KeyKind::EcdsaP256, KeyKind::Rsa2048}) {
+    for (const auto kind : {KeyKind::EcdsaP256, KeyKind::Rsa2048, KeyKind::Ed25519}) {
         auto spec = leaf("example.com");
         spec.kind = kind;
         spec.users = {"alice@example.com"};

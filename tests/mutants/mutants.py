@@ -43,6 +43,17 @@ MUTANTS = [
            "fluffy<<->>server: TLS 1.3 (wrong name of server, server.example.com)", where="speaks for"),
     Mutant(CALL, TLS, TLS.replace(")", ", Ed25519)"), TLS.replace(")", ", Ed25519)")),
     Mutant(CALL, TLS, TLS.replace(")", ", resumed)"), TLS.replace(")", ", resumed)"), where="resum"),
+    # A session of TLS 1.3 is none of TLS 1.2; who has no earlier connection has nothing to resume.
+    Mutant("security/tls-resumption", "alice<<->>server: TLS 1.2 (server.example.com)",
+           "alice<<->>server: TLS 1.3 (server.example.com)", "alice<<->>server: TLS 1.2 (server.example.com, resumed)",
+           where="resum"),
+    Mutant("security/tls-resumption", "alice<<->>server: TLS 1.2 (server.example.com)",
+           "alice<<->>server: TLS 1.2 (server.example.com, resumed)", "alice<<->>server: TLS 1.2 (server.example.com, resumed)",
+           where="resum"),
+    Mutant("security/certificate-keys", "alice<<->>rsa: TLS 1.3 (RSA)", "alice<<->>edwards: TLS 1.3 (RSA)",
+           "alice->>rsa: OPTIONS", "missing"),
+    Mutant("security/certificate-keys", "%% certificate: Ed25519", "%% certificate: expired", "alice<<->>edwards: TLS 1.3 (Ed25519)",
+           where="certificate"),
     Mutant(CALL, TLS, TLS.replace(")", ", cipher TLS_AES_128_CCM_SHA256)"), TLS.replace(")", ", cipher TLS_AES_128_CCM_SHA256)")),
     Mutant(CALL, TLS, "alice-xproxy: TLS 1.3 (proxy.example.com)", "alice-xproxy: TLS 1.3 (proxy.example.com)", "unexpected"),
     # Registration

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/text.hpp"
 #include "host/peer.hpp"
 
@@ -13,6 +15,7 @@ using transaction::Wire;
 namespace {
 
 constexpr Duration patience_for_late = milliseconds(150);
+constexpr Duration patience_for_tickets = milliseconds(500);
 
 } // namespace
 
@@ -72,6 +75,7 @@ void Stage::on_turn(Instant now) {
             step_dtls(socket);
         }
     }
+    dial_postponed();
     const auto deadline = performance_ != nullptr ? performance_->next_deadline() : Instant{};
     if (deadline.known() && deadline <= now) {
         performance_->advance(now);
@@ -91,6 +95,9 @@ Instant Stage::next_deadline() {
     for (const auto& [socket, handshake] : handshakes_) {
         const auto due = handshake.dtls.next_deadline(now_);
         out = due.known() && (!out.known() || due < out) ? due : out;
+    }
+    for (const auto& one : postponed_) {
+        out = !out.known() || one.until < out ? one.until : out;
     }
     return out;
 }
@@ -160,6 +167,28 @@ void Stage::drain() {
 }
 
 void Stage::connect(const play::Connect& asked) {
+    if (!asked.handshake.resume || !sip::is_secure(asked.transport)) {
+        dial(asked, nullptr);
+    } else if (const auto session = session_for(asked)) {
+        dial(asked, session.get());
+    } else {
+        postponed_.push_back({asked, now_ + patience_for_tickets});
+    }
+}
+
+void Stage::dial_postponed() {
+    const auto waiting = std::exchange(postponed_, {});
+    for (const auto& one : waiting) {
+        const auto session = session_for(one.what);
+        if (session != nullptr || one.until <= now_) {
+            dial(one.what, session.get());
+        } else {
+            postponed_.push_back(one);
+        }
+    }
+}
+
+void Stage::dial(const play::Connect& asked, SSL_SESSION* session) {
     auto at = asked.at;
     std::shared_ptr<const net::TlsContext> tls;
     if (sip::is_secure(asked.transport)) {
@@ -174,7 +203,7 @@ void Stage::connect(const play::Connect& asked) {
             at = other->second;
         }
     }
-    const auto key = loop_->connect(at, tls.get(), asked.handshake.server_name);
+    const auto key = loop_->connect(at, tls.get(), asked.handshake.server_name, session);
     asked_.push_back({asked, key});
 }
 

@@ -105,6 +105,10 @@ class Stage final : private net::Handler {
     void websocket_bytes(net::Key key, Peer& peer, Bytes bytes);
     void drain();
     void connect(const play::Connect& connect);
+    void dial(const play::Connect& asked, SSL_SESSION* session);
+    void dial_postponed();
+    // Of the latest connection that went the same way; null: none of them has a ticket (yet).
+    [[nodiscard]] net::TlsSession session_for(const play::Connect& asked) const;
     void send(const transaction::Wire& wire, std::string_view bytes);
     void finish();
     void start_dtls(const play::DtlsStart& asked);
@@ -135,6 +139,17 @@ class Stage final : private net::Handler {
     std::vector<Peer> peers_;                  // by net::Key::index
     std::vector<bool> absent_;                 // parties that are not there yet, or not any more
     std::vector<Asked> asked_;
+    struct Kept { // the session of a connection that has closed
+        script::PartyId from = 0;
+        script::PartyId to = 0;
+        net::TlsSession session;
+    };
+    std::vector<Kept> sessions_;
+    struct Postponed { // to be resumed, but the ticket has not come yet [RFC 8446 §4.6.1]
+        play::Connect what;
+        Instant until;
+    };
+    std::vector<Postponed> postponed_;
     std::unique_ptr<play::Performance> performance_;
     std::map<std::uint32_t, Endpoint> media_at_; // by media socket
     struct Handshake {                           // DTLS, on a media socket

@@ -150,6 +150,32 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     drain();
 }
 
+net::TlsSession Stage::session_for(const play::Connect& asked) const {
+    const int version = asked.handshake.version == 0 ? 0 : 0x0301 + asked.handshake.version % 10;
+    const auto fits = [&](const SSL_SESSION* session) {
+        return session != nullptr && SSL_SESSION_is_resumable(session) == 1 &&
+               (version == 0 || SSL_SESSION_get_protocol_version(session) == version);
+    };
+    for (auto i = asked_.size(); i-- > 0;) {
+        const auto& other = asked_[i].what;
+        if (other.from != asked.from || other.to != asked.to) {
+            continue;
+        }
+        auto* ssl = loop_->is_open(asked_[i].key) ? loop_->tls(asked_[i].key) : nullptr;
+        if (ssl != nullptr && fits(SSL_get0_session(ssl))) {
+            return net::TlsSession{SSL_get1_session(ssl)};
+        }
+    }
+    for (auto i = sessions_.size(); i-- > 0;) {
+        const auto& kept = sessions_[i];
+        if (kept.from == asked.from && kept.to == asked.to && fits(kept.session.get())) {
+            SSL_SESSION_up_ref(kept.session.get());
+            return net::TlsSession{kept.session.get()};
+        }
+    }
+    return nullptr;
+}
+
 void Stage::opened(net::Key key, const Peer& peer) {
     const auto facts = facts_of(loop_->tls(key));
     const auto wire = peer.wire;
@@ -182,6 +208,11 @@ void Stage::on_closed(net::Key key, std::string_view why) {
     }
     peer->open = false;
     const auto wire = peer->wire;
+    const auto asked = std::ranges::find(asked_, key, &Asked::key);
+    if (auto* ssl = loop_->tls(key); ssl != nullptr && asked != asked_.end()) {
+        sessions_.push_back(
+            {asked->what.from, asked->what.to, net::TlsSession{SSL_get1_session(ssl)}});
+    }
     performance_->on_closed(wire, why, facts_of(loop_->tls(key)), now_);
     drain();
 }

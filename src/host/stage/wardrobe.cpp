@@ -42,7 +42,18 @@ bool is_suite(std::string_view name) { // of TLS 1.3
 }
 
 crypto::KeyKind kind_of(std::optional<script::KeyKind> key) {
-    return key == script::KeyKind::Rsa ? crypto::KeyKind::Rsa2048 : crypto::KeyKind::EcdsaP256;
+    if (!key) {
+        return crypto::KeyKind::EcdsaP256;
+    }
+    switch (*key) {
+    case script::KeyKind::Rsa:
+        return crypto::KeyKind::Rsa2048;
+    case script::KeyKind::Ed25519:
+        return crypto::KeyKind::Ed25519;
+    case script::KeyKind::Ecdsa:
+        break;
+    }
+    return crypto::KeyKind::EcdsaP256;
 }
 
 } // namespace
@@ -204,7 +215,9 @@ Wardrobe::Context Wardrobe::client(PartyId party, const play::Handshake& handsha
     if (const auto known = contexts_.find(name); known != contexts_.end()) {
         return known->second;
     }
-    auto begun = settings_of(party, handshake.own_fault, crypto::KeyKind::EcdsaP256);
+    const auto& self = cast_.members[party];
+    auto begun = settings_of(party, handshake.own_fault ? handshake.own_fault : self.fault,
+                             kind_of(self.key));
     if (!begun) {
         return std::unexpected{begun.error()};
     }
@@ -227,14 +240,15 @@ Wardrobe::Context Wardrobe::client(PartyId party, const play::Handshake& handsha
 }
 
 Wardrobe::Context Wardrobe::server(PartyId party, const play::Handshake& handshake) {
-    const auto name =
-        fmt::format("s{} {} {} {}", party, handshake.mutual,
-                    handshake.peer_fault ? static_cast<int>(*handshake.peer_fault) : -1,
-                    static_cast<int>(kind_of(handshake.key)));
+    const auto& self = cast_.members[party];
+    const auto kind = kind_of(handshake.key ? handshake.key : self.key);
+    const auto fault = handshake.peer_fault ? handshake.peer_fault : self.fault;
+    const auto name = fmt::format("s{} {} {} {}", party, handshake.mutual,
+                                  fault ? static_cast<int>(*fault) : -1, static_cast<int>(kind));
     if (const auto known = contexts_.find(name); known != contexts_.end()) {
         return known->second;
     }
-    auto begun = settings_of(party, handshake.peer_fault, kind_of(handshake.key));
+    auto begun = settings_of(party, fault, kind);
     if (!begun) {
         return std::unexpected{begun.error()};
     }
