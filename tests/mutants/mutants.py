@@ -50,8 +50,6 @@ MUTANTS = [
     Mutant("security/tls-resumption", "alice<<->>server: TLS 1.2 (server.example.com)",
            "alice<<->>server: TLS 1.2 (server.example.com, resumed)", "alice<<->>server: TLS 1.2 (server.example.com, resumed)",
            where="resum"),
-    Mutant("security/certificate-keys", "alice<<->>rsa: TLS 1.3 (RSA)", "alice<<->>edwards: TLS 1.3 (RSA)",
-           "alice->>rsa: OPTIONS", "missing"),
     Mutant("security/certificate-keys", "%% certificate: Ed25519", "%% certificate: expired", "alice<<->>edwards: TLS 1.3 (Ed25519)",
            where="certificate"),
     Mutant(CALL, TLS, TLS.replace(")", ", cipher TLS_AES_128_CCM_SHA256)"), TLS.replace(")", ", cipher TLS_AES_128_CCM_SHA256)")),
