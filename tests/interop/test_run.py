@@ -1,12 +1,16 @@
 """Flows that ship, performed by `callwright run` against real systems: Kamailio, and a server of ours in a process of its own."""
+import concurrent.futures
 import json
 import os
 import re
 import subprocess
+import time
 
 import servers
-from certificates import Authority
+from certificates import Authority, OwnAuthority
+from dns import NameServer
 from harness import PROGRAM, SOURCE, InteropTest, free_port, need
+from phones import Baresip, Linphone
 from servers import Callwright, Kamailio, callwright_config, write
 
 DOMAIN = "example.com"  # of all parties that say no other
@@ -33,13 +37,18 @@ def with_passwords(text):
 
 
 class Run(InteropTest):
-    def perform(self, text, at):
+    people = USERS
+
+    def report(self, text, at, *more):
         path = write(os.path.join(self.folder, "flow.mmd"), text)
-        environment = {**os.environ, **{name.upper(): password for name, password in USERS}}
-        done = subprocess.run([PROGRAM, "run", path, "--at", at, "--format", "json", "--timeout", "10s"], capture_output=True,
+        environment = {**os.environ, **{name.upper(): password for name, password in self.people}}
+        done = subprocess.run([PROGRAM, "run", path, "--at", at, "--format", "json", "--timeout", "10s", *more], capture_output=True,
                               text=True, timeout=60, env=environment, check=False)
         self.assertIn(done.returncode, (0, 1), done.stderr)
-        report = json.loads(done.stdout)["flows"][0]
+        return json.loads(done.stdout)["flows"][0]
+
+    def perform(self, text, at, *more):
+        report = self.report(text, at, *more)
         wrong = [f"line {step['line']}: {step['text']}: {step['result']}: {step['why']}" for step in report["arrows"] + report["notes"]
                  if step["result"] != "passed"]
         self.assertEqual(wrong, [])
@@ -89,3 +98,112 @@ class RunAgainstServe(Run):
 
     def test_a_call_that_is_held(self):
         self.perform(with_passwords(registered(flow("rfc5359/2.1-hold"), "alice", "bob")), self.at)
+
+
+class OverTls(Run):
+    """The same over TLS: the system's certificate is verified, and a wrong one refused."""
+    NAMES = f"URI:sip:{DOMAIN},DNS:{DOMAIN},IP:127.0.0.1"
+
+    def refused(self, text, authority, why):
+        began = time.monotonic()
+        report = self.report(text, self.at, "--trust", authority.certificate)
+        self.assertEqual(report["result"], "failed")
+        failed = [step["why"] for step in report["arrows"] if step["result"] in ("failed", "missing")]
+        self.assertEqual(len(failed), 1, report["arrows"])
+        self.assertRegex(failed[0], why)
+        self.assertLess(time.monotonic() - began, 5, "it is said at once")
+
+
+class RunAgainstServeOverTls(OverTls):
+    def start(self, authority, names):
+        port = free_port()
+        config = callwright_config(self.folder, [f"tls:127.0.0.1:{port}"], DOMAIN, USERS,
+                                   [authority.issue(DOMAIN, names=names)])
+        self.started(Callwright(self.folder, ["-c", config]))
+        self.at = f"proxy=tls:127.0.0.1:{port}"
+
+    def test_calls(self):
+        authority = Authority(self.folder)
+        self.start(authority, self.NAMES)
+        for text in (flow("cancel"), registered(flow("rfc5359/2.1-hold"), "alice", "bob")):
+            self.perform(with_passwords(text), self.at, "--trust", authority.certificate)
+
+    def test_a_certificate_for_somebody_else_is_refused(self):
+        authority = Authority(self.folder)
+        self.start(authority, "DNS:elsewhere.example")
+        self.refused(with_passwords(flow("cancel")), authority, "127.0.0.1")
+
+    def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(self):
+        self.start(Authority(self.folder), self.NAMES)
+        self.refused(with_passwords(flow("cancel")), Authority(self.folder, "other"), "unable to get|unknown ca|self.signed")
+
+
+class RunAgainstKamailioOverTls(OverTls):
+    def start(self, authority, names):
+        need("kamailio", "openssl")
+        certificate = authority.issue(DOMAIN, names=names)
+        kamailio = self.started(Kamailio(self.folder, DOMAIN, certificate, authority.certificate, mutual=False))
+        self.at = f"proxy=tls:127.0.0.1:{kamailio.port}"
+
+    def test_calls(self):
+        authority = Authority(self.folder)
+        self.start(authority, self.NAMES)
+        for text in (flow("cancel"), flow("forking"), registered(flow("rfc5359/2.1-hold"), "alice", "bob")):
+            self.perform(text, self.at, "--trust", authority.certificate)
+
+    def test_a_certificate_for_somebody_else_is_refused(self):
+        authority = Authority(self.folder)
+        self.start(authority, "DNS:elsewhere.example")
+        self.refused(flow("cancel"), authority, "127.0.0.1")
+
+
+class RunAgainstPhones(Run):
+    """A phone from Debian answers the one that the flow plays; the call goes through a server of ours."""
+    CALL = """sequenceDiagram
+    actor alice as Alice
+    %% uri: sip:alice@{domain}
+    %% password: {{env.ALICE}}
+    participant proxy as Proxy
+    participant bob as Bob (under test)
+    %% at: tls:127.0.0.1:9
+    %% uri: sip:bob@{domain}
+
+    alice->>proxy: REGISTER
+    proxy-->>alice: 200 OK
+    alice->>proxy: INVITE bob (SRTP offer)
+    proxy-->>alice: 180 Ringing
+    proxy-->>alice: 200 OK (SRTP answer)
+    alice<<-->>bob: SRTP both ways (1s)
+    alice->>proxy: BYE
+    proxy-->>alice: 200 OK
+"""
+    PHONES = "example.test"
+    people = (("alice", "correct-horse"), ("bob", "battery-staple"))
+
+    def setUp(self):
+        need("baresip", "linphonec")
+        super().setUp()
+        self.authority = OwnAuthority(self.folder)
+        certificate = self.authority.issue(self.PHONES, "localhost", "127.0.0.1")
+        self.port, self.dns_port = free_port(), free_port()
+        config = callwright_config(self.folder, [f"tls:127.0.0.1:{self.port}"], self.PHONES, self.people, [certificate],
+                                   host="localhost")
+        self.started(Callwright(self.folder, ["-c", config]))
+        self.started(NameServer(self.dns_port, {"server.example.test": "127.0.0.1", "localhost": "127.0.0.1"},
+                                {f"_sips._tcp.{self.PHONES}": ("server.example.test", self.port)}))
+
+    def call(self, phone):
+        phone.wait_registered()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            performed = pool.submit(self.perform, self.CALL.format(domain=self.PHONES), f"proxy=tls:127.0.0.1:{self.port}",
+                                    "--trust", self.authority.certificate)
+            phone.accept()
+            performed.result()
+
+    def test_baresip_answers(self):
+        self.call(self.started(Baresip(self.folder, "bob", self.PHONES, dict(self.people)["bob"], self.authority.certificate,
+                                       self.dns_port)))
+
+    def test_linphone_answers(self):
+        self.call(self.started(Linphone(self.folder, "bob", self.PHONES, dict(self.people)["bob"], self.authority.certificate,
+                                        self.port)))
