@@ -25,5 +25,6 @@ Command add_serve(CLI::App& app);
 Command add_probe(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_watch(CLI::App& app);
+Command add_explain(CLI::App& app);
 
 } // namespace cw::cli

@@ -21,6 +21,7 @@ constexpr const char* about =
     "  callwright watch -i eth0 --keys tls.keys        the same, live\n"
     "  callwright serve                                a registrar and proxy on localhost\n"
     "  callwright probe sips:example.com               what a SIP server shows to a client\n"
+    "  callwright explain D01                          what a finding means, and how to mend it\n"
     "  callwright certs init                           a small CA, and what it issues\n"
     "  callwright COMMAND --help                       all that it can do\n";
 
@@ -45,6 +46,7 @@ int run(int argc, char** argv) {
     add(add_certs);
     add(add_serve);
     add(add_probe);
+    add(add_explain);
 
     try {
         app.parse(argc, argv);

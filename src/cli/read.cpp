@@ -1,4 +1,5 @@
 // callwright read: captures and keys in, calls out.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <memory>
@@ -16,8 +17,10 @@
 #include "cli/read_screen.hpp"
 #include "cli/reading.hpp"
 #include "cli/terminal.hpp"
+#include "flow/diagnose/diagnose.hpp"
 #include "flow/filter.hpp"
 #include "flow/redact.hpp"
+#include "view/cells.hpp"
 #include "view/findings_text.hpp"
 #include "view/json.hpp"
 #include "view/ladder_text.hpp"
@@ -122,6 +125,7 @@ class Reader {
             reading_.keep_originals();
         }
         reading_.run();
+        find_general();
         sink_ = [&output](std::string_view text) { output->write(text); };
         if (options_.interactive) {
             return show_screen();
@@ -253,6 +257,7 @@ class Reader {
             list.stray(stream, texts);
         });
         list.finish(reading_.inputs(), counts());
+        show_general_findings();
         if (shown_ == 1 && format_ == Format::Default) {
             sink_("\n");
             show_ladder(only);
@@ -320,7 +325,7 @@ class Reader {
         for_each_stray([&](const flow::MediaStream& stream, const flow::TextPool& texts) {
             report.stray(stream, texts);
         });
-        report.finish(reading_.inputs(), counts());
+        report.finish(reading_.inputs(), counts(), general_);
     }
 
     // One call is a diagram; several are a Markdown document with a diagram each.
@@ -415,6 +420,51 @@ class Reader {
         return true;
     }
 
+    // What is wrong with the inputs, and with connections that belong to no call.
+    void find_general() {
+        constexpr std::size_t most = 64;
+        const auto add = [&](std::vector<flow::Finding> found) {
+            for (auto& finding : found) {
+                errors_found_ = errors_found_ || finding.severity == "error";
+                if (options_.redact) {
+                    finding.evidence.clear();
+                }
+                if (general_.size() < most) {
+                    general_.push_back(std::move(finding));
+                }
+            }
+        };
+        Instant end;
+        for (const auto& input : reading_.inputs()) {
+            add(flow::diagnose::judge_input(
+                {.name = input.file, .ignored = input.ignored, .problems = input.problems}));
+            end = std::max(end, input.last);
+        }
+        reading_.book().for_each_connection([&](const flow::Connection& connection) {
+            if (connection.is_tls() && connection.sip_messages == 0 && !connection.handshake_done) {
+                add(flow::diagnose::judge_connection(connection, {connection.opened, end}));
+            }
+            return true;
+        });
+    }
+    void show_general_findings() {
+        for (const auto& finding : general_) {
+            if (finding.severity == "note") {
+                continue;
+            }
+            text_.clear();
+            view::append_wrapped(
+                text_,
+                view::said_in(fmt::format("{} {} {}: {}", finding.severity == "error" ? "✗" : "!",
+                                          finding.rule, finding.title,
+                                          view::printable(finding.evidence, 512)),
+                              use_ascii()),
+                2, static_cast<std::size_t>(terminal_.columns));
+            text_ += '\n';
+            sink_(text_);
+        }
+    }
+
     template <class Visit>
     void for_each_connection(Visit visit) {
         reading_.book().for_each_connection([&](const flow::Connection& connection) {
@@ -476,6 +526,7 @@ class Reader {
     std::string held_;
     std::uint64_t shown_ = 0;
     std::uint64_t ladders_ = 0;
+    std::vector<flow::Finding> general_; // of no call
     bool errors_found_ = false;
 };
 

@@ -13,7 +13,23 @@ Ink finding_ink(Tone tone) {
     return tone == Tone::Bad ? Ink::Red : tone == Tone::Slow ? Ink::Amber : Ink::Normal;
 }
 
-std::string in_signs(std::string_view text, bool ascii) {
+// One paragraph of a finding: a dim word before it.
+void append_part(std::string& out, std::string_view head, std::string_view text, std::size_t indent,
+                 const TextOptions& options) {
+    if (text.empty()) {
+        return;
+    }
+    constexpr std::size_t head_width = 6;
+    out.append(indent, ' ');
+    append_inked(out, head, Ink::Dim, options.colour);
+    out.append(head_width - std::min(head.size(), head_width - 1), ' ');
+    append_wrapped(out, said_in(text, options.ascii), indent + head_width, options.width);
+    out += '\n';
+}
+
+} // namespace
+
+std::string said_in(std::string_view text, bool ascii) {
     if (!ascii) {
         return std::string{text};
     }
@@ -27,22 +43,6 @@ std::string in_signs(std::string_view text, bool ascii) {
     }
     return out;
 }
-
-// One paragraph of a finding: a dim word before it.
-void append_part(std::string& out, std::string_view head, std::string_view text, std::size_t indent,
-                 const TextOptions& options) {
-    if (text.empty()) {
-        return;
-    }
-    constexpr std::size_t head_width = 6;
-    out.append(indent, ' ');
-    append_inked(out, head, Ink::Dim, options.colour);
-    out.append(head_width - std::min(head.size(), head_width - 1), ' ');
-    append_wrapped(out, in_signs(text, options.ascii), indent + head_width, options.width);
-    out += '\n';
-}
-
-} // namespace
 
 void append_wrapped(std::string& out, std::string_view text, std::size_t indent,
                     std::size_t width) {
@@ -86,7 +86,7 @@ void append_findings(std::string& out, const Ladder& ladder, const TextOptions& 
         append_inked(out, finding.title, Ink::Bold, options.colour);
         if (!finding.rfc.empty()) {
             out += "  ";
-            append_inked(out, in_signs(finding.rfc, options.ascii), Ink::Dim, options.colour);
+            append_inked(out, said_in(finding.rfc, options.ascii), Ink::Dim, options.colour);
         }
         out += '\n';
         append_part(out, "seen", finding.evidence, indent + 4, options);

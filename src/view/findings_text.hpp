@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "view/ladder.hpp"
 #include "view/ladder_text.hpp"
@@ -14,5 +15,8 @@ void append_findings(std::string& out, const Ladder& ladder, const TextOptions& 
 // `text` in lines of at most `width` cells, each after `indent` blanks; the first line begins where
 // `out` ends.
 void append_wrapped(std::string& out, std::string_view text, std::size_t indent, std::size_t width);
+
+// Our own words for a terminal that knows ASCII alone, "§" as "section ".
+std::string said_in(std::string_view text, bool ascii);
 
 } // namespace cw::view

@@ -66,7 +66,7 @@ void write_certificates(JsonWriter& json, TimeWriter& times,
     json.close_array();
 }
 
-void write_findings(JsonWriter& json, const std::vector<flow::Finding>& findings) {
+void write_findings(JsonWriter& json, std::span<const flow::Finding> findings) {
     json.key("findings");
     json.open_array();
     for (const auto& f : findings) {
@@ -467,7 +467,8 @@ void JsonReport::stray(const flow::MediaStream& s, const flow::TextPool& texts) 
     flush_when_large();
 }
 
-void JsonReport::finish(std::span<const InputReport> inputs, const ReportCounts& counts) {
+void JsonReport::finish(std::span<const InputReport> inputs, const ReportCounts& counts,
+                        std::span<const flow::Finding> findings) {
     enter(Part::Done);
     json_.key("inputs");
     json_.open_array();
@@ -506,7 +507,7 @@ void JsonReport::finish(std::span<const InputReport> inputs, const ReportCounts&
     json_.member("rtp_streams", counts.rtp_streams);
     json_.close_object();
     json_.line();
-    write_findings(json_, {});
+    write_findings(json_, findings);
     json_.line();
     json_.close_object();
     sink_(json_.text());

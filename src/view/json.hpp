@@ -33,7 +33,9 @@ class JsonReport {
     void stray(const flow::MediaStream& s, const flow::TextPool& texts);
     void finish_calls();
     // Nothing may follow.
-    void finish(std::span<const InputReport> inputs, const ReportCounts& counts);
+    // `findings`: of what belongs to no call.
+    void finish(std::span<const InputReport> inputs, const ReportCounts& counts,
+                std::span<const flow::Finding> findings = {});
 
   private:
     enum class Part : std::uint8_t { Begin, Tls, Calls, Strays, Done };

@@ -124,6 +124,19 @@ std::span<const Rule> dialog_rules() {
              .needs = "Four sendings within seven seconds, or 32 seconds of capture after it.",
              .brings = "",
              .picture = "Alice->>Bob: BYE\nAlice->>Bob: BYE ×10, until 32 s [!]"},
+        Rule{.id = "D08",
+             .severity = Error,
+             .title = "The call was answered while it was cancelled",
+             .rfc = "RFC 3261 §9.1",
+             .means = "CANCEL and 200 crossed on the way. Nobody cancelled then: the call stands, "
+                      "and whoever gave it up has to acknowledge it and send BYE. Here the BYE is "
+                      "missing, and the called side talks to nobody.",
+             .fix = "In the caller: a 2xx that comes after CANCEL is acknowledged and ended with "
+                    "BYE at once.",
+             .needs = "Four seconds of capture after the 2xx.",
+             .brings = "",
+             .picture = "Alice->>Bob: INVITE\nAlice->>Bob: CANCEL\nBob-->>Alice: 200 OK (INVITE) "
+                        "[!]\nBob-->>Alice: 200 OK (CANCEL)"},
         Rule{.id = "D09",
              .severity = Warning,
              .title = "The CANCEL does not match its INVITE",
@@ -169,6 +182,33 @@ std::span<const Rule> dialog_rules() {
             .brings = "D01 D05 D07",
             .picture = "Alice->>Proxy: INVITE, Contact sip:alice@192.168.1.5 [!]\nProxy-->>Alice: "
                        "200 OK\nProxy->>Alice: BYE sip:alice@192.168.1.5, lost"},
+        Rule{.id = "D13",
+             .severity = Error,
+             .title = "The answers go to a port where nobody listens",
+             .rfc = "RFC 3581 §4",
+             .means = "Without rport a response goes to the port in the top Via, not to the one "
+                      "that the request came from (RFC 3261 §18.2.2). Behind NAT these differ, and "
+                      "the sender repeats its request since it hears nothing.",
+             .fix = "Let the client write ;rport into its Via, or the server answer to the source "
+                    "address as if it were there.",
+             .needs = "Three sendings, the last one after the answer.",
+             .brings = "D05 D07",
+             .picture = "Alice->>Proxy: REGISTER from port 41000, Via port 5060\nProxy-->>Alice: "
+                        "401 to port 5060 [!]\nAlice->>Proxy: REGISTER again"},
+        Rule{.id = "D14",
+             .severity = Error,
+             .title = "The request goes round in a loop",
+             .rfc = "RFC 3261 §16.3",
+             .means = "A proxy has seen this request before (482), or Max-Forwards came down to "
+                      "nothing (483). Two servers send it to each other, mostly since each holds "
+                      "the other responsible for the domain or the number.",
+             .fix = "Look where the hosts in the evidence repeat, and let one of them decide "
+                    "itself: a route, a domain alias, a dial plan.",
+             .needs = "The refusal; the way as far as it was captured.",
+             .brings = "",
+             .picture =
+                 "Alice->>Proxy: INVITE, Max-Forwards 1\nProxy->>PBX: INVITE, Max-Forwards "
+                 "0\nPBX-->>Proxy: 483 Too Many Hops [!]\nProxy-->>Alice: 483 Too Many Hops"},
         Rule{.id = "D18",
              .severity = Error,
              .title = "The other side does not know the dialog",
@@ -185,6 +225,47 @@ std::span<const Rule> dialog_rules() {
              .brings = "",
              .picture = "Alice->>Bob: re-INVITE\nBob-->>Alice: 481 Call/Transaction Does Not Exist "
                         "[!]"},
+        Rule{.id = "D19",
+             .severity = Error,
+             .title = "A reliable ringing was not confirmed by PRACK",
+             .rfc = "RFC 3262 §3",
+             .means =
+                 "A provisional response with Require: 100rel and RSeq is repeated until a PRACK "
+                 "with that RSeq comes; after 64·T1 the server should refuse the call with a 5xx.",
+             .fix = "See that the PRACK goes to the Contact of that response, through its "
+                    "Record-Route, and that its RAck names this RSeq and the CSeq of the INVITE. "
+                    "Or leave 100rel out of Supported.",
+             .needs = "Three sendings of the response, and no PRACK that fits.",
+             .brings = "",
+             .picture = "Alice->>Bob: INVITE, Supported 100rel\nBob-->>Alice: 183, RSeq "
+                        "1\nBob-->>Alice: 183, RSeq 1, again and again [!]"},
+        Rule{
+            .id = "D20",
+            .severity = Error,
+            .title = "An extension is demanded that the other side does not have",
+            .rfc = "RFC 3261 §8.2.2.3",
+            .means =
+                "420 names in Unsupported what the request required and the server lacks; 421 "
+                "names in Require what the server demands and the client did not offer (§21.4.16).",
+            .fix = "Switch the extension off on one side, or on at the other: 100rel, timer, path, "
+                   "replaces, sec-agree are the usual ones.",
+            .needs = "The refusal.",
+            .brings = "",
+            .picture = "Alice->>Bob: INVITE, Require 100rel\nBob-->>Alice: 420 Bad Extension, "
+                       "Unsupported 100rel [!]"},
+        Rule{.id = "D21",
+             .severity = Error,
+             .title = "A second phone took the call, and its call was left standing",
+             .rfc = "RFC 3261 §13.2.2.4",
+             .means = "The INVITE was forked, and two phones answered. Each 2xx is a dialog that "
+                      "has to be acknowledged, and the one that is not wanted ended by BYE. Here "
+                      "it was not: somebody holds a receiver to the ear and hears nothing.",
+             .fix = "In the caller: an ACK for every 2xx, and BYE for each but one.",
+             .needs = "Two 2xx with different tags in To on the caller's own hop, and four seconds "
+                      "after.",
+             .brings = "D01",
+             .picture = "Alice->>Proxy: INVITE\nProxy-->>Alice: 200 OK from Bob's "
+                        "desk\nAlice->>Proxy: ACK\nProxy-->>Alice: 200 OK from Bob's mobile [!]"},
         Rule{.id = "D23",
              .severity = Error,
              .title = "The session timer ran out: nobody refreshed",
@@ -202,6 +283,32 @@ std::span<const Rule> dialog_rules() {
              .brings = "D28",
              .picture = "Alice->>Bob: INVITE, Session-Expires 1800\nBob-->>Alice: 200 OK, "
                         "refresher=uac\nAlice->>Bob: ACK\nBob->>Alice: BYE after 1768 s [!]"},
+        Rule{.id = "D24",
+             .severity = Error,
+             .title = "The session could not be refreshed",
+             .rfc = "RFC 4028 §10",
+             .means = "A re-INVITE or UPDATE that was to keep the session alive was refused or "
+                      "lost, and the call was ended. Often the way within the dialog is broken, "
+                      "and the first to notice is the refresh.",
+             .fix = "Look at the answer that the refresh got. 481: the other side lost the dialog. "
+                    "488: it can't take the same session description twice. No answer: Contact and "
+                    "Record-Route.",
+             .needs = "The refresh with Session-Expires, its answer or four sendings, and the BYE.",
+             .brings = "D28",
+             .picture = "Alice->>Bob: UPDATE, Session-Expires 1800\nBob-->>Alice: 481 "
+                        "[!]\nAlice->>Bob: BYE"},
+        Rule{.id = "D25",
+             .severity = Error,
+             .title = "Session-Expires is too small, and the caller does not raise it",
+             .rfc = "RFC 4028 §7.4",
+             .means = "422 says in Min-SE how long the interval has to be at least. The next "
+                      "attempt has to ask for that much; here it does not, or there is none.",
+             .fix = "Raise Session-Expires in the caller to the Min-SE of the 422, or lower Min-SE "
+                    "at the server.",
+             .needs = "Two seconds of capture after the 422.",
+             .brings = "",
+             .picture =
+                 "Alice->>Bob: INVITE, Session-Expires 90\nBob-->>Alice: 422, Min-SE 1800 [!]"},
         Rule{.id = "D28",
              .severity = Note,
              .title = "Who hung up, and why",
@@ -215,6 +322,44 @@ std::span<const Rule> dialog_rules() {
              .brings = "",
              .picture = "Alice->>Bob: INVITE\nBob-->>Alice: 200 OK\nAlice->>Bob: ACK\nBob->>Alice: "
                         "BYE, Reason: Q.850 ;cause=41 [!]"},
+        Rule{.id = "D29",
+             .severity = Error,
+             .title = "The transfer failed",
+             .rfc = "RFC 3515 §2.4.5",
+             .means = "A REFER was refused, or a NOTIFY reports in its body that the call to the "
+                      "target did not come about.",
+             .fix = "Look at the new call: was it made at all, and what did it get? If it got 481, "
+                    "the Replaces in Refer-To names a dialog that the target does not have, as "
+                    "happens when a B2BUA renames calls.",
+             .needs = "The refusal, or the body of the NOTIFY.",
+             .brings = "",
+             .picture = "Alice->>Bob: REFER to Carol\nBob-->>Alice: 202 Accepted\nBob->>Alice: "
+                        "NOTIFY, SIP/2.0 486 Busy Here [!]"},
+        Rule{.id = "D31",
+             .severity = Error,
+             .title = "The server has no capacity, and it was asked again too soon",
+             .rfc = "RFC 3261 §21.5.4",
+             .means = "503 says that this server can't serve now; Retry-After says for how long it "
+                      "should be left alone. Another server of the domain should be tried (RFC "
+                      "3263 §4.3).",
+             .fix = "Let the client wait for Retry-After, and give it another server: more than "
+                    "one SRV record, or a second outbound proxy.",
+             .needs = "The 503; no other server took the request.",
+             .brings = "",
+             .picture = "Alice->>Proxy: INVITE\nProxy-->>Alice: 503, Retry-After 30 "
+                        "[!]\nAlice->>Proxy: INVITE after 1 s"},
+        Rule{.id = "D32",
+             .severity = Warning,
+             .title = "It takes long until it rings",
+             .rfc = "",
+             .means = "More than eight seconds passed between the INVITE and the first sign of the "
+                      "other side. A caller takes that for a dead line.",
+             .fix = "Look at the hop that is named: a database, a DNS time-out, a first route that "
+                    "does not answer before the second is tried.",
+             .needs = "INVITE and first ringing or answer on the caller's own hop.",
+             .brings = "",
+             .picture = "Alice->>Proxy: INVITE\nProxy-->>Alice: 100 Trying\nProxy-->>Alice: 180 "
+                        "Ringing after 12 s [!]"},
         Rule{.id = "D34",
              .severity = Warning,
              .title = "A message is malformed",
@@ -228,6 +373,18 @@ std::span<const Rule> dialog_rules() {
              .needs = "The whole message; one that the capture cut is not judged.",
              .brings = "D05 D07 D01",
              .picture = "Alice->>Bob: INVITE\nBob-->>Alice: 200 OK without Contact [!]"},
+        Rule{.id = "D35",
+             .severity = Warning,
+             .title = "A request is repeated over a connection that loses nothing",
+             .rfc = "RFC 3261 §17.1.1.2",
+             .means = "Over TCP and TLS nothing is lost, so requests are not repeated by Timer A "
+                      "or E. Here one is: the sender takes the connection for UDP, or an "
+                      "application above it repeats.",
+             .fix = "In the sender: no retransmission over reliable transports.",
+             .needs = "The same bytes twice on one connection.",
+             .brings = "",
+             .picture =
+                 "Alice->>Proxy: INVITE (TLS)\nAlice->>Proxy: INVITE (TLS), the same again [!]"},
     };
     return rules;
 }

@@ -6,10 +6,17 @@
 
 namespace cw::flow::diagnose {
 
+// In this order: what the capture lacks keeps later rules from blaming the network.
+void check_capture(const Case& c, Findings& out);      // capture.cpp
 void check_setup(const Case& c, Findings& out);        // setup.cpp
 void check_dialog(const Case& c, Findings& out);       // dialog.cpp
+void check_refusal(const Case& c, Findings& out);      // refusal.cpp
 void check_session(const Case& c, Findings& out);      // session.cpp
 void check_registration(const Case& c, Findings& out); // registration.cpp
+void check_transport(const Case& c, Findings& out);    // tls.cpp
 void check_media(const Case& c, Findings& out);        // media.cpp
+
+// A connection, whether it carried messages or not.
+void check_connection(const Connection& connection, const Window& window, Findings& out);
 
 } // namespace cw::flow::diagnose

@@ -3,42 +3,240 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "flow/diagnose/families.hpp"
 #include "flow/facts.hpp"
+#include "flow/promises.hpp"
 
 namespace cw::flow::diagnose {
 namespace {
 
+using sip::HeaderId;
+using sip::Method;
+
 // D69: who hears the signalling has the key.
 void check_key_in_clear(const Case& c, Findings& out) {
-    std::vector<std::uint32_t> shown_keys;
+    std::vector<std::uint32_t> found;
+    bool secure_profile = false;
     const auto& messages = c.call().messages;
-    for (std::uint32_t i = 0; i < messages.size() && shown_keys.size() < 12; ++i) {
+    for (std::uint32_t i = 0; i < messages.size() && found.size() < 12; ++i) {
         const auto& m = messages[i];
-        if (m.media_count == 0 || is_secure(m.transport) || !m.is_first()) {
+        if (m.media_count == 0 || is_secure(m.transport) || !m.is_first() ||
+            m.transport == Transport::Hep) { // HEP does not say how the message went
             continue;
         }
         const auto* lines = c.call().media_lines.data() + m.media_begin;
-        if (std::any_of(lines, lines + m.media_count,
-                        [](const MediaLine& line) { return line.crypto_suite.length > 0; })) {
-            shown_keys.push_back(i);
+        for (const auto* line = lines; line != lines + m.media_count; ++line) {
+            if (line->crypto_suite.length > 0 && line->receive.port != 0) {
+                secure_profile |= line->secure_profile;
+                if (found.empty() || found.back() != i) {
+                    found.push_back(i);
+                }
+            }
         }
     }
-    if (!shown_keys.empty()) {
-        const auto& m = messages[shown_keys.front()];
-        auto words = fmt::format("a=crypto from {} to {} over {}", shown(m.source),
-                                 shown(m.destination), to_string(m.transport));
-        out.add("D69", std::move(shown_keys), std::move(words));
+    if (found.empty()) {
+        return;
+    }
+    const auto& m = messages[found.front()];
+    auto words = fmt::format("a=crypto from {} to {} over {}", shown(m.source),
+                             shown(m.destination), to_string(m.transport));
+    auto& finding = out.add("D69", std::move(found), std::move(words));
+    if (!secure_profile) { // opportunistic SRTP is better than none [RFC 8643 §4]
+        set_severity(finding, Severity::Note);
+    }
+}
+
+std::string codecs_of(const Case& c, std::uint32_t message) {
+    std::string out;
+    const auto& m = c.at(message);
+    for (std::uint32_t i = 0; i < m.media_count && out.size() < 200; ++i) {
+        const auto& line = c.call().media_lines[m.media_begin + i];
+        out += out.empty() ? "" : "; ";
+        out += quoted(c.text(line.type), 16);
+        out += ' ';
+        out += quoted(c.text(line.profile), 24);
+        out += ' ';
+        out += quoted(c.text(line.codecs), 120);
+    }
+    return out;
+}
+
+// D67.
+void check_refused_offer(const Case& c, Findings& out) {
+    for (const auto& t : c.transactions()) {
+        if ((t.status != 488 && t.status != 606) || t.request == none || c.at(t.request).vias > 1) {
+            continue;
+        }
+        const auto warning = Facts{c.call(), c.at(t.final)}.value(HeaderId::Warning);
+        out.add("D67", {t.final, t.request},
+                fmt::format("{} to the offer {}{}{}", t.status,
+                            c.at(t.request).media_count > 0 ? codecs_of(c, t.request) : "(none)",
+                            warning.empty() ? "" : "; Warning: ", quoted(warning)));
+        return;
+    }
+}
+
+// D68: SRTP offered and RTP answered, or the reverse. The profile of an answer is that of the offer
+// [RFC 3264 §6].
+void check_profiles(const Case& c, const std::vector<Promise>& promises, Findings& out) {
+    for (const auto& p : promises) {
+        const auto& wanted = c.call().media_lines[p.offer_line];
+        const auto& given = c.call().media_lines[p.answer_line];
+        if (wanted.secure_profile == given.secure_profile) {
+            continue;
+        }
+        out.add("D68", {p.answer, p.offer},
+                fmt::format("offered {}, answered {}", quoted(c.text(wanted.profile), 32),
+                            quoted(c.text(given.profile), 32)));
+        return;
+    }
+}
+
+bool flows_to(const Case& c, const Endpoint& receiver) {
+    return std::ranges::any_of(c.call().streams, [&](const MediaStream& s) {
+        return s.destination == receiver && s.packets > 5;
+    });
+}
+bool flows_from(const Case& c, const Endpoint& sender) {
+    return std::ranges::any_of(c.call().streams, [&](const MediaStream& s) {
+        return s.source == sender && s.packets > 5;
+    });
+}
+
+// D73: audio was agreed both ways and was heard in one.
+void check_one_way(const Case& c, const std::vector<Promise>& promises, Findings& out) {
+    if (c.call().duration_s < 4) {
+        return;
+    }
+    for (const auto& p : promises) {
+        if (!p.to_offerer || !p.to_answerer) {
+            continue;
+        }
+        const bool to_offerer = flows_to(c, p.offerer) || flows_from(c, p.answerer);
+        const bool to_answerer = flows_to(c, p.answerer) || flows_from(c, p.offerer);
+        if (to_offerer == to_answerer) {
+            continue;
+        }
+        const auto& deaf = to_offerer ? p.answerer : p.offerer;
+        const auto message = to_offerer ? p.answer : p.offer;
+        const bool hidden = deaf.address.is_private() && !c.at(message).source.address.is_private();
+        out.add("D73", {message, to_offerer ? p.offer : p.answer},
+                fmt::format("nothing was seen on its way to {}{}; the other direction flows",
+                            shown(deaf),
+                            hidden ? ", which is a private address told from a public one" : ""),
+                hidden ? Confidence::Certain : Confidence::Likely);
+        return;
+    }
+}
+
+// D75. Silent unless some media of the call was seen: on another hop, or between other addresses.
+void check_no_media(const Case& c, const std::vector<Promise>& promises, Findings& out) {
+    if (c.call().duration_s < 4 || c.call().streams.empty()) {
+        return;
+    }
+    for (const auto& p : promises) {
+        const bool any = flows_to(c, p.offerer) || flows_to(c, p.answerer) ||
+                         flows_from(c, p.offerer) || flows_from(c, p.answerer);
+        if (any || !p.to_offerer || !p.to_answerer) {
+            continue;
+        }
+        // A relay gives each side its own addresses, and only those beside it see media.
+        const bool near = std::ranges::any_of(c.call().streams, [&](const MediaStream& s) {
+            return s.destination.address == p.offerer.address ||
+                   s.destination.address == p.answerer.address;
+        });
+        if (near) {
+            out.add("D75", {p.answer, p.offer},
+                    fmt::format("{} and {} were agreed, and neither saw a packet", shown(p.offerer),
+                                shown(p.answerer)),
+                    Confidence::Possible);
+            return;
+        }
+    }
+}
+
+// D78: hold that nobody took back.
+void check_hold(const Case& c, Findings& out) {
+    std::uint32_t held = none;
+    Instant end = c.call().end;
+    for (std::uint32_t i = 0; i < c.call().messages.size(); ++i) {
+        const auto& m = c.at(i);
+        if (m.media_count == 0 || !m.is_first() || m.vias > 1 || m.status >= 300) {
+            continue;
+        }
+        const auto& line = c.call().media_lines[m.media_begin];
+        const bool hold = line.direction == 's' || line.direction == 'i' ||
+                          (line.receive.port != 0 && line.receive.address.is_unspecified());
+        if (m.status == 0) {
+            held = hold && m.to_tag ? i : none;
+        }
+    }
+    constexpr Duration long_hold = seconds(60);
+    if (held != none && end - c.at(held).time >= long_hold) {
+        out.add("D78", {held},
+                fmt::format("put on hold and not taken back in the {} until the end",
+                            shown(end - c.at(held).time)),
+                Confidence::Possible);
+    }
+}
+
+// D80: digits in INFO that the other side does not take.
+void check_digits(const Case& c, Findings& out) {
+    for (const auto& t : c.transactions()) {
+        if (t.method != Method::Info || t.request == none || t.status < 400 || t.status == 401 ||
+            t.status == 407 || c.at(t.request).vias > 1) {
+            continue;
+        }
+        if (c.text(c.at(t.request).note).starts_with("DTMF ")) {
+            out.add("D80", {t.final, t.request},
+                    fmt::format("INFO with a digit was answered {}", t.status));
+            return;
+        }
+    }
+}
+
+// D81.
+void check_quality(const Case& c, Findings& out) {
+    for (const auto& s : c.call().streams) {
+        if (s.packets < 100 || s.expected == 0) {
+            continue;
+        }
+        const auto lost = 100.0 * static_cast<double>(s.missing) / static_cast<double>(s.expected);
+        const bool rough = s.mean_jitter_ms > 30;
+        if (lost < 2.0 && !rough) {
+            continue;
+        }
+        auto words =
+            fmt::format("{} → {}: {:.1f} % lost, jitter {:.0f} ms on the average, {:.0f} "
+                        "at most",
+                        shown(s.source), shown(s.destination), lost, s.mean_jitter_ms, s.jitter_ms);
+        if (s.rtcp_loss >= 0) {
+            words += fmt::format("; its receiver reported {:.1f} %", 100 * s.rtcp_loss);
+        }
+        out.add("D81", {}, std::move(words));
+        return;
     }
 }
 
 } // namespace
 
 void check_media(const Case& c, Findings& out) {
+    check_refused_offer(c, out);
+    check_digits(c, out);
+    check_quality(c, out);
     if (c.call().media_lines.empty()) {
         return;
     }
     check_key_in_clear(c, out);
+    check_hold(c, out);
+    if (!c.call().answered.known()) {
+        return;
+    }
+    const auto promises = promises_of(c.call());
+    check_profiles(c, promises, out);
+    check_one_way(c, promises, out);
+    check_no_media(c, promises, out);
 }
 
 } // namespace cw::flow::diagnose

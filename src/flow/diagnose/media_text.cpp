@@ -8,20 +8,107 @@ namespace cw::flow::diagnose {
 std::span<const Rule> media_rules() {
     using enum Severity;
     static constexpr std::array rules{
+        Rule{.id = "D67",
+             .severity = Error,
+             .title = "The offer was not acceptable: no codec, or not this security",
+             .rfc = "RFC 3261 §21.4.26",
+             .means = "488 or 606: nothing in the session description suits the other side. The "
+                      "Warning says more, when there is one: 305 means incompatible media format, "
+                      "304 media type.",
+             .fix = "Compare the codecs in the evidence with what the other side knows; look at "
+                    "the profile too: RTP/SAVP demands SRTP, RTP/AVP forbids it.",
+             .needs = "The refusal, on the hop of the side that offered.",
+             .brings = "",
+             .picture =
+                 "Alice->>Bob: INVITE, RTP/SAVP G729\nBob-->>Alice: 488 Not Acceptable Here [!]"},
+        Rule{.id = "D68",
+             .severity = Error,
+             .title = "SRTP on one side, RTP on the other",
+             .rfc = "RFC 3264 §6",
+             .means = "The profile of an answer is that of the offer. RTP/SAVP answered by RTP/AVP "
+                      "(or the reverse) leaves each side with another idea of what the packets "
+                      "are: noise, or silence.",
+             .fix = "Set SRTP to the same on both sides: required, optional or off.",
+             .needs = "Offer and answer on one hop.",
+             .brings = "D73 D75",
+             .picture = "Alice->>Bob: INVITE, RTP/SAVP\nBob-->>Alice: 200 OK, RTP/AVP [!]"},
         Rule{.id = "D69",
              .severity = Error,
              .title = "The media key crossed a clear hop",
              .rfc = "RFC 4568 §8.3",
-             .means =
-                 "a=crypto carries the master key of SRTP in plain text, so the signalling that "
-                 "carries it has to be encrypted on every hop. Here it was not: whoever saw the "
-                 "message can listen in.",
+             .means = "a=crypto carries the master key of SRTP in plain text, so the signalling "
+                      "that carries it has to be encrypted on every hop. Here it was not: whoever "
+                      "saw the message can listen in.",
              .fix = "Use TLS on this hop too, or DTLS-SRTP (RFC 5763), which puts no key into the "
                     "signalling.",
-             .needs = "",
+             .needs = "The transport of the hop.",
              .brings = "",
-             .picture = "Alice->>Proxy: INVITE, a=crypto (TLS)\nProxy->>Bob: INVITE, a=crypto "
-                        "(UDP) [!]"},
+             .picture =
+                 "Alice->>Proxy: INVITE, a=crypto (TLS)\nProxy->>Bob: INVITE, a=crypto (UDP) [!]"},
+        Rule{.id = "D73",
+             .severity = Error,
+             .title = "Audio in one direction only",
+             .rfc = "RFC 3264 §5.1",
+             .means = "Both directions were agreed, and media was seen in one. Mostly the other "
+                      "side's address in c= is private, so what is sent to it ends in the wrong "
+                      "network; or a firewall lets only one direction in.",
+             .fix =
+                 "Let the side that is not reached write its public address (STUN, ICE), or put a "
+                 "media relay between. Both ends should send from the port that they receive on.",
+             .needs = "Four seconds of an answered call, and media in the other direction.",
+             .brings = "",
+             .picture = "Alice->>Bob: INVITE, c=192.168.1.5\nBob-->>Alice: 200 OK\nAlice->>Bob: "
+                        "RTP\nBob->>Alice: RTP to 192.168.1.5, lost [!]"},
+        Rule{.id = "D75",
+             .severity = Error,
+             .title = "No media at all",
+             .rfc = "RFC 3264 §5.1",
+             .means = "A session was agreed and not one packet came, in neither direction, though "
+                      "other media of the call was seen.",
+             .fix = "Look at the addresses in c= and at what stands between: a firewall that knows "
+                    "nothing of these ports.",
+             .needs =
+                 "Four seconds of an answered call, and media of the call at one of these hosts.",
+             .brings = "",
+             .picture = "Alice->>Bob: INVITE, RTP offer\nBob-->>Alice: 200 OK, RTP answer [!]"},
+        Rule{.id = "D78",
+             .severity = Warning,
+             .title = "On hold, and never taken back",
+             .rfc = "RFC 3264 §8.4",
+             .means =
+                 "The last session description says sendonly, inactive or 0.0.0.0, and the call "
+                 "went on like that for more than a minute until its end. Somebody pressed hold "
+                 "and forgot, or the re-INVITE that was to take it back was lost.",
+             .fix = "Look whether a later re-INVITE was refused or changed on the way: some B2BUAs "
+                    "keep sendonly.",
+             .needs = "The re-INVITE, and a minute after it.",
+             .brings = "",
+             .picture = "Alice->>Bob: re-INVITE, a=sendonly [!]\nBob-->>Alice: 200 OK, "
+                        "a=recvonly\nAlice->>Bob: BYE after 5 min"},
+        Rule{.id = "D80",
+             .severity = Error,
+             .title = "Digits are not taken",
+             .rfc = "RFC 6086 §4.2.2",
+             .means = "A key press was sent in an INFO, and the other side refused it: it takes "
+                      "digits as telephone events in RTP (RFC 4733) or not at all.",
+             .fix = "Set the DTMF mode of both sides to RFC 4733, and offer telephone-event in the "
+                    "session description.",
+             .needs = "The INFO with a digit, and its answer.",
+             .brings = "",
+             .picture =
+                 "Alice->>Bob: INFO, Signal=5\nBob-->>Alice: 415 Unsupported Media Type [!]"},
+        Rule{.id = "D81",
+             .severity = Warning,
+             .title = "Packets are lost, or come unevenly",
+             .rfc = "RFC 3550 §6.4.1",
+             .means = "More than two of a hundred packets are missing from a stream, or they come "
+                      "more than 30 ms unevenly on the average: that is heard.",
+             .fix = "Compare with the receiver's own report (RTCP): more loss there means that the "
+                    "fault lies behind the place of the capture, less loss that the capture itself "
+                    "lost packets.",
+             .needs = "A hundred packets of one stream.",
+             .brings = "",
+             .picture = "Alice->>Bob: RTP, 3.1 % lost [!]"},
     };
     return rules;
 }

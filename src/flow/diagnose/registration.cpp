@@ -119,9 +119,85 @@ void check_unanswered_challenge(const Case& c, Findings& out) {
     }
 }
 
+// D38.
+void check_digest_uri(const Case& c, Findings& out) {
+    for (const auto& t : c.transactions()) {
+        if (!is_own(c, t) || !c.at(t.request).has(Trait::Credentials) ||
+            (!is_challenge(t) && t.status != 400 && t.status != 403)) {
+            continue;
+        }
+        Facts facts{c.call(), c.at(t.request)};
+        while (const auto field = facts.next()) {
+            if (field->id != HeaderId::Authorization && field->id != HeaderId::ProxyAuthorization) {
+                continue;
+            }
+            const auto uri = auth_param(field->value, "uri");
+            const auto asked = c.text(c.at(t.request).request_uri);
+            if (!uri.empty() && uri != asked) {
+                out.add("D38", {t.request, t.final},
+                        fmt::format("Request-URI {}, uri in the credentials {}, answered {}",
+                                    quoted(asked, 80), quoted(uri, 80), t.status));
+                return;
+            }
+        }
+    }
+}
+
+// D39.
+void check_interval_refused(const Case& c, Findings& out) {
+    for (const auto& t : c.transactions()) {
+        if (t.status != 423 || !is_own(c, t) || c.watched_after(t.final) < seconds(2)) {
+            continue;
+        }
+        const auto least = parse_number<std::uint32_t>(
+            trim(Facts{c.call(), c.at(t.final)}.value(HeaderId::MinExpires)));
+        const bool asked_again = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
+            return o.request != none && o.leg == t.leg && o.method == t.method &&
+                   c.at(o.request).time > c.at(t.final).time &&
+                   (!least || c.at(o.request).expires >= *least);
+        });
+        if (!asked_again) {
+            out.add("D39", {t.final, t.request},
+                    fmt::format("423 wants at least {} s, {} s were asked for", least.value_or(0),
+                                c.at(t.request).expires == none ? 0 : c.at(t.request).expires));
+            return;
+        }
+    }
+}
+
+// D40.
+void check_storm(const Case& c, Findings& out) {
+    constexpr std::size_t many = 6;
+    std::vector<std::uint32_t> accepted;
+    for (const auto& t : c.transactions()) {
+        // Expires: 0 takes a registration back, and that is no storm.
+        if (t.method == Method::Register && is_own(c, t) && t.status >= 200 && t.status < 300 &&
+            c.at(t.request).expires != 0) {
+            accepted.push_back(t.request);
+        }
+    }
+    for (std::size_t i = many - 1; i < accepted.size(); ++i) {
+        const auto first = accepted[i + 1 - many];
+        const auto spread = c.at(accepted[i]).time - c.at(first).time;
+        if (spread < seconds(60)) {
+            std::vector<std::uint32_t> evidence(
+                accepted.begin() + static_cast<std::ptrdiff_t>(i + 1 - many),
+                accepted.begin() + static_cast<std::ptrdiff_t>(i + 1));
+            out.add("D40", std::move(evidence),
+                    fmt::format("{} accepted registrations within {}", many, shown(spread)));
+            return;
+        }
+    }
+}
+
 } // namespace
 
 void check_registration(const Case& c, Findings& out) {
+    if (c.call().kind == Kind::Registration) {
+        check_interval_refused(c, out);
+        check_storm(c, out);
+    }
+    check_digest_uri(c, out);
     if (std::ranges::none_of(c.transactions(), is_challenge)) {
         return;
     }

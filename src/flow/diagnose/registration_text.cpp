@@ -40,6 +40,43 @@ std::span<const Rule> registration_rules() {
             .brings = "",
             .picture = "Alice->>Registrar: REGISTER\nRegistrar-->>Alice: 401, "
                        "algorithm=SHA-256 [!]"},
+        Rule{.id = "D38",
+             .severity = Warning,
+             .title = "The credentials are for another URI",
+             .rfc = "RFC 3261 §22.4",
+             .means = "The uri in the credentials is what the digest covers, and a server that "
+                      "compares it with the Request-URI refuses when they differ (item 6).",
+             .fix = "In the client: digest the Request-URI as it is sent. A proxy that rewrites it "
+                    "on the way must not ask for credentials behind that.",
+             .needs = "The request on the client's own hop, refused.",
+             .brings = "D36",
+             .picture = "Alice->>Registrar: REGISTER sip:example.com, uri=sip:example.org "
+                        "[!]\nRegistrar-->>Alice: 401"},
+        Rule{.id = "D39",
+             .severity = Error,
+             .title = "The registration is too short for the registrar",
+             .rfc = "RFC 3261 §10.2.8",
+             .means = "423 says in Min-Expires how long a registration has to be at least. The "
+                      "client has to ask again for that much; here it does not.",
+             .fix =
+                 "Raise the interval in the client, or lower the least interval at the registrar.",
+             .needs = "Two seconds of capture after the 423.",
+             .brings = "",
+             .picture = "Alice->>Registrar: REGISTER, Expires 30\nRegistrar-->>Alice: 423, "
+                        "Min-Expires 60 [!]"},
+        Rule{.id = "D40",
+             .severity = Warning,
+             .title = "One registration after the other",
+             .rfc = "RFC 3261 §10.2.4",
+             .means = "The same phone registers again and again within a minute, and each time is "
+                      "accepted. Its connection breaks, or it does not see that it succeeded: a "
+                      "Contact in the 200 that it takes for another's.",
+             .fix = "See what stands between: a connection that is closed, an interval of a few "
+                    "seconds, a Contact that a middlebox rewrites.",
+             .needs = "Six accepted registrations of one Call-ID within a minute.",
+             .brings = "",
+             .picture = "Alice->>Registrar: REGISTER\nRegistrar-->>Alice: 200 "
+                        "OK\nAlice->>Registrar: REGISTER, and again [!]"},
     };
     return rules;
 }
