@@ -107,6 +107,15 @@ void append_text(std::string& out, const Rule& rule, const view::TextOptions& op
     part("", rule.rfc);
 }
 
+// For Mermaid these two are not letters.
+std::string mermaid_text(std::string_view text) {
+    std::string out;
+    for (const auto c : text) {
+        c == ';' ? out += "#59;" : c == '#' ? out += "#35;" : out += c;
+    }
+    return out;
+}
+
 void append_markdown(std::string& out, const Rule& rule) {
     out += fmt::format("### {} {}\n\n{}", rule.id, rule.title, to_string(rule.severity));
     out += rule.rfc.empty() ? "" : fmt::format(" · {}", rule.rfc);
@@ -120,7 +129,8 @@ void append_markdown(std::string& out, const Rule& rule) {
     out += "```mermaid\nsequenceDiagram\n";
     for (const auto& arrow : arrows_of(rule.picture)) {
         out += fmt::format("    {}{}>>{}: {}{}\n", arrow.from, arrow.dashed ? "--" : "-", arrow.to,
-                           arrow.label, arrow.marked ? fmt::format(" ✗ {}", rule.id) : "");
+                           mermaid_text(arrow.label),
+                           arrow.marked ? fmt::format(" ✗ {}", rule.id) : "");
     }
     out += "```\n\n";
 }
