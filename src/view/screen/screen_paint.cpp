@@ -50,8 +50,9 @@ std::string without_colour(std::string_view text) {
     return out;
 }
 
-std::string in_cells(std::string_view text, std::size_t cells) {
-    return window(shorten(text, cells), 0, cells);
+std::string in_cells(std::string_view text, std::size_t cells, bool ascii) {
+    return ascii ? window(shorten(to_ascii(text), cells, "..."), 0, cells)
+                 : window(shorten(text, cells), 0, cells);
 }
 
 // First of `size` that are in sight when `chosen` is.
@@ -66,27 +67,37 @@ std::string_view sign_of(Tone tone, bool ascii) {
                                 : "  ";
 }
 
+std::string_view short_kind(std::string_view kind) {
+    return kind == "registration"   ? "reg"
+           : kind == "message"      ? "msg"
+           : kind == "subscription" ? "sub"
+           : kind == "options"      ? "opt"
+                                    : kind;
+}
+
 constexpr std::string_view names[] = {"time", "kind", "from",     "to",
                                       "end",  "msgs", "security", "findings"};
 
 constexpr std::string_view help[] = {
-    "  everywhere   arrows, j k  move     PgUp PgDn, ^B ^F  a page     ^U ^D  half of one",
-    "               Home End, ^A ^E  first, last     ? F1  this     Esc q  back, leave",
+    // 80 columns, 24 lines
+    "  everywhere  arrows j k  move         PgUp PgDn ^B ^F  a page, ^U ^D  half",
+    "              ? F1  this               Home End ^A ^E  first, last",
+    "              Esc q  back, leave",
     "",
-    "  list         Enter        the ladder of the call, with all its legs",
-    "               Space        select     ^W  deselect all",
-    "               F2 s         save what is selected: name.txt .mmd .svg .html",
-    "               F3 / Tab     search while you type",
-    "               F5 ^L        show all again",
-    "               F6 r         its messages",
-    "               F7 f         filter: status >= 400 and to ~ 4930",
-    "               < >  z       sort by another column, turn the order",
+    "  list        Enter       the ladder of the call, with all its legs",
+    "              Space       select       ^W  deselect all",
+    "              F2 s        save what is selected: name.txt .mmd .svg .html",
+    "              F3 / Tab    search while you type",
+    "              F5 ^L       show all again",
+    "              F6 r        its messages",
+    "              F7 f        filter: status >= 400 and to ~ 4930",
+    "              < > z       sort by another column, turn the order",
     "",
-    "  ladder       Enter F6 r   the message as it was     Space  on two: compare them",
-    "               F2 d D       only what carries SDP     F3 m   media on, off     M  only media",
-    "               F4 x         this leg only, all legs   F7 c   colour by leg",
-    "               t            message pane on, off      9 0 T  its size",
-    "               left right   what is wider than the screen",
+    "  ladder      Enter F6 r  the message  Space  on two: compare them",
+    "              F2 d D      only SDP     F3 m   media on, off   M  only media",
+    "              F4 x        this leg     F7 c   colour by leg",
+    "              t  9 0 T    message pane, its size",
+    "              left right  what is wider than the screen",
 };
 
 } // namespace
@@ -105,26 +116,28 @@ std::string Screen::ink(std::string_view text, Tone tone) const {
 
 std::string Screen::list_line(const ScreenRow* row) const {
     const auto width = options_.width;
-    const std::size_t fixed = 2 + 6 + 13 + 6 + 5 + (width >= 100 ? 18 : 0) + 13;
+    const bool wide = width >= 100;
+    const std::size_t time = wide ? 13 : 9; // with or without milliseconds
+    const std::size_t fixed = 7 + time + 6 + 6 + (wide ? 18 : 0) + 8;
     const auto rest = width > fixed + 40 ? width - fixed : std::size_t{40};
     const auto party = rest * 3 / 10;
     const auto end = rest - 2 * party;
     std::string out;
     const auto cell = [&](std::string_view text, std::size_t cells, Tone tone) {
-        out += ink(in_cells(text, cells - 1), tone) + " ";
+        out += ink(in_cells(text, cells - 1, options_.ascii), tone) + " ";
     };
     const auto head = [&](std::size_t i) {
         return std::string{names[i]} + (i == column_ ? (upwards_ ? "^" : "v") : "");
     };
     if (row == nullptr) {
         out = "     # ";
-        cell(head(0), 14, Tone::Dim);
+        cell(head(0), time, Tone::Dim);
         cell(head(1), 6, Tone::Dim);
         cell(head(2), party, Tone::Dim);
         cell(head(3), party, Tone::Dim);
         cell(head(4), end, Tone::Dim);
-        cell(head(5), 5, Tone::Dim);
-        if (width >= 100) {
+        cell(head(5), 6, Tone::Dim);
+        if (wide) {
             cell(head(6), 18, Tone::Dim);
         }
         out += ink(head(7), Tone::Dim);
@@ -132,16 +145,16 @@ std::string Screen::list_line(const ScreenRow* row) const {
     }
     out = selected_.contains(row->id) ? "*" : " ";
     out += fmt::format("{:>5} ", row->id);
-    cell(row->time, 14, Tone::Plain);
-    cell(row->kind, 6, Tone::Plain);
+    cell(std::string_view{row->time}.substr(0, time - 1), time, Tone::Plain);
+    cell(short_kind(row->kind), 6, Tone::Plain);
     cell(row->from, party, Tone::Plain);
     cell(row->to, party, Tone::Plain);
     cell(std::string{sign_of(row->state, options_.ascii)} + row->end, end, row->state);
-    cell(fmt::format("{}", row->messages), 5, Tone::Plain);
-    if (width >= 100) {
+    cell(fmt::format("{}", row->messages), 6, Tone::Plain);
+    if (wide) {
         cell(row->security, 18, row->safe);
     }
-    out += ink(in_cells(row->rules, 12), Tone::Bad);
+    out += ink(in_cells(row->rules, 8, options_.ascii), Tone::Bad);
     return out;
 }
 
@@ -271,7 +284,7 @@ void Screen::paint_compare(std::vector<Line>& out) const {
     const auto half = (options_.width - 3) / 2;
     const auto left = message_lines(raw_);
     const auto right = message_lines(other_);
-    out.push_back({in_cells(fmt::format("Message {}", raw_), half) + "   " +
+    out.push_back({in_cells(fmt::format("Message {}", raw_), half, options_.ascii) + "   " +
                        fmt::format("Message {}", other_),
                    false});
     std::vector<std::pair<std::string, std::string>> rows;
@@ -366,6 +379,11 @@ std::vector<Screen::Line> Screen::lines() const {
     }
     out.resize(options_.height - 1);
     out.push_back({bar(), true});
+    if (options_.ascii) { // before it is cut: a sign can become longer
+        for (auto& line : out) {
+            line.text = to_ascii(line.text);
+        }
+    }
     return out;
 }
 
@@ -374,10 +392,7 @@ std::string Screen::frame() const {
     std::size_t row = 0;
     for (const auto& line : lines()) {
         out += ++row > 1 ? "\r\n" : "";
-        auto text = window(line.text, 0, options_.width);
-        if (options_.ascii) {
-            text = options_.colour ? text : to_ascii(text);
-        }
+        const auto text = window(line.text, 0, options_.width);
         if (line.chosen) {
             const bool deep = options_.colours_256 && row < options_.height;
             out += deep ? "\x1b[48;5;24m\x1b[97m" : "\x1b[7m";
@@ -385,8 +400,7 @@ std::string Screen::frame() const {
         } else {
             out += text;
         }
-        out += plain;
-        out += "\x1b[K";
+        out += plain; // the line is as wide as the screen: nothing to erase behind it
     }
     return out;
 }

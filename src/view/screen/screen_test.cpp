@@ -1,0 +1,233 @@
+#include "view/screen/screen.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "view/cells.hpp"
+#include "view/screen/keys.hpp"
+#include "view/test_calls.hpp"
+
+namespace cw::view {
+namespace {
+
+std::vector<std::string> keys_of(std::string_view bytes) {
+    std::vector<std::string> out;
+    while (const auto key = take_key(bytes, true)) {
+        out.push_back(*key);
+    }
+    return out;
+}
+
+TEST(Keys, HaveTheNamesThatAreOnThem) {
+    EXPECT_EQ(keys_of("a?\r \t\x7f\x0c"),
+              (std::vector<std::string>{"a", "?", "enter", "space", "tab", "backspace", "ctrl-l"}));
+    EXPECT_EQ(
+        keys_of("\x1b[A\x1bOB\x1b[5~\x1b[6~\x1bOP\x1b[12~\x1b[[E\x1b[21~"),
+        (std::vector<std::string>{"up", "down", "page-up", "page-down", "f1", "f2", "f5", "f10"}));
+    EXPECT_EQ(keys_of("\x1b"), std::vector<std::string>{"esc"});
+    EXPECT_EQ(keys_of("\x1b[99;5uq"), (std::vector<std::string>{"unknown", "q"}));
+    EXPECT_EQ(keys_of("ü"), std::vector<std::string>{"ü"});
+}
+
+TEST(Keys, ThatAreNotWholeWaitForTheRest) {
+    for (const std::string_view whole : {"\x1b[15~", "\x1bOP", "ü"}) {
+        for (std::size_t size = 1; size < whole.size(); ++size) {
+            auto bytes = whole.substr(0, size);
+            EXPECT_FALSE(take_key(bytes, false).has_value()) << size;
+            EXPECT_EQ(bytes.size(), size);
+        }
+    }
+}
+
+TEST(Keys, NoBytesHoldThemUpForEver) {
+    std::string noise = "\x1b[";
+    for (int i = 0; i < 300; ++i) {
+        noise += static_cast<char>(i * 7);
+    }
+    EXPECT_FALSE(keys_of(noise).empty());
+}
+
+struct Made {
+    std::vector<std::uint32_t> saved;
+    std::string path;
+    Screen screen;
+
+    explicit Made(const ScreenOptions& options = {}) : screen(rows(), source(), options) {}
+
+    static std::vector<ScreenRow> rows() {
+        std::vector<ScreenRow> out;
+        for (std::uint32_t id = 1; id <= 40; ++id) {
+            ScreenRow row;
+            row.id = id;
+            row.kind = id % 2 == 0 ? "call" : "registration";
+            row.time = "10:00:01.120";
+            row.from = "alice" + std::to_string(id) + "@atlanta.example";
+            row.to = "bob@biloxi.example";
+            row.end = id == 7 ? "busy (486)" : "completed after 12.4 s";
+            row.state = id == 7 ? Tone::Slow : Tone::Good;
+            row.security = "TLS 1.3 · SRTP";
+            row.safe = Tone::Good;
+            row.messages = id;
+            out.push_back(row);
+        }
+        return out;
+    }
+    ScreenSource source() {
+        return {
+            .load =
+                [](std::uint32_t) {
+                    ScreenCall call;
+                    const auto made = made::dropped_call();
+                    call.ladder = layout(made, {.calls_in_all = 40});
+                    for (const auto& m : made.messages) {
+                        const bool sdp = m.media_count > 0;
+                        call.messages.push_back(
+                            (m.status == 0 ? "INVITE sip:b SIP/2.0\r\n" : "SIP/2.0 200 OK\r\n") +
+                            std::string{"Via: x\r\nCall-ID: \x1b[2Jy\r\n\r\n"} +
+                            (sdp ? "v=0\r\n" : ""));
+                        call.sdp.push_back(sdp);
+                    }
+                    return call;
+                },
+            .filter =
+                [](const std::string& text, std::set<std::uint32_t>& fit, std::string& why) {
+                    fit = {3, 7};
+                    why = "expected a field";
+                    return text != "wrong";
+                },
+            .save =
+                [this](const std::vector<std::uint32_t>& ids, const std::string& to) {
+                    saved = ids;
+                    path = to;
+                    return std::string{"saved"};
+                }};
+    }
+    bool press(std::initializer_list<const char*> keys) {
+        bool open = true;
+        for (const auto* key : keys) {
+            open = screen.key(key);
+        }
+        return open;
+    }
+    [[nodiscard]] bool shows(std::string_view text) const {
+        return screen.text().find(text) != std::string::npos;
+    }
+};
+
+std::size_t lines_in(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+}
+
+TEST(Screen, FillsItsTerminalAndNoMoreAtAnySize) {
+    for (const auto& [width, height] : {std::pair{80, 24}, {40, 10}, {20, 6}, {200, 60}}) {
+        Made made;
+        made.screen.resize(static_cast<std::size_t>(width), static_cast<std::size_t>(height));
+        for (const auto* key : {"down", "enter", "down", "r", "q", "space", "down", "down", "space",
+                                "q", "?", "q", "q"}) {
+            made.screen.key(key);
+            const auto text = made.screen.text();
+            EXPECT_EQ(lines_in(text), static_cast<std::size_t>(height)) << key;
+            for (std::string_view rest = text; !rest.empty();) {
+                const auto line = rest.substr(0, rest.find('\n'));
+                rest.remove_prefix(line.size() + 1);
+                EXPECT_LE(cell_width(line), static_cast<std::size_t>(width) + 1) << line;
+            }
+        }
+    }
+}
+
+TEST(Screen, ListMovesSearchesSortsAndFiltersAsSngrepDoes) {
+    Made made;
+    EXPECT_TRUE(made.shows("40 of 40 calls"));
+    made.press({"/", "e", "1", "2"});
+    EXPECT_TRUE(made.shows("1 of 40 calls"));
+    made.press({"enter", "f5"});
+    EXPECT_TRUE(made.shows("40 of 40 calls"));
+    made.press({"f7", "x", "enter"});
+    EXPECT_TRUE(made.shows("2 of 40 calls"));
+    EXPECT_TRUE(made.shows("busy (486)"));
+    made.press({"f7", "ctrl-u", "w", "r", "o", "n", "g", "enter"});
+    EXPECT_TRUE(made.shows("expected a field"));
+    EXPECT_TRUE(made.shows("40 of 40 calls"));
+    made.press({"z", "home"});
+    EXPECT_TRUE(made.shows(">    40 "));
+    made.press({">", ">", ">", ">", ">"}); // by messages
+    EXPECT_TRUE(made.shows("msgs^"));
+    EXPECT_FALSE(made.press({"q"}));
+}
+
+TEST(Screen, WhatIsSelectedIsSaved) {
+    Made made;
+    made.press({"space", "down", "space", "f2", "ctrl-u", "a", ".", "t", "x", "t", "enter"});
+    EXPECT_EQ(made.saved, (std::vector<std::uint32_t>{1, 3}));
+    EXPECT_EQ(made.path, "a.txt");
+    EXPECT_TRUE(made.shows("saved"));
+}
+
+TEST(Screen, EnterShowsTheLadderAndThenTheMessage) {
+    Made made;
+    made.press({"enter"});
+    EXPECT_TRUE(made.shows("alice@atlanta.example → bob@biloxi.example"));
+    EXPECT_TRUE(made.shows("the 200 OK was never acknowledged"));
+    made.press({"enter"});
+    EXPECT_TRUE(made.shows("Message 1 of 21"));
+    EXPECT_TRUE(made.shows("INVITE sip:b SIP/2.0"));
+    EXPECT_TRUE(made.shows("Call-ID: ␛[2Jy")); // nothing that a terminal obeys
+    EXPECT_TRUE(made.press({"q", "q"}));
+    EXPECT_TRUE(made.shows("40 of 40 calls"));
+}
+
+TEST(Screen, SpaceOnTwoMessagesComparesThem) {
+    Made made;
+    made.press({"enter", "space", "end", "space"});
+    EXPECT_TRUE(made.shows("Message 1 "));
+    EXPECT_TRUE(made.shows("Message 21"));
+    EXPECT_TRUE(made.shows(" # "));
+    EXPECT_TRUE(made.shows(" | "));
+}
+
+TEST(Screen, MediaAndSdpComeAndGo) {
+    Made made{{.width = 100, .height = 60}};
+    made.press({"enter"});
+    EXPECT_TRUE(made.shows("SRTP PCMU"));
+    made.press({"f3"});
+    EXPECT_FALSE(made.shows("SRTP PCMU"));
+    made.press({"m", "f2"});
+    EXPECT_TRUE(made.shows("INVITE SRTP"));
+    EXPECT_FALSE(made.shows("180 Ringing"));
+    made.press({"d", "M"});
+    EXPECT_TRUE(made.shows("SRTP PCMU"));
+    EXPECT_FALSE(made.shows("INVITE SRTP"));
+}
+
+TEST(Screen, WithoutColourNothingButPlacesAndReverseIsWritten) {
+    Made made{{.width = 80, .height = 24, .ascii = true, .colour = false}};
+    made.press({"enter"});
+    const auto frame = made.screen.frame();
+    EXPECT_EQ(frame.find("\x1b[3"), std::string::npos);
+    EXPECT_TRUE(
+        std::ranges::all_of(frame, [](char c) { return static_cast<unsigned char>(c) < 0x80; }));
+    Made coloured{{.width = 80, .height = 24, .colours_256 = true}};
+    EXPECT_NE(coloured.screen.frame().find("\x1b[48;5;24m"), std::string::npos);
+}
+
+TEST(Screen, AnEmptyListAndAnEmptyCallTakeEveryKey) {
+    Screen empty{{}, {}, {}};
+    ScreenSource source;
+    source.load = [](std::uint32_t) { return ScreenCall{}; };
+    Screen bare{{ScreenRow{}, ScreenRow{}}, source, {}};
+    bare.key("enter");
+    for (const auto* key :
+         {"down", "up", "end", "home", "enter", "space", "r",     "x", "m",         "d",
+          "M",    "t",  "9",   "0",    "T",     "left",  "right", "c", "page-down", "unknown"}) {
+        empty.key(key);
+        bare.key(key);
+        EXPECT_EQ(lines_in(empty.text()), 24U) << key;
+        EXPECT_EQ(lines_in(bare.text()), 24U) << key;
+    }
+}
+
+} // namespace
+} // namespace cw::view

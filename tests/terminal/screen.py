@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""`callwright read -i` in a real terminal (tmux, 80×24): sngrep's own walk through list, ladder, message and comparison, key
+by key; other sizes and kinds of terminal. Exit status 77: no tmux.   CALLWRIGHT_PROGRAM is the program."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PROGRAM = os.environ.get("CALLWRIGHT_PROGRAM", str(ROOT / "build/release/callwright"))
+EXAMPLE = ROOT / "examples/secure-call.pcapng"
+SECONDS = 60  # that a screen may take on a busy machine
+
+
+class Terminal:
+    """A tmux server of its own with one window, in which a shell waits."""
+
+    def __init__(self, folder, width=80, height=24, kind="screen-256color", locale="C.UTF-8"):
+        self.socket = str(pathlib.Path(folder) / "tmux")
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "-c", folder,
+                  "env", f"TERM={kind}", f"LC_ALL={locale}", f"PS1=ready$ ", "sh",
+                  environment={**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh"})
+        self.wait_for("ready$")
+
+    def tmux(self, *arguments, environment=None):
+        return subprocess.run(["tmux", "-u", "-S", self.socket, *arguments], check=True, capture_output=True, text=True,
+                              timeout=SECONDS, env=environment).stdout
+
+    def start(self, *options):
+        self.keys(f"{PROGRAM} read {EXAMPLE} -i {' '.join(options)}", "Enter")
+        self.wait_for("3 of 3 calls")
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def screen(self, colours=False):
+        return self.tmux("capture-pane", "-p", *(["-e"] if colours else []))
+
+    def wait_for(self, *texts):
+        end = time.monotonic() + SECONDS
+        while True:
+            screen = self.screen()
+            if all(text in screen for text in texts):
+                return screen
+            if time.monotonic() > end:
+                raise AssertionError(f"{texts} never came:\n{screen}")
+            time.sleep(0.05)
+
+    def close(self):
+        self.tmux("kill-server")
+
+
+class Screen(unittest.TestCase):
+    def terminal(self, **how):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, True)
+        terminal = Terminal(folder, **how)
+        self.addCleanup(terminal.close)
+        return terminal
+
+    def test_the_walk_of_sngrep(self):
+        t = self.terminal()
+        t.start()
+        t.wait_for("bob@l", "alice", "F7 Filter")
+        t.keys("/", "c", "a", "l", "l", "Space", "Enter")
+        t.wait_for("1 of 3 calls")
+        t.keys("F5")
+        t.wait_for("3 of 3 calls")
+        t.keys("F7")
+        t.wait_for("Filter:")
+        t.keys("-l", "method == INVITE")
+        t.keys("Enter")
+        t.wait_for("1 of 3 calls", "filter: method == INVITE")
+        t.keys("Enter")
+        t.wait_for("Call 3 of 3", "INVITE SRTP", "SRTP PCMU")
+        t.keys("F3")
+        end = time.monotonic() + SECONDS
+        while "SRTP PCMU" in t.screen():
+            self.assertLess(time.monotonic(), end)
+        t.keys("F3")
+        t.wait_for("SRTP PCMU")
+        t.keys("Enter")
+        t.wait_for("Message 1 of 13", "INVITE sip:bob@lab.example", "Call-ID:")
+        t.keys("q")
+        t.wait_for("Call 3 of 3")
+        t.keys("Space", "j", "Space")
+        t.wait_for("Message 1 ", "Message 2", " # ")
+        t.keys("Escape")
+        t.wait_for("Call 3 of 3")
+        t.keys("?")
+        t.wait_for("Keys", "compare them")
+        t.keys("q", "q")
+        t.wait_for("1 of 3 calls")
+        t.keys("F2")
+        t.wait_for("Save as:")
+        t.keys("C-u")
+        t.keys("-l", "call.mmd")
+        t.keys("Enter")
+        t.wait_for("1 call saved in call.mmd")
+        self.assertIn("sequenceDiagram", (pathlib.Path(t.socket).parent / "call.mmd").read_text(encoding="utf-8"))
+        t.keys("q")
+        t.wait_for("ready$")
+        self.assertNotIn("F7 Filter", t.screen())
+
+    def test_a_wide_terminal_shows_the_message_beside_the_ladder_and_follows_its_size(self):
+        t = self.terminal(width=160, height=40)
+        t.start()
+        t.keys("End", "Enter")
+        t.wait_for("Call 3 of 3", "INVITE sip:bob@lab.example", "t Pane")
+        t.tmux("resize-window", "-x", "80", "-y", "24")
+        end = time.monotonic() + SECONDS
+        while "INVITE sip:bob@lab.example" in t.screen():
+            self.assertLess(time.monotonic(), end)
+        self.assertIn("Call 3 of 3", t.screen())
+        t.tmux("resize-window", "-x", "200", "-y", "50")
+        t.wait_for("INVITE sip:bob@lab.example")
+
+    def test_colours_are_as_many_as_the_terminal_has(self):
+        for kind, locale, there, not_there in (("screen-256color", "C.UTF-8", "\x1b[32m", None), ("screen", "C.UTF-8", "\x1b[32m", "48;5"),
+                                               ("dumb", "C", None, "\x1b[32m")):
+            t = self.terminal(kind=kind, locale=locale)
+            t.start()
+            screen = t.screen(colours=True)
+            self.assertTrue(there is None or there in screen, screen)
+            self.assertTrue(not_there is None or not_there not in screen, screen)
+            if locale == "C":
+                self.assertTrue(screen.replace("\x1b", "").isascii(), screen)
+
+    def test_the_terminal_is_as_before_when_the_program_is_told_to_end(self):
+        t = self.terminal()
+        t.start()
+        pid = t.tmux("display-message", "-p", "#{pane_pid}").strip()
+        child = subprocess.run(["pgrep", "-P", pid], capture_output=True, text=True, check=True).stdout.split()[0]
+        os.kill(int(child), 15)
+        t.wait_for("ready$")
+        t.keys("echo back again", "Enter")
+        t.wait_for("\nback again")
+
+    def test_without_a_terminal_it_says_so(self):
+        got = subprocess.run([PROGRAM, "read", str(EXAMPLE), "-i"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             timeout=SECONDS, start_new_session=True, check=False)
+        self.assertEqual(got.returncode, 3)
+        self.assertIn("no terminal", got.stderr)
+
+
+if __name__ == "__main__":
+    if not shutil.which("tmux"):
+        print("skipped: tmux is not installed (tools/packages.txt, section test)")
+        sys.exit(77)
+    unittest.main(verbosity=2)
