@@ -148,6 +148,7 @@ struct IssueOptions : CommonOptions {
     int days = 365;
     bool rsa = false;
     bool sip_domain = false;
+    bool smime = false;
 };
 
 void print_issued(const IssueOptions& options, const crypto::CaDirectory& ca,
@@ -197,6 +198,8 @@ int issue(const IssueOptions& options) {
     spec.validity = crypto::valid_for(begin, options.days);
     spec.kind = options.rsa ? crypto::KeyKind::Rsa2048 : crypto::KeyKind::EcdsaP256;
     spec.sip_domain = options.sip_domain;
+    spec.email_protection = options.smime;
+    spec.server_auth = spec.client_auth = !options.smime;
     auto ca = open_directory(options);
     if (!ca) {
         return report_no_ca(ca.error());
@@ -221,7 +224,8 @@ void add_issue(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
         "\nExamples:\n"
         "  callwright certs issue example.com\n"
         "  callwright certs issue localhost 127.0.0.1 ::1\n"
-        "  callwright certs issue alice@example.com          a person, for S/MIME or a phone\n"
+        "  callwright certs issue alice@example.com          a person, for a phone's TLS\n"
+        "  callwright certs issue alice@example.com --smime  a person, to sign and read bodies\n"
         "  callwright certs issue old.example --from 2020-01-01 --days 30    expired, for a "
         "test\n\n"
         "A domain is written as sip URI and as DNS name, an address as iPAddress. Wildcards do "
@@ -237,6 +241,8 @@ void add_issue(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
     command->add_flag("--rsa", options->rsa, "RSA 2048 instead of ECDSA P-256");
     command->add_flag("--sip-domain", options->sip_domain,
                       "with the extended key usage sipDomain (RFC 5924) too");
+    command->add_flag("--smime", options->smime,
+                      "for signed and encrypted bodies alone: emailProtection, not TLS");
     command->add_flag("--force", options->force, "replace what was issued for NAME before");
     add_format(*command, *options);
     commands.emplace_back(command, [options] { return issue(*options); });
@@ -342,10 +348,11 @@ std::expected<Trust, std::string> load_trust(const CheckOptions& options) {
 }
 
 crypto::PurposePolicy policy_of(const std::string& name) {
-    return name == "strict" ? crypto::PurposePolicy::Strict
-           : name == "role" ? crypto::PurposePolicy::ByRole
-           : name == "any"  ? crypto::PurposePolicy::Ignore
-                            : crypto::PurposePolicy::AcceptServerAuth;
+    return name == "strict"  ? crypto::PurposePolicy::Strict
+           : name == "role"  ? crypto::PurposePolicy::ByRole
+           : name == "any"   ? crypto::PurposePolicy::Ignore
+           : name == "smime" ? crypto::PurposePolicy::Smime
+                             : crypto::PurposePolicy::AcceptServerAuth;
 }
 
 void print_check(const CheckOptions& options, const crypto::ChainVerdict& verdict,
@@ -442,7 +449,7 @@ void add_check(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
         "Policies on extended key usage: strict asks for sipDomain (RFC 5924); role for "
         "serverAuth\n"
         "of a server and clientAuth of a client; server takes serverAuth of both, as public CAs\n"
-        "now issue it; any does not look.\n\n"
+        "now issue it; smime asks for emailProtection, of who signs bodies; any does not look.\n\n"
         "Exit status: 0 it verifies, 1 it does not.");
     command->add_option("FILE", options->file, "PEM or DER")->required();
     command->add_option("--for", options->expected,
@@ -455,8 +462,8 @@ void add_check(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
     command->add_option("--as", options->role, "server or client")
         ->check(CLI::IsMember({"server", "client"}))
         ->capture_default_str();
-    command->add_option("--policy", options->policy, "strict, role, server or any")
-        ->check(CLI::IsMember({"strict", "role", "server", "any"}))
+    command->add_option("--policy", options->policy, "strict, role, server, any or smime")
+        ->check(CLI::IsMember({"strict", "role", "server", "any", "smime"}))
         ->capture_default_str();
     command->add_flag("--wildcards", options->wildcards, "let *.example.com stand for one label");
     command->add_flag("--allow-weak", options->allow_weak, "accept SHA-1 and short keys");

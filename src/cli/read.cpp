@@ -36,7 +36,8 @@ enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Ht
 struct ReadOptions {
     std::vector<std::string> files;
     std::vector<std::string> keys;
-    std::vector<std::string> calls; // numbers or Call-IDs
+    std::vector<std::string> trusted; // CAs
+    std::vector<std::string> calls;   // numbers or Call-IDs
     std::string filter;
     std::string format;
     std::string output;
@@ -57,6 +58,7 @@ Examples:
   callwright read call.pcapng                         secrets inside the capture are used by themselves
   callwright read call.pcap --keys tls.keys           a key log, as SSLKEYLOGFILE writes it
   callwright read call.pcap --keys server.pem         an RSA key (opens RSA key exchange only)
+  callwright read call.pcap --keys bob.pem --ca ca.pem   S/MIME bodies: opened and verified
   callwright read day*.pcap.gz --keys keys/ --filter 'status >= 400 and to ~ 4930'
   callwright read call.pcap --call 3 --format mermaid > call.mmd
   callwright read call.pcap --call 3 --format svg -o call.svg
@@ -110,6 +112,10 @@ class Reader {
             return status;
         }
         if (const auto failure = reading_.open(options_.files, options_.keys)) {
+            fmt::print(stderr, "callwright: {}\n", failure->message);
+            return BadInput;
+        }
+        if (const auto failure = reading_.trust(options_.trusted)) {
             fmt::print(stderr, "callwright: {}\n", failure->message);
             return BadInput;
         }
@@ -538,7 +544,10 @@ Command add_read(CLI::App& app) {
     command->footer(footer);
     command->add_option("FILE", options->files, "captures; - is standard input")->required();
     command->add_option("--keys", options->keys,
-                        "NSS key log or PEM private key, or a directory of them (repeatable)");
+                        "NSS key log, PEM private keys and certificates, or a directory of them "
+                        "(repeatable)");
+    command->add_option("--ca", options->trusted,
+                        "a CA that certificates of signed bodies may end at (repeatable)");
     command->add_option("--call", options->calls, "only this call: its number or a Call-ID");
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option(

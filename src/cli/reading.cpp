@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "capture/decoder.hpp"
+#include "cli/certificate_text.hpp"
 #include "cli/heap.hpp"
 #include "cli/terminal.hpp"
 #include "flow/relay.hpp"
@@ -38,6 +39,19 @@ std::optional<ReadFailure> Reading::open(const std::vector<std::string>& files,
     }
     files_ = files;
     return open_files();
+}
+
+std::optional<ReadFailure> Reading::trust(const std::vector<std::string>& files) {
+    for (const auto& path : files) {
+        const auto found = load_certificates(path);
+        if (!found) {
+            return ReadFailure{"read: " + found.error()};
+        }
+        for (const auto& certificate : *found) {
+            trusted_ += crypto::to_pem(certificate.get());
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<ReadFailure> Reading::open_files() {
@@ -73,7 +87,14 @@ void Reading::run() {
 
 // True when keys came after the first TLS packet.
 bool Reading::read_once() {
+    smime::Keyring keyring;
+    keyring.add_all(keys_);
+    if (!trusted_.empty()) {
+        (void)keyring.add_trusted(trusted_); // it was read before
+    }
+    bodies_ = std::make_unique<capture::SecuredBodies>(std::move(keyring));
     book_ = std::make_unique<flow::Book>();
+    book_->open_bodies_with(*bodies_);
     // A second core keeps the book, where there is one.
     std::unique_ptr<flow::Relay> relay;
     if (std::thread::hardware_concurrency() > 1) {

@@ -11,6 +11,7 @@
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "capture/packet_source.hpp"
+#include "capture/secured_bodies.hpp"
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
 #include "flow/originals.hpp"
@@ -31,6 +32,8 @@ class Reading {
                                     const std::vector<std::string>& keys);
     // Before run(): the bytes of messages are kept, too.
     void keep_originals() { keep_originals_ = true; }
+    // CAs that certificates of signed bodies may end at; before run().
+    std::optional<ReadFailure> trust(const std::vector<std::string>& files);
     // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
     // all the same: the files are then read a second time, where that is possible.
     void run();
@@ -57,6 +60,8 @@ class Reading {
     std::vector<std::string> files_;
     std::unique_ptr<capture::MergedSource> source_;
     crypto::KeyRing keys_;
+    std::string trusted_; // PEM
+    std::unique_ptr<capture::SecuredBodies> bodies_;
     std::unique_ptr<flow::Book> book_;
     std::unique_ptr<flow::Originals> originals_;
     bool keep_originals_ = false;

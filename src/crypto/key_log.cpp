@@ -21,6 +21,7 @@ namespace cw::crypto {
 namespace {
 
 // Secrets lie in chunks, each behind a small header: next (4 bytes), kind, length.
+constexpr std::size_t most_keys = 1000; // private keys, and certificates
 constexpr std::size_t chunk_size = 65536;
 constexpr std::size_t header_size = 6;
 constexpr std::size_t largest_secret = 255; // TLS itself has 48; a premaster secret is longer
@@ -392,8 +393,15 @@ void KeyRing::add_der_key(std::string_view type, Bytes der, std::string_view nam
         d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(der.size()))};
     if (!key) {
         problem(name, fmt::format("its {} is damaged", type));
-    } else if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
-        problem(name, "only RSA keys can open TLS, and only with RSA key exchange; give a key log");
+        return;
+    }
+    if (all_keys_.size() < most_keys) {
+        EVP_PKEY_up_ref(key.get());
+        all_keys_.emplace_back(key.get());
+    }
+    if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
+        problem(name, "only RSA keys can open TLS, and only with RSA key exchange; for TLS give a "
+                      "key log (S/MIME bodies are opened with this key)");
     } else {
         keys_.push_back(std::move(key));
     }
@@ -405,6 +413,7 @@ void KeyRing::add_pem(std::string_view text, std::string_view name) {
         BIO_new_mem_buf(text.data(), static_cast<int>(std::min(text.size(), largest_pem))),
         BIO_free};
     std::size_t keys_seen = 0;
+    std::size_t certificates_seen = 0;
     char* type = nullptr;
     char* header = nullptr;
     unsigned char* data = nullptr;
@@ -421,12 +430,19 @@ void KeyRing::add_pem(std::string_view text, std::string_view name) {
                 add_der_key(kind, {data, static_cast<std::size_t>(length)}, name);
             }
         }
+        if (kind == "CERTIFICATE" && certificates_.size() < most_keys) {
+            const auto* at = static_cast<const unsigned char*>(data);
+            if (CertificatePtr certificate{d2i_X509(nullptr, &at, length)}) {
+                ++certificates_seen;
+                certificates_.push_back(std::move(certificate));
+            }
+        }
         OPENSSL_free(type);
         OPENSSL_free(header);
         OPENSSL_clear_free(data, static_cast<std::size_t>(length));
     }
     ERR_clear_error(); // the loop ends with "no start line"
-    if (keys_seen == 0) {
+    if (keys_seen == 0 && certificates_seen == 0) {
         problem(name, "holds no private key");
     }
 }

@@ -20,6 +20,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "crypto/openssl.hpp"
 
 namespace cw::crypto {
 
@@ -52,7 +53,7 @@ class KeyRing {
     // Lines of a key log. Of several lines that tell the same, the latest counts. `name` is what
     // problems() calls the text.
     void add_text(std::string_view text, std::string_view name);
-    // All private keys of a PEM text; certificates and the like are passed over.
+    // All private keys and certificates of a PEM text; what else is in it is passed over.
     void add_pem(std::string_view text, std::string_view name);
 
     // The entry for a client random of 32 bytes, or `none`. Entries are numbered from 0 and stay.
@@ -78,6 +79,11 @@ class KeyRing {
     // belongs to `public_key`, or, when that is null, with the first that fits (of at most 16).
     [[nodiscard]] bool open_premaster(Bytes encrypted, const EVP_PKEY* public_key,
                                       std::span<std::uint8_t, 48> premaster) const;
+
+    // For bodies that are signed or encrypted (smime): keys of every kind, and certificates, at
+    // most 1000 of each.
+    [[nodiscard]] std::span<const KeyPtr> all_keys() const { return all_keys_; }
+    [[nodiscard]] std::span<const CertificatePtr> certificates() const { return certificates_; }
 
     // Grows whenever something was added: what was not found before may be there now.
     [[nodiscard]] std::uint32_t generation() const { return generation_; }
@@ -118,6 +124,8 @@ class KeyRing {
     std::uint32_t used_ = 0;                                      // of the last chunk
     std::map<std::string, std::array<std::uint8_t, 48>> by_text_; // of the RSA lines
     std::vector<std::unique_ptr<EVP_PKEY, FreeKey>> keys_;
+    std::vector<KeyPtr> all_keys_;
+    std::vector<CertificatePtr> certificates_;
     std::vector<std::string> problems_;
     std::uint32_t generation_ = 0;
     bool premasters_ = false;

@@ -153,7 +153,7 @@ bool unpack(std::string_view blob, Call& call, LegNames& names) {
         rebase(m.retransmission_of);
         rebase(m.duplicate_of);
         for (auto* text : {&m.method_text, &m.request_uri, &m.reason, &m.body_type, &m.note,
-                           &m.problem, &m.contact, &m.facts}) {
+                           &m.problem, &m.contact, &m.facts, &m.badge, &m.words}) {
             TextPool::rebase(*text, texts);
         }
         for (std::uint32_t i = 0; i < now.media_count; ++i) {

@@ -148,8 +148,13 @@ void Book::on_message(const MessageEvent& event) {
     close_quiet_legs(event.at.time);
     const auto slot = slot_of(event);
     auto& leg = open(slot, event.at.time);
-    const auto* session = parse_session(event.message, session_) ? &session_ : nullptr;
-    const auto& message = leg.stretch.append(event, session);
+    const auto body = opener_ != nullptr ? opener_->open(event.message, event.at.time)
+                                         : std::optional<SecuredBody>{};
+    const bool described = body && !body->session.empty()
+                               ? sdp::parse(body->session, session_).has_value()
+                               : parse_session(event.message, session_);
+    const auto* session = described ? &session_ : nullptr;
+    const auto& message = leg.stretch.append(event, session, body ? &*body : nullptr);
     ++counts_.sip_messages;
     counts_.malformed += message.malformed;
 

@@ -27,6 +27,7 @@
 #include "flow/leg.hpp"
 #include "flow/media.hpp"
 #include "flow/references.hpp"
+#include "flow/secured_body.hpp"
 #include "flow/spool.hpp"
 #include "sdp/session.hpp"
 
@@ -55,6 +56,9 @@ class Book final : public Listener {
     ~Book() override;
     Book(const Book&) = delete;
     Book& operator=(const Book&) = delete;
+
+    // Who opens signed and encrypted bodies; must outlive the Book. Before the first event.
+    void open_bodies_with(BodyOpener& opener) { opener_ = &opener; }
 
     void on_sip(const SipEvent& event) override;
     void on_message(const MessageEvent& event);
@@ -206,6 +210,7 @@ class Book final : public Listener {
     const Connection* connection(std::uint32_t id);
 
     std::uint64_t seed_;
+    BodyOpener* opener_ = nullptr;
     Counts counts_;
     std::vector<Unused> unused_; // by input
     sip::HeaderIndex index_;

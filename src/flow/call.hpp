@@ -125,6 +125,11 @@ struct Message {
     Text problem;     // why it is malformed, in words
     Text contact;     // the URI in Contact
     Text facts;       // header fields that diagnose/ reads: see facts.hpp
+    // A body that is signed or encrypted, see SecuredBody; all empty: it is not.
+    std::uint32_t is_signed = 0; // 1 by a good signature, 2 by one that is not good
+    std::uint32_t sealed = 0;    // 1 encrypted and opened, 2 encrypted and not opened
+    Text badge;                  // signed by whom, for whom encrypted, or why it cannot be read
+    Text words;                  // the text inside
 
     [[nodiscard]] bool has(Trait t) const { return (traits & static_cast<std::uint16_t>(t)) != 0; }
     // Not a copy of one that was seen before.

@@ -223,7 +223,8 @@ void Stretch::find_original(Message& m, const MessageEvent& event) {
     seen_.back().original = original;
 }
 
-const Message& Stretch::append(const MessageEvent& event, const sdp::Session* session) {
+const Message& Stretch::append(const MessageEvent& event, const sdp::Session* session,
+                               const SecuredBody* body) {
     const auto& message = event.message;
     Message m;
     m.time = event.at.time;
@@ -251,6 +252,12 @@ const Message& Stretch::append(const MessageEvent& event, const sdp::Session* se
         const auto name = trim(type->value.substr(0, type->value.find(';')));
         body_type_ = text(body_type_) == name ? body_type_ : record_.add(name);
         m.body_type = body_type_;
+    }
+    if (body != nullptr) {
+        m.is_signed = static_cast<std::uint32_t>(body->is_signed);
+        m.sealed = static_cast<std::uint32_t>(body->sealed);
+        m.badge = record_.add(body->badge);
+        m.words = record_.add(body->text);
     }
     judge(m, event);
     add_note(m, message);

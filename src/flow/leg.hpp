@@ -12,15 +12,18 @@
 #include "flow/archive.hpp"
 #include "flow/call.hpp"
 #include "flow/event.hpp"
+#include "flow/secured_body.hpp"
 #include "sdp/session.hpp"
 
 namespace cw::flow {
 
 class Stretch {
   public:
-    // Adds a message. `session` is its parsed session description, or nullptr. Returns it as it is
-    // stored, see StretchWriter::last(); valid until the next call.
-    const Message& append(const MessageEvent& event, const sdp::Session* session);
+    // Adds a message. `session` is its parsed session description, or nullptr; `body` what was
+    // found in a signed or encrypted body, or nullptr. Returns it as it is stored, see
+    // StretchWriter::last(); valid until the next call.
+    const Message& append(const MessageEvent& event, const sdp::Session* session,
+                          const SecuredBody* body = nullptr);
 
     [[nodiscard]] bool has_one_message() const { return record_.count() == 1; }
     [[nodiscard]] const Message& last() const { return record_.last(); }

@@ -173,6 +173,8 @@ Message Redactor::message(const Message& m, const Call& from, TextPool& pool) {
     out.problem = pool.add(from.text(m.problem)); // our own words
     out.contact = pool.add(uri(from.text(m.contact)));
     out.facts = {}; // the findings are made already
+    out.badge = pool.add(words(from.text(m.badge)));
+    out.words = pool.add(m.words.length > 0 ? "…" : "");
     return out;
 }
 

@@ -79,6 +79,12 @@ struct Given {
 struct Cast {
     std::vector<Member> members;     // by PartyId
     std::uint32_t media_sockets = 0; // how many are needed
+    // For bodies that are signed or encrypted, filled in by the host. PEM.
+    struct Bodies {
+        std::string ca;                             // certificate and key; empty: one is made
+        std::string trusted;                        // more CAs
+        std::map<script::PartyId, std::string> own; // what `certificate:` of a party names
+    } bodies;
 
     // How requests go from one to the other: what either says, TLS where neither does. When both
     // say something, the one who is called decides.

@@ -148,8 +148,8 @@ bool State::perform_reads(StepId step, PartyId party, const script::Reads& reads
         const bool right = values.match(reads.text, message->body(), where, false);
         schedule.received(step, now);
         passed(step);
-        if (reads.signed_by) {
-            failed(step, Verdict::Failed, "signatures are not looked at yet");
+        if (auto other = reads.signed_by ? check_signer(i, *reads.signed_by) : std::nullopt) {
+            failed(step, Verdict::Failed, "it is not signed as drawn", std::move(*other));
         } else if (!right) {
             failed(step, Verdict::Failed, "it reads something else",
                    {"the text", values.show(reads.text, where), std::string{message->body()}});

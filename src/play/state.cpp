@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.hpp"
+#include "play/smime_desk.hpp"
 #include "play/sound.hpp"
 #include "sip/name_addr.hpp"
 

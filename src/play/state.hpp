@@ -61,6 +61,22 @@ struct Arrival {
     std::optional<StepId> answers; // of a response: the request that we sent
 };
 
+// What was found in a body that came, where it is signed or encrypted.
+struct BodySeen {
+    bool secured = false;
+    bool is_signed = false;
+    bool good = false;    // the signature
+    bool changed = false; // it is over something else
+    bool encrypted = false;
+    bool readable = false;
+    bool tunnelled = false; // the message itself is within
+    std::string signer;
+    std::string fault;
+    std::string differs; // a header field that is another in the message within
+    std::string inner;
+    std::string outer;
+};
+
 // What an arrow has carried, at both its ends.
 struct Exchange {
     std::string sent;
@@ -70,7 +86,8 @@ struct Exchange {
     std::uint32_t challenges = 0; // that were answered without being drawn
     bool ack_due = false;         // the transaction has an ACK to a failure ready
     std::string ack;              // …this one
-    std::string received;
+    std::string received;         // at the end of its way with its body opened
+    BodySeen body;
     Wire received_on;
     Instant received_at;
     transaction::Handle server;
@@ -170,6 +187,7 @@ struct Waiting { // for a step that may happen now
 };
 
 class Sound;
+class SmimeDesk;
 
 struct State {
     State(const script::Plan& p, const Cast& c, const Given& g);
@@ -191,6 +209,7 @@ struct State {
     std::vector<Enrolment> enrolments;
     std::map<StepId, Repeat> repeats; // by the step of the response
     std::unique_ptr<Sound> sound;
+    std::unique_ptr<SmimeDesk> desk;
     transaction::Outbox outbox;
     Wants wants;
     Report report;
@@ -304,6 +323,14 @@ struct State {
     // ---- checking.cpp: does it say what is drawn
     void check_facts(StepId step, const sip::MessageView& message);
     std::optional<Difference> check_credentials(const Arrow& a, const sip::MessageView& message);
+
+    // ---- smime.cpp
+    void open_body(StepId step, const sip::MessageView& message);
+    std::optional<Difference> check_body(StepId step);
+    std::optional<Difference> check_signer(StepId step, PartyId signer);
+    [[nodiscard]] bool is_readable(StepId step) const;
+
+    // ---- receiving.cpp, continued
 };
 
 } // namespace cw::play

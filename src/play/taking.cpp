@@ -18,14 +18,18 @@ void State::take(const Arrival& arrival, StepId step) {
     exchange.received_on = arrival.wire;
     exchange.received_at = arrival.at;
     sip::HeaderIndex index;
-    const auto message = *sip::index(std::string_view{exchange.received}, index);
+    auto message = *sip::index(std::string_view{exchange.received}, index);
+    open_body(step, message);
+    if (exchange.body.secured) {
+        message = *sip::index(std::string_view{exchange.received}, index);
+    }
     auto& line = report_of(step);
     line.received = arrival.text;
     line.at = arrival.at;
     auto& own = side(party, key_of(step));
     if (const auto* request = std::get_if<script::Request>(&a.content)) {
         if (!request->again || exchanges[first_of(step)].received.empty()) {
-            exchanges[first_of(step)].received = arrival.text;
+            exchanges[first_of(step)].received = exchange.received;
             exchanges[first_of(step)].received_on = arrival.wire;
             exchanges[first_of(step)].server = arrival.server;
         }

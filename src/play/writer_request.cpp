@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "dialog/draft.hpp"
+#include "play/smime.hpp"
 #include "play/sound.hpp"
 #include "play/writing.hpp"
 #include "sip/cseq.hpp"
@@ -88,6 +89,9 @@ Written Writer::request(const script::Request& request) {
         return std::unexpected{done.error()};
     }
     apply_facts(*draft);
+    if (auto done = seal_body(s_, a_, *draft); !done) {
+        return std::unexpected{done.error()};
+    }
     auto text = draft->print();
     remember(*draft, method, text);
     return text;

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "dialog/draft.hpp"
+#include "play/smime.hpp"
 #include "play/writing.hpp"
 #include "sip/list.hpp"
 
@@ -25,6 +26,9 @@ Written Writer::response(const script::Response& response) {
         return std::unexpected{done.error()};
     }
     apply_facts(*draft);
+    if (auto done = seal_body(s_, a_, *draft); !done) {
+        return std::unexpected{done.error()};
+    }
     auto& side = s_.side(a_.from, key_);
     if (response.status > 100 && response.status < 200 && !a_.forwards &&
         draft->value("Require").contains("100rel") && !draft->has("RSeq")) {

@@ -34,8 +34,10 @@ enum class Word : std::uint8_t { // facts that are said by their name alone
     Digest,
     WrongPassword,
     Aka,
-    NewKey, // other SRTP keys than before
-    NoCall, // outside of any call
+    NewKey,    // other SRTP keys than before
+    NoCall,    // outside of any call
+    Tampered,  // the body is changed after it was signed or encrypted
+    Tunnelled, // the whole message is within its body too [RFC 3261 §23.4]
     Mutual,
     Resumed,
     UnderTest,

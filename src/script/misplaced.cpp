@@ -5,6 +5,8 @@ namespace cw::script {
 void check_facts(const Arrow& arrow, Complaints& complaints) {
     const auto* request = std::get_if<Request>(&arrow.content);
     const auto* call_said = find<InCall>(arrow.facts);
+    const bool is_signed = find<Signed>(arrow.facts) != nullptr;
+    const bool secured = is_signed || find<Encrypted>(arrow.facts) != nullptr;
     for (const auto& fact : arrow.facts) {
         const auto* word = std::get_if<Word>(&fact.value);
         const auto* call = std::get_if<InCall>(&fact.value);
@@ -15,6 +17,14 @@ void check_facts(const Arrow& arrow, Complaints& complaints) {
                         (call_said != nullptr && call_said->call > 0))) {
             complaints.error(fact.place, "this cannot be outside of all calls",
                              "“no call” on a request other than INVITE, and no call beside it");
+        } else if (!secured && word != nullptr &&
+                   (*word == Word::Tampered || *word == Word::Tunnelled)) {
+            complaints.error(fact.place, "the body is neither signed nor encrypted",
+                             "“signed” or “encrypted” beside it");
+        } else if (!is_signed && std::holds_alternative<BadCertificate>(fact.value) &&
+                   !std::holds_alternative<Channel>(arrow.content)) {
+            complaints.error(fact.place, "nothing is signed with that certificate",
+                             "“signed” beside it");
         } else if (request != nullptr && std::holds_alternative<Answers>(fact.value)) {
             complaints.error(fact.place, "only a response says which request it answers",
                              "the name of a request on a response");

@@ -14,9 +14,9 @@ std::string_view pick(const std::array<std::string_view, count>& names, Enum val
     return names[static_cast<std::size_t>(value)];
 }
 
-constexpr std::array<std::string_view, 13> words{
-    "no SDP",  "hold",   "resume",  "digest",     "wrong password", "AKA", "new key",
-    "no call", "mutual", "resumed", "under test", "played",         "fail"};
+constexpr std::array<std::string_view, 15> words{
+    "no SDP",   "hold",      "resume", "digest",  "wrong password", "AKA",    "new key", "no call",
+    "tampered", "tunnelled", "mutual", "resumed", "under test",     "played", "fail"};
 constexpr std::array<std::string_view, 5> protections{"SDP", "RTP", "SRTP", "DTLS-SRTP", "OSRTP"};
 constexpr std::array<std::string_view, 3> hashes{"MD5", "SHA-256", "SHA-512-256"};
 constexpr std::array<std::string_view, 3> keys{"RSA", "ECDSA", "Ed25519"};

@@ -67,6 +67,46 @@ TEST_F(ProxyTest, ForksToAllAndCancelsThoseWhoDidNotAnswer) {
     ends_idle();
 }
 
+// [RFC 3261 §16.6 step 1] "The proxy MUST NOT add to, modify, or remove the message body."
+TEST_F(ProxyTest, PassesSignedAndEncryptedBodiesOnOctetForOctet) {
+    enrol(bob1);
+    std::string der; // every octet there is, CR and LF as they may stand in a signature
+    for (int i = 0; i < 1024; ++i) {
+        der += static_cast<char>(i * 7);
+        der += i % 9 == 0 ? "\r\n\r\n" : i % 5 == 0 ? "\n" : "";
+    }
+    for (const std::string type :
+         {"multipart/signed;boundary=b;micalg=sha-256;protocol=\"application/pkcs7-signature\"",
+          "application/pkcs7-mime;smime-type=enveloped-data;name=smime.p7m"}) {
+        const auto body =
+            "--b\r\nContent-Type: text/plain\r\n\r\nHello!\r\n--b\r\n\r\n" + der + "\r\n--b--";
+        const auto headers = "Content-Type: " + type +
+                             "\r\nContent-Disposition: attachment;handling=required\r\n"
+                             "Content-Transfer-Encoding: binary\r\nMIME-Version: 1.0\r\n";
+        const auto with_body = [&](std::string text) {
+            const auto length = text.find("Content-Length: 0\r\n");
+            EXPECT_NE(length, std::string::npos);
+            text.replace(length, std::string_view{"Content-Length: 0\r\n"}.size(),
+                         headers + fmt::format("Content-Length: {}\r\n", body.size()));
+            return text + body;
+        };
+        alice.send(with_body(alice.make({.method = "MESSAGE", .call_id = type.substr(0, 5)})));
+        network.run();
+        const auto message = bob1.take_request("MESSAGE");
+        ASSERT_TRUE(message);
+        EXPECT_TRUE(message->view.body() == body);
+        EXPECT_EQ(message->value(HeaderId::ContentType), type);
+        EXPECT_NE(message->text.find(headers), std::string::npos);
+        bob1.send(with_body(bob1.reply(*message, 200)));
+        network.run();
+        const auto answer = alice.take_response(200);
+        ASSERT_TRUE(answer);
+        EXPECT_TRUE(answer->view.body() == body);
+        EXPECT_NE(answer->text.find(headers), std::string::npos);
+    }
+    ends_idle();
+}
+
 TEST_F(ProxyTest, WaitsForAProvisionalResponseBeforeItCancels) {
     enrol(bob1);
     enrol(bob2);

@@ -66,6 +66,18 @@ void Keyring::add(const crypto::Credential& credential) {
     add_certificate(credential.certificate.get());
 }
 
+void Keyring::add_all(const crypto::KeyRing& given) {
+    for (const auto& key : given.all_keys()) {
+        if (keys_.size() < most_private_keys) {
+            EVP_PKEY_up_ref(key.get());
+            keys_.emplace_back(key.get());
+        }
+    }
+    for (const auto& certificate : given.certificates()) {
+        add_certificate(certificate.get());
+    }
+}
+
 void Keyring::add_certificate(const X509* certificate) {
     certificates_.push_back(share_certificate(certificate));
 }

@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "crypto/certificate.hpp"
 #include "crypto/cms.hpp"
+#include "crypto/key_log.hpp"
 
 namespace cw::smime {
 
@@ -21,6 +22,8 @@ class Keyring {
     // too many.
     Result<std::size_t> add_pem(std::string_view text);
     void add(const crypto::Credential& credential); // shares it
+    // The private keys and certificates that were given to read captures with.
+    void add_all(const crypto::KeyRing& given);
     void add_certificate(const X509* certificate);
     void trust(const X509* ca);
     // All of a PEM text. Malformed when there is none.

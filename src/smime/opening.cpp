@@ -369,6 +369,7 @@ void Opening::judge_trust(Signature& signature, bool weak_digest,
         .identity = {.purposes = crypto::PurposePolicy::Smime},
     };
     signature.chain = crypto::verify_chain(question);
+    signature.weak = weak_digest;
     if (weak_digest && !question_.accept_weak) {
         signature.state = Signature::State::Untrusted;
         signature.why = "signed with SHA-1 or MD5, which can be forged";
@@ -437,8 +438,9 @@ std::string Opened::badge() const {
                             layer.cipher.empty() ? "" : " (" + layer.cipher + ")"));
         }
         for (const auto& signature : layer.signatures) {
-            add(signature.state == Signature::State::Good ? "signed by " + signature.who
-                                                          : signature.why);
+            add(signature.state != Signature::State::Good ? signature.why
+                : signature.weak ? "signed by " + signature.who + " (SHA-1, which can be forged)"
+                                 : "signed by " + signature.who);
         }
     }
     if (!problem.empty() && !problem.starts_with("encrypted for ")) {
@@ -453,6 +455,11 @@ std::string Opened::badge() const {
 bool may_be_secured(std::string_view content_type) {
     const auto type = sip::parse_content_type(content_type);
     return type && (iequals(type->type, "multipart") || is_pkcs7_mime(*type));
+}
+
+bool is_secured_type(std::string_view content_type) {
+    const auto type = sip::parse_content_type(content_type);
+    return type && (type->is("multipart", "signed") || is_pkcs7_mime(*type));
 }
 
 Opened open_body(std::string_view content_type, std::string_view encoding, std::string_view body,

@@ -36,6 +36,7 @@ struct Signature {
     State state = State::Unsupported;
     std::string who;                    // "alice@example.com", or how the signer is named
     std::string why;                    // a sentence, of what is not good
+    bool weak = false;                  // good, but with SHA-1 or MD5
     Instant signed_at;                  // as the signer says
     crypto::CertificatePtr certificate; // may be null
     crypto::ChainVerdict chain;         // of that certificate
@@ -81,6 +82,8 @@ struct Opened {
 
 // Whether it is worth opening: its type is one of S/MIME, or a multipart that may hold one.
 bool may_be_secured(std::string_view content_type);
+// Whether it is S/MIME or another signature by its type alone.
+bool is_secured_type(std::string_view content_type);
 
 Opened open_body(const sip::MessageView& message, const Question& question);
 // `encoding` is the value of Content-Transfer-Encoding; empty: binary.

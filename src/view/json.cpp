@@ -339,6 +339,13 @@ char* put_index_or_null(char* at, std::uint32_t index) {
     return index == flow::none ? put(at, "null") : write_number(at, index);
 }
 
+std::string_view signed_word(const flow::Message& m) {
+    return m.is_signed == 0 ? "no" : m.is_signed == 1 ? "good" : "bad";
+}
+std::string_view sealed_word(const flow::Message& m) {
+    return m.sealed == 0 ? "no" : m.sealed == 1 ? "opened" : "closed";
+}
+
 char* put_bool(char* at, bool b) {
     return b ? put(at, "true") : put(at, "false");
 }
@@ -359,9 +366,12 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
     const auto body_type = call.text(m.body_type);
     const auto note = call.text(m.note);
     const auto problem = call.text(m.problem);
+    const auto badge = call.text(m.badge);
+    const auto words = call.text(m.words);
     constexpr std::size_t names_and_numbers = 1024;
     const auto texts = method.size() + cseq_method.size() + call_id.size() + reason.size() +
-                       uri.size() + body_type.size() + note.size() + problem.size();
+                       uri.size() + body_type.size() + note.size() + problem.size() + badge.size() +
+                       words.size();
     json_.raw(names_and_numbers + longest_escape * texts, [&](char* at) {
         at = write_number(put(at, "{\"index\":"), index);
         at = write_number(put(at, ",\"frame\":"), m.frame);
@@ -394,6 +404,12 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
         at = put_bool(put(at, ",\"malformed\":"), m.malformed);
         at = put_string_or_null(put(at, ",\"problem\":"), problem);
         at = put_bool(put(at, ",\"truncated\":"), m.truncated);
+        if (m.is_signed != 0 || m.sealed != 0) {
+            at = put_string(put(at, ",\"smime\":{\"signed\":"), signed_word(m));
+            at = put_string(put(at, ",\"encrypted\":"), sealed_word(m));
+            at = put_string(put(at, ",\"badge\":"), badge);
+            at = put(put_string_or_null(put(at, ",\"text\":"), words), "}");
+        }
         return put(at, "}");
     });
 }

@@ -354,6 +354,7 @@ void Layout::add_message(std::uint32_t index, sip::Method& open_request) {
     }
     rows_.emplace(index, out_.rows.size() - 1);
     add_note(message_note(call_, m), m.malformed ? Tone::Bad : Tone::Dim);
+    add_note(body_note(call_, m), is_body_good(m) ? Tone::Good : Tone::Bad);
 }
 
 void Layout::add_streams() {

@@ -61,7 +61,11 @@ std::string body_words(const flow::Call& call, const flow::Message& m) {
         word(out, held && m.status == 0 ? "hold" : "");
     }
     const auto type = call.text(m.body_type);
-    if (type == "application/pkcs7-mime") {
+    if (m.sealed != 0) {
+        word(out, m.is_signed != 0 ? "signed, encrypted" : "encrypted");
+    } else if (m.is_signed != 0) {
+        word(out, "signed");
+    } else if (type == "application/pkcs7-mime") {
         word(out, "S/MIME");
     } else if (type == "multipart/signed") {
         word(out, "signed");
@@ -167,6 +171,21 @@ std::string message_note(const flow::Call& call, const flow::Message& m) {
     }
     clause(out, call.text(m.note));
     return wire(out, note_cells);
+}
+
+bool is_body_good(const flow::Message& m) {
+    return m.is_signed != 2 && m.sealed != 2;
+}
+
+std::string body_note(const flow::Call& call, const flow::Message& m) {
+    if (m.is_signed == 0 && m.sealed == 0) {
+        return {};
+    }
+    auto out = (is_body_good(m) ? "✓ " : "✗ ") + wire(call.text(m.badge), 160);
+    if (m.words.length > 0) {
+        clause(out, "“" + wire(call.text(m.words), 60) + "”");
+    }
+    return out;
 }
 
 std::string handshake_label(const flow::Connection& c) {

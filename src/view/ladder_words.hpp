@@ -17,6 +17,9 @@ std::string message_name(const flow::Call& call, const flow::Message& m);
 Tone message_tone(const flow::Message& m);
 // What is wrong with it or else worth a line under the arrow; empty when there is nothing.
 std::string message_note(const flow::Call& call, const flow::Message& m);
+// "✓ signed by alice@example.com · “Hello!”", of a signed or encrypted body; else empty.
+std::string body_note(const flow::Call& call, const flow::Message& m);
+bool is_body_good(const flow::Message& m);
 
 // "TLS 1.3 mutual resumed", and as detail its name and cipher.
 std::string handshake_label(const flow::Connection& c);

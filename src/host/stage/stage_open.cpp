@@ -54,6 +54,11 @@ Stage::Done Stage::open() {
         return std::unexpected{wardrobe.error()};
     }
     wardrobe_ = std::move(*wardrobe);
+    auto bodies = wardrobe_->bodies();
+    if (!bodies) {
+        return std::unexpected{bodies.error()};
+    }
+    cast_.bodies = std::move(*bodies);
     loop_ = std::unique_ptr<net::Loop>{new net::Loop(*this, net::Limits{})}; // its private base
     if (trace_file_ != nullptr) {
         tap_ = std::make_unique<StageTap>(*trace_file_);

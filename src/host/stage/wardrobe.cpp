@@ -188,6 +188,32 @@ Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind
     return files;
 }
 
+std::expected<play::Cast::Bodies, std::string> Wardrobe::bodies() const {
+    constexpr std::size_t most = std::size_t{4} << 20;
+    play::Cast::Bodies out;
+    out.ca = crypto::to_pem(ca_.certificate.get()) + crypto::to_pem(ca_.key.get());
+    for (const auto& file : trusted_) {
+        const auto text = crypto::read_whole(file, most);
+        if (!text) {
+            return std::unexpected{file + ": " + text.error().what};
+        }
+        out.trusted += *text + "\n";
+    }
+    for (PartyId party = 0; party < cast_.members.size(); ++party) {
+        const auto& file = cast_.members[party].certificate;
+        if (file.empty()) {
+            continue;
+        }
+        const auto path = (std::filesystem::path{flow_folder_} / file).string();
+        const auto text = crypto::read_whole(path, most);
+        if (!text) {
+            return std::unexpected{path + ": " + text.error().what};
+        }
+        out.own[party] = *text;
+    }
+    return out;
+}
+
 // Whom the party trusts and what it shows, wrong in this way if it is to be.
 std::expected<net::TlsSettings, std::string>
 Wardrobe::settings_of(PartyId party, std::optional<Fault> fault, crypto::KeyKind kind) {

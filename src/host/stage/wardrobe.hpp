@@ -47,6 +47,9 @@ class Wardrobe {
     std::expected<net::CertificateFiles, std::string>
     certificate(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
     [[nodiscard]] const std::string& ca_file() const { return ca_file_; }
+    // What signed and encrypted bodies need: the run's CA with its key, more CAs, and the files
+    // that parties have. PEM.
+    std::expected<play::Cast::Bodies, std::string> bodies() const;
     [[nodiscard]] const std::string& folder() const { return folder_; }
 
   private:
