@@ -26,6 +26,7 @@
 #include "view/ladder_text.hpp"
 #include "view/list_text.hpp"
 #include "view/mermaid.hpp"
+#include "view/runnable.hpp"
 #include "view/svg.hpp"
 
 namespace cw::cli {
@@ -47,6 +48,7 @@ struct ReadOptions {
     bool strict = false;
     bool redact = false;
     bool interactive = false;
+    bool runnable = false;
 };
 
 constexpr const char* description =
@@ -64,6 +66,7 @@ Examples:
   callwright read call.pcap --call 3 --format svg -o call.svg
   callwright read call.pcap -i                        on the terminal, with sngrep's keys
   callwright read call.pcap --format html -o call.html       a page with everything, to hand over
+  callwright read call.pcap --format mermaid --runnable > flow.mmd     a flow for callwright run
   tcpdump -w - port 5061 | callwright read - --keys tls.keys
 
 Filter fields: method status from to number call-id state kind host port transport time duration
@@ -156,6 +159,10 @@ class Reader {
             return BadUsage;
         }
         format_ = *format;
+        if (options_.runnable && format_ != Format::Mermaid) {
+            fmt::print(stderr, "callwright read: --runnable goes with --format mermaid\n");
+            return BadUsage;
+        }
         if (!options_.filter.empty()) {
             std::string expected;
             auto filter = flow::Filter::parse(options_.filter, &expected);
@@ -336,6 +343,12 @@ class Reader {
 
     // One call is a diagram; several are a Markdown document with a diagram each.
     void show_mermaid() {
+        if (options_.runnable) {
+            view::Runnable flow;
+            for_each_wanted([&](const flow::Call& call) { flow.add(call); });
+            sink_(options_.redact ? flow.write() : flow.write(reading_.names()));
+            return;
+        }
         std::string first; // waits to see whether it stays alone
         for_each_wanted([&](const flow::Call& call) {
             text_.clear();
@@ -564,6 +577,8 @@ Command add_read(CLI::App& app) {
                       "for sharing: stand-ins for users, numbers, names, addresses, Call-IDs");
     command->add_flag("-i,--interactive", options->interactive,
                       "on the terminal, with sngrep's keys: list, ladder, messages");
+    command->add_flag("--runnable", options->runnable,
+                      "with --format mermaid: one flow of all calls, which `run` performs");
     command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
     return [options] {
         // Not destroyed: the kernel takes a large heap back at once, we would do so piece by piece.
