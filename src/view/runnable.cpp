@@ -25,6 +25,13 @@ std::string aor(std::string_view uri) {
     return std::string{uri.substr(0, uri.find_first_of(";?"))};
 }
 
+// What came from the wire and stands in a line of ours has no character with a meaning there.
+bool is_plain(std::string_view text) {
+    return !text.empty() && text.size() <= 200 && std::ranges::all_of(text, [](char c) {
+        return is_alpha(c) || is_digit(c) || std::string_view{"._-+:@"}.contains(c);
+    });
+}
+
 // Words that Mermaid would take for its own.
 bool is_reserved(std::string_view id) {
     for (const std::string_view word :
@@ -168,7 +175,7 @@ class Painter {
         out += fmt::format("    {} {} as ", seen.user_agent ? "actor" : "participant", party.id);
         append_mermaid_text(out, party.id);
         out += facts.empty() ? "\n" : fmt::format(" ({})\n", fmt::join(facts, ", "));
-        if (!party.uri.empty() && party.uri != fmt::format("sip:{}@example.com", party.id)) {
+        if (is_plain(party.uri) && party.uri != fmt::format("sip:{}@example.com", party.id)) {
             out += fmt::format("    %% uri: {}\n", party.uri);
         }
     }
@@ -211,7 +218,7 @@ class Painter {
             if (at->version.starts_with("TLSv")) {
                 step += " " + at->version.substr(4);
             }
-            if (!at->sni.empty()) {
+            if (is_plain(at->sni) && at->sni.contains('.')) {
                 facts.push_back(at->sni);
             }
             if (at->mutual) {
@@ -275,7 +282,11 @@ class Painter {
 
     void paint_request(const Message& m, std::uint16_t from, std::uint16_t to) {
         std::vector<std::string> facts;
-        std::string step{text(m.method_text)};
+        std::string step{sip::to_string(m.method)};
+        if (m.method == Method::Other || m.method == Method::None) {
+            problem("a request whose method is not known is left out");
+            return;
+        }
         const bool first = seen_.insert({m.leg, m.cseq, m.method, 0}).second;
         if (first && !m.to_tag && m.method != Method::Register && m.method != Method::Cancel &&
             m.method != Method::Ack) {
@@ -310,9 +321,7 @@ class Painter {
                 return box == to ? "" : " " + parties_[box].id;
             }
         }
-        std::string out = " ";
-        append_mermaid_text(out, uri);
-        return out;
+        return is_plain(uri) ? " " + uri : "";
     }
 
     // Which call it is, where that is not the latest of the two.
@@ -365,7 +374,7 @@ class Painter {
         const bool answers = offer != 0;
         offer = answers ? 0 : 1;
         facts.push_back(fmt::format("{} {}", kind, answers ? "answer" : "offer"));
-        if (!line.dtls && !suite.empty() && suite != "AES_CM_128_HMAC_SHA1_80") {
+        if (!line.dtls && is_plain(suite) && suite != "AES_CM_128_HMAC_SHA1_80") {
             facts.emplace_back(suite);
         }
         const bool still = line.direction == 's' || line.direction == 'i';
@@ -387,8 +396,7 @@ class Painter {
         };
         const auto at = std::ranges::find_if(open, same);
         if (at == open.end()) {
-            problem(fmt::format("{} {} answers a request that is not in the capture", m.status,
-                                text(m.reason)));
+            problem(fmt::format("a {} answers a request that is not in the capture", m.status));
             return;
         }
         if (open.back().method != m.cseq_method) {

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Run → capture → read → run: what a flow has put on the wire is read as a flow that runs, and read once more it is the
+same flow. All flows that ship, but for those of CANNOT.
+
+    run.py [NAME…]     a part of a flow's path is enough
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from cannot import CANNOT
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("CALLWRIGHT_PROGRAM", str(ROOT / "build/dev/callwright"))
+ARROW = re.compile(r"^\s+(\w+?)(<<-+>>|-+>>|-+x)(\w+): (.*)$")
+NOTE = re.compile(r"^\s+Note over (\w+): (.*)$")
+SIDE_BY_SIDE = 6
+
+
+def call(*words):
+    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+def lifelines(text):
+    """What each party does, in its order: two that do not wait for each other may be drawn either way round."""
+    lines = {}
+    for line in text.splitlines():
+        if match := ARROW.match(line):
+            for party in {match[1], match[3]}:
+                lines.setdefault(party, []).append(line.strip())
+        elif match := NOTE.match(line):
+            lines.setdefault(match[1], []).append(line.strip())
+        elif line.lstrip().startswith(("actor", "participant")):
+            lines.setdefault("", []).append(line.strip())
+    lines.get("", []).sort()
+    return lines
+
+
+def round_trip(flow):
+    with tempfile.TemporaryDirectory() as folder:
+        there = pathlib.Path(folder)
+        texts = []
+        source = flow
+        for turn in "ab":
+            capture, keys, read = (there / f"{turn}.{end}" for end in ("pcapng", "keys", "mmd"))
+            status, said = call("run", source, "--pcap-out", capture, "--keys-out", keys)
+            if status != 0:
+                return f"run {turn}: {said}\n{source.read_text()}" if turn == "b" else f"it does not run: {said}"
+            status, said = call("read", capture, "--keys", keys, "--format", "mermaid", "--runnable", "-o", read)
+            if status != 0:
+                return f"read {turn}: {said}"
+            texts.append(read.read_text())
+            if "Not as it was" in texts[-1]:
+                return f"not as it was:\n{texts[-1]}"
+            source = read
+        first, second = map(lifelines, texts)
+        if first == second:
+            return None
+        wrong = [party for party in first | second if first.get(party) != second.get(party)]
+        return f"read again it is another flow, at {', '.join(wrong)}:\n{texts[0]}\n{texts[1]}"
+
+
+def main():
+    flows = sorted((ROOT / "flows").rglob("*.mmd"))
+    names = {str(flow.relative_to(ROOT / "flows"))[:-4]: flow for flow in flows}
+    unknown = CANNOT.keys() - names.keys()
+    if unknown:
+        sys.exit(f"no such flows: {', '.join(sorted(unknown))}")
+    if sys.argv[1:]:
+        wanted = [name for name in names if any(part in name for part in sys.argv[1:])]
+    else:
+        wanted = [name for name in names if name not in CANNOT]
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        results = dict(zip(wanted, pool.map(lambda name: round_trip(names[name]), wanted)))
+    failed = {name: why for name, why in results.items() if why}
+    for name, why in failed.items():
+        print(f"FAILED {name}: {why}\n")
+    print(f"{len(results) - len(failed)} of {len(results)} flows make the round trip in {time.monotonic() - began:.0f} s; "
+          f"{len(CANNOT)} cannot (cannot.py says why)")
+    sys.exit(1 if failed or not results else 0)
+
+
+if __name__ == "__main__":
+    main()
