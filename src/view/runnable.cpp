@@ -46,10 +46,10 @@ bool is_reserved(std::string_view id) {
     return false;
 }
 
-// "Alice@example.com" → "alice", and none that is taken.
+// "Alice@example.com" and "alice.example.com" → "alice", and none that is taken.
 std::string id_for(std::string_view name, std::set<std::string>& taken) {
     std::string id;
-    for (const char c : name.substr(0, std::min(name.find('@'), std::size_t{24}))) {
+    for (const char c : name.substr(0, std::min(name.find_first_of("@."), std::size_t{24}))) {
         if (is_alpha(c) || is_digit(c)) {
             id += ascii_lower(c);
         } else if (!id.empty() && id.back() != '_') {
@@ -79,6 +79,10 @@ struct OpenRequest {
     std::uint8_t leg = 0;
     std::uint32_t cseq = 0;
     Method method = Method::None;
+};
+struct Exchange {               // of offers and answers, in one leg
+    bool waits = false;         // an offer
+    std::uint32_t answered = 0; // CSeq of the INVITE whose offer has its answer
 };
 struct CallInFlow {
     std::uint8_t leg = 0;
@@ -114,6 +118,7 @@ class Painter {
   private:
     struct Party {
         std::string id;
+        bool user_agent = false;
         std::string uri;
         std::optional<flow::Transport> over;
     };
@@ -132,30 +137,39 @@ class Painter {
     }
 
     void name_parties() {
-        std::set<std::string> taken;
         for (const auto& box : boxes_.all()) {
-            parties_.push_back({id_for(box.name, taken), "", std::nullopt});
+            parties_.push_back({box.name, box.user_agent, "", std::nullopt});
         }
+        std::vector<bool> begun(all_.legs.size());
         for (const auto& m : all_.messages) {
-            if (!is_shown(m)) {
+            if (!is_shown(m) || m.status != 0) {
                 continue;
             }
-            const auto from = boxes_.of(m.source);
-            const auto to = boxes_.of(m.destination);
-            if (m.status == 0) {
-                parties_[to].over = parties_[to].over.value_or(m.transport);
-            }
-            if (m.status != 0 || m.to_tag) {
-                continue;
-            }
+            auto& from = parties_[boxes_.of(m.source)];
+            auto& to = parties_[boxes_.of(m.destination)];
+            to.over = to.over.value_or(m.transport);
             const auto& leg = all_.legs[m.leg];
-            if (boxes_.all()[from].user_agent && m.vias == 1 && parties_[from].uri.empty()) {
-                parties_[from].uri = aor(text(leg.from));
+            if (!m.to_tag && m.vias == 1 && !begun[m.leg]) {
+                from.user_agent = true;
             }
-            if (boxes_.all()[to].user_agent && m.method != Method::Register &&
-                parties_[to].uri.empty()) {
-                parties_[to].uri = aor(text(leg.to));
+            begun[m.leg] = true;
+            if (m.to_tag) {
+                continue;
             }
+            if (from.user_agent && m.vias == 1 && from.uri.empty()) {
+                from.uri = aor(text(leg.from));
+            }
+            if (to.user_agent && m.method != Method::Register && to.uri.empty()) {
+                to.uri = aor(text(leg.to));
+            }
+        }
+        std::set<std::string> taken;
+        for (auto& party : parties_) {
+            const bool named = !party.id.empty() && is_alpha(party.id.front());
+            const auto colon = party.uri.find(':');
+            party.id =
+                id_for(named || colon == std::string::npos ? party.id : party.uri.substr(colon + 1),
+                       taken);
         }
     }
 
@@ -163,7 +177,7 @@ class Painter {
         const auto& party = parties_[box];
         const auto& seen = boxes_.all()[box];
         std::vector<std::string> facts;
-        if (!seen.user_agent) {
+        if (!party.user_agent) {
             facts.emplace_back("played");
         }
         if (party.over && *party.over != flow::Transport::Tls) {
@@ -172,7 +186,7 @@ class Painter {
         if (!seen.at.address.is_v4()) {
             facts.emplace_back("IPv6");
         }
-        out += fmt::format("    {} {} as ", seen.user_agent ? "actor" : "participant", party.id);
+        out += fmt::format("    {} {} as ", party.user_agent ? "actor" : "participant", party.id);
         append_mermaid_text(out, party.id);
         out += facts.empty() ? "\n" : fmt::format(" ({})\n", fmt::join(facts, ", "));
         if (is_plain(party.uri) && party.uri != fmt::format("sip:{}@example.com", party.id)) {
@@ -329,7 +343,7 @@ class Painter {
                    std::vector<std::string>& facts) {
         auto at = std::ranges::find(calls_, m.leg, &CallInFlow::leg);
         if (at == calls_.end() && m.method == Method::Invite && !m.to_tag) {
-            if (!boxes_.all()[from].user_agent && first) {
+            if (!parties_[from].user_agent && first) {
                 problem(fmt::format("{} opens a call of its own, as a back-to-back user agent does",
                                     parties_[from].id));
             }
@@ -356,12 +370,15 @@ class Painter {
 
     // What its body describes, where it was written, not where it is passed on.
     void describe(const Message& m, std::vector<std::string>& facts) {
-        auto& offer = offers_[m.leg]; // the CSeq that it came with; 0: none waits
+        auto& exchange = offers_[m.leg];
         if (m.media_count == 0) {
             if (m.method == Method::Invite && !m.to_tag) {
                 facts.emplace_back("no SDP");
             }
             return;
+        }
+        if (m.status != 0 && m.cseq_method == Method::Invite && exchange.answered == m.cseq) {
+            return; // what a provisional response has said is said again
         }
         const auto& line = all_.media_lines[m.media_begin];
         const auto profile = text(line.profile);
@@ -371,8 +388,11 @@ class Painter {
                                       : suite.empty()        ? "RTP"
                                       : profile == "RTP/AVP" ? "OSRTP"
                                                              : "SRTP";
-        const bool answers = offer != 0;
-        offer = answers ? 0 : 1;
+        const bool answers = exchange.waits;
+        exchange.waits = !answers;
+        if (answers && m.status != 0) {
+            exchange.answered = m.cseq;
+        }
         facts.push_back(fmt::format("{} {}", kind, answers ? "answer" : "offer"));
         if (!line.dtls && is_plain(suite) && suite != "AES_CM_128_HMAC_SHA1_80") {
             facts.emplace_back(suite);
@@ -412,6 +432,9 @@ class Painter {
         }
         if (m.status >= 200) {
             open.erase(at);
+            if (m.status >= 300 && m.cseq_method == Method::Invite) {
+                offers_[m.leg].waits = false; // what it offered never was
+            }
             const auto call = std::ranges::find(calls_, m.leg, &CallInFlow::leg);
             if (call != calls_.end() && m.cseq_method == Method::Bye) {
                 call->ended = true;
@@ -437,7 +460,7 @@ class Painter {
     std::set<std::tuple<std::uint8_t, std::uint32_t, Method, std::uint16_t>> seen_;
     std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<OpenRequest>> open_;
     std::map<std::pair<std::uint8_t, Method>, std::uint32_t> challenged_;
-    std::map<std::uint8_t, std::uint32_t> offers_;
+    std::map<std::uint8_t, Exchange> offers_;
     std::vector<CallInFlow> calls_; // in the order in which they begin
 };
 
