@@ -102,6 +102,7 @@ class Describer {
     }
     void operator()(const Act& act) {
         put("   * ", fmt::format("{} {}", names_[act.party], words_of(plan_, act.action)));
+        put_facts("       · ", act.facts, Subject::Message);
     }
     void operator()(const Remark& /*remark*/) {}
     void operator()(const Block& block) {

@@ -34,14 +34,17 @@ enum class Word : std::uint8_t { // facts that are said by their name alone
     Digest,
     WrongPassword,
     Aka,
-    NewKey,    // other SRTP keys than before
-    NoCall,    // outside of any call
-    Tampered,  // the body is changed after it was signed or encrypted
-    Tunnelled, // the whole message is within its body too [RFC 3261 §23.4]
+    NewKey,     // other SRTP keys than before
+    NoCall,     // outside of any call
+    Tampered,   // the body is changed after it was signed or encrypted
+    Tunnelled,  // the whole message is within its body too [RFC 3261 §23.4]
+    AnyTime,    // it may come at any time from here on
+    KeepsRoute, // its Record-Route and Contact are where requests go from now on
     Mutual,
     Resumed,
     UnderTest,
     Played,
+    Literal, // what it sends is written out, and nothing is done by itself
     Fail,
 };
 enum class Hash : std::uint8_t { Md5, Sha256, Sha512Half }; // the digest algorithms of RFC 8760
@@ -96,6 +99,23 @@ struct SdpLine { // "m=audio * RTP/AVP 0", "no a=crypto"
 struct Body { // the file that the body is read from
     std::string file;
     bool operator==(const Body&) const = default;
+};
+
+// What is said about the steps of a literal party; literal/ has its meaning.
+struct Said {
+    enum class About : std::uint8_t {
+        Line,        // "| Subject: Hello": a line of the message
+        To,          // "to: sip:[service]@[remote_ip]": the address in the request line
+        Then,        // "then: 5 if known": where it goes on
+        When,        // "when: known": it happens only if
+        Otherwise,   // "otherwise: 5": where it goes on when it does not come
+        Transaction, // "transaction: a": a name for branch parameters
+        Lost,        // "lost: 10%": so often it does not get through
+        Does,        // "does: take 1 from body by /…/"
+    };
+    About about = About::Line;
+    std::string text;
+    bool operator==(const Said&) const = default;
 };
 
 // Connections.
@@ -262,7 +282,7 @@ struct RowsFrom { // the CSV file of {row.…}
 
 using FactValue =
     std::variant<Word, Description, Algorithm, Signed, Encrypted, InCall, Answers, Sipfrag, Within,
-                 After, Header, SdpLine, Body, ServerName, Key, BadCertificate, Alert, Cipher,
+                 After, Header, SdpLine, Body, Said, ServerName, Key, BadCertificate, Alert, Cipher,
                  Lasts, Codec, Suite, LossBelow, JitterBelow, MosAbove, InRole, IpVersion, Over,
                  PartyUri, At, User, Password, CertificateFile, Trusts, Codecs, ViaParty, Weight,
                  Times, Gap, Every, Load, Pass, Before, Timeout, Set, CorrelateBy, RowsFrom>;

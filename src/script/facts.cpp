@@ -113,6 +113,11 @@ std::optional<FactValue> read_absent(const Scope& scope, std::string_view name) 
 }
 
 std::optional<FactValue> read_any(const Scope& scope, Subject subject, std::string_view text) {
+    if (subject == Subject::Message && text.starts_with('|')) {
+        // A line of a message, as it stands; one blank after the bar is ours.
+        text.remove_prefix(text.starts_with("| ") ? 2 : 1);
+        return Said{Said::About::Line, std::string(text)};
+    }
     if (subject == Subject::Message && !is_fact(scope.names, subject, text)) {
         if (const auto name = field_name(text); !name.empty() && name != "body") {
             return read_header(scope, name, trim(text.substr(name.size() + 1)));
@@ -134,22 +139,28 @@ std::optional<FactValue> read_any(const Scope& scope, Subject subject, std::stri
 // May be said more than once: fields, SDP lines, the gaps of a loop, variables.
 bool may_repeat(const FactValue& value) {
     return std::holds_alternative<Header>(value) || std::holds_alternative<SdpLine>(value) ||
-           std::holds_alternative<Gap>(value) || std::holds_alternative<Set>(value);
+           std::holds_alternative<Gap>(value) || std::holds_alternative<Set>(value) ||
+           (std::holds_alternative<Said>(value) &&
+            (std::get<Said>(value).about == Said::About::Line ||
+             std::get<Said>(value).about == Said::About::Does));
 }
 
 bool is_said(const Facts& facts, const FactValue& value) {
     return std::ranges::any_of(facts, [&](const Fact& fact) {
         const auto* word = std::get_if<Word>(&value);
+        const auto* said = std::get_if<Said>(&value);
         return fact.value.index() == value.index() && !may_repeat(value) &&
-               (word == nullptr || *word == std::get<Word>(fact.value));
+               (word == nullptr || *word == std::get<Word>(fact.value)) &&
+               (said == nullptr || said->about == std::get<Said>(fact.value).about);
     });
 }
 
 void add(const Scope& scope, Subject subject, std::string_view text, bool beneath, Facts& out) {
     const auto place = scope.line.place(text);
-    if (out.size() == most_facts) {
+    const bool lines = text.starts_with('|') || text.starts_with("does:");
+    if (out.size() >= (lines ? most_lines : most_facts) + (lines ? 0 : most_lines)) {
         scope.complaints.error(place, "too many facts about one statement",
-                               fmt::format("at most {}", most_facts));
+                               fmt::format("at most {}", lines ? most_lines : most_facts));
         return;
     }
     auto value = read_any(scope, subject, text);

@@ -9,7 +9,8 @@
 
 namespace cw::script {
 
-inline constexpr std::size_t most_facts = 64; // of one statement
+inline constexpr std::size_t most_facts = 64;   // of one statement
+inline constexpr std::size_t most_lines = 2000; // …of a literal message, and its orders
 
 // `text` is what the parentheses hold.
 void read_facts(const Scope& scope, Subject subject, std::string_view text, Facts& out);

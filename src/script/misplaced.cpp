@@ -12,6 +12,13 @@ void check_facts(const Arrow& arrow, Complaints& complaints) {
         const auto* call = std::get_if<InCall>(&fact.value);
         const bool credentials =
             word != nullptr && (*word == Word::Digest || *word == Word::WrongPassword);
+        const bool literal =
+            std::holds_alternative<Said>(fact.value) ||
+            (word != nullptr && (*word == Word::AnyTime || *word == Word::KeepsRoute));
+        if (literal) {
+            complaints.error(fact.place, "this is said about a literal party only",
+                             "(literal) on its actor line");
+        }
         const bool outside = word != nullptr && *word == Word::NoCall;
         if (outside && (request == nullptr || request->method == sip::Method::Invite ||
                         (call_said != nullptr && call_said->call > 0))) {

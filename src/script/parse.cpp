@@ -1,5 +1,6 @@
 #include "script/parse.hpp"
 
+#include "script/literal/program.hpp"
 #include "script/meaning.hpp"
 #include "script/reader.hpp"
 
@@ -12,7 +13,11 @@ Parsed parse(std::string_view text) {
     // A line that could not be read would make others look wrong: a request that is missing leaves
     // its response without a question.
     if (!complaints.any_error()) {
-        resolve(out.plan, complaints);
+        if (has_literal(out.plan)) {
+            literal::check(out.plan, complaints);
+        } else {
+            resolve(out.plan, complaints);
+        }
     }
     out.complaints = complaints.take();
     return out;

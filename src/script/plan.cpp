@@ -1,6 +1,12 @@
 #include "script/plan.hpp"
 
+#include <algorithm>
+
 namespace cw::script {
+
+bool has_literal(const Plan& plan) {
+    return std::ranges::any_of(plan.parties, is_literal);
+}
 
 std::vector<std::string> party_names(const Plan& plan) {
     std::vector<std::string> out;

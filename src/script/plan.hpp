@@ -61,6 +61,7 @@ struct Request {
     // Whom it names: nobody, a party, or a URI.
     std::variant<std::monostate, PartyId, Template> target;
     std::optional<Template> text; // the body of a MESSAGE
+    std::string other;            // the name of a method that is not in the registry
     bool again = false;           // the same request is open still: a retransmission
     // A NOTIFY: the SUBSCRIBE or REFER that it reports on. A SUBSCRIBE: the one it refreshes or
     // ends.
@@ -147,13 +148,21 @@ struct ChecksAutn { // the network's proof in an AKA challenge [RFC 3310 §3.3]
 struct HangsUp {
     bool operator==(const HangsUp&) const = default;
 };
-using Action = std::variant<Waits, Rings, Hears, Says, Presses, Gets, Reads, ChecksAutn, HangsUp>;
+struct Minds { // what only a literal party does; literal/ has its meaning
+    enum class What : std::uint8_t { StandsAt, GoesOn, Computes, Pauses };
+    What what = What::Computes;
+    std::string text;
+    bool operator==(const Minds&) const = default;
+};
+using Action =
+    std::variant<Waits, Rings, Hears, Says, Presses, Gets, Reads, ChecksAutn, HangsUp, Minds>;
 
 enum class Side : std::uint8_t { Over, LeftOf, RightOf };
 struct Act {
     PartyId party = 0;
     Side side = Side::Over;
     Action action;
+    Facts facts; // of a literal party
     bool operator==(const Act&) const = default;
 };
 struct Remark {
@@ -222,6 +231,12 @@ struct Plan {
     CallId calls = 0;
     bool operator==(const Plan&) const = default;
 };
+
+inline bool is_literal(const Party& party) {
+    return says(party.facts, Word::Literal);
+}
+// A flow of literal parties is performed word by word; there is no other played party in it.
+bool has_literal(const Plan& plan);
 
 // The ids of the parties, by PartyId.
 std::vector<std::string> party_names(const Plan& plan);

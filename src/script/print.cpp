@@ -75,7 +75,7 @@ struct ContentPrinter {
     const NameList& names;
 
     std::string operator()(const Request& request) const {
-        std::string out{to_string(request.method)};
+        std::string out{request.other.empty() ? to_string(request.method) : request.other};
         const bool to = request.method == sip::Method::Refer;
         if (const auto* party = std::get_if<PartyId>(&request.target)) {
             out += fmt::format("{}{}", to ? " to " : " ", names[*party]);
@@ -138,6 +138,11 @@ struct ActionPrinter {
     }
     std::string operator()(const ChecksAutn& /*action*/) const { return "checks AUTN"; }
     std::string operator()(const HangsUp& /*action*/) const { return "hangs up"; }
+    std::string operator()(const Minds& action) const {
+        constexpr std::array<std::string_view, 4> verbs{"stands at ", "goes on", "computes",
+                                                        "pauses "};
+        return std::string{verbs[std::to_underlying(action.what)]} + action.text;
+    }
 };
 
 class Printer {
@@ -181,6 +186,7 @@ class Printer {
     void operator()(const Act& act) {
         put_line(fmt::format("Note {} {}: {}", sides[std::to_underlying(act.side)],
                              names_[act.party], visible(words_of(plan_, act.action))));
+        put_beneath(act.facts, Subject::Message);
     }
     void operator()(const Remark& remark) {
         put_line(fmt::format("Note {} {}{}{}: {}", sides[std::to_underlying(remark.side)],

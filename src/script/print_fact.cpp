@@ -14,9 +14,12 @@ std::string_view pick(const std::array<std::string_view, count>& names, Enum val
     return names[static_cast<std::size_t>(value)];
 }
 
-constexpr std::array<std::string_view, 15> words{
-    "no SDP",   "hold",      "resume", "digest",  "wrong password", "AKA",    "new key", "no call",
-    "tampered", "tunnelled", "mutual", "resumed", "under test",     "played", "fail"};
+constexpr std::array<std::string_view, 18> words{
+    "no SDP",  "hold",    "resume",     "digest",    "wrong password", "AKA",
+    "new key", "no call", "tampered",   "tunnelled", "any time",       "keeps route",
+    "mutual",  "resumed", "under test", "played",    "literal",        "fail"};
+constexpr std::array<std::string_view, 8> abouts{
+    "| ", "to: ", "then: ", "when: ", "otherwise: ", "transaction: ", "lost: ", "does: "};
 constexpr std::array<std::string_view, 5> protections{"SDP", "RTP", "SRTP", "DTLS-SRTP", "OSRTP"};
 constexpr std::array<std::string_view, 3> hashes{"MD5", "SHA-256", "SHA-512-256"};
 constexpr std::array<std::string_view, 3> keys{"RSA", "ECDSA", "Ed25519"};
@@ -98,6 +101,11 @@ struct FactPrinter {
         out += fact.absent ? "no " : "";
         out += fact.letter;
         put("=", fact.value);
+    }
+    void operator()(const Said& fact) {
+        const auto about = pick(abouts, fact.about);
+        put(fact.text.empty() ? about.substr(0, about.size() - 1) : about);
+        put(fact.text);
     }
     void operator()(const Body& fact) { out += fmt::format("body: {}", fact.file); }
     void operator()(const ServerName& fact) { put(fact.name); }

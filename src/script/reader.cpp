@@ -267,7 +267,14 @@ void FlowReader::read_beneath(const Line& line) {
         read_fact_beneath(scope(line), Subject::Block, fact,
                           std::get<Block>(plan_.steps.back().what).facts);
         return;
-    case Beneath::Deed:
+    case Beneath::Deed: {
+        auto& act = std::get<Act>(plan_.steps.back().what);
+        if (is_literal(plan_.parties[act.party])) {
+            read_fact_beneath(scope(line), Subject::Message, fact, act.facts);
+            return;
+        }
+        [[fallthrough]];
+    }
     case Beneath::Nothing:
         complaints_.error(line.place(line.text()), "nothing can be said beneath an action",
                           "a blank line before a comment");

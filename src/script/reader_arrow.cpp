@@ -81,6 +81,13 @@ bool is_number(std::string_view word) {
     return !word.empty() && std::ranges::all_of(word, is_digit);
 }
 
+// A literal party may send what no registry knows: "PING".
+bool is_method_word(std::string_view word) {
+    return word.size() <= 32 && std::ranges::all_of(word, [](char c) {
+               return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-';
+           });
+}
+
 } // namespace
 
 // Returns whether this line is one: whether it begins with a name and an arrow.
@@ -177,7 +184,8 @@ void FlowReader::read_content(const Line& line, std::string_view text, Arrow& ar
     const auto before = plan_.steps.size();
     if (is_number(first)) {
         read_response(line, parts.head, arrow);
-    } else if (method != sip::Method::Other && !first.empty()) {
+    } else if (!first.empty() &&
+               (method != sip::Method::Other || (is_method_word(first) && has_literal(plan_)))) {
         read_request(line, parts.head, arrow);
     } else if (lookup(carriers, first)) {
         subject = Subject::Channel;
@@ -213,6 +221,7 @@ void FlowReader::read_request(const Line& line, std::string_view head, Arrow& ar
     const auto words = split_words(head);
     Request request;
     request.method = sip::method_of(words[0]);
+    request.other = request.method == sip::Method::Other ? words[0] : "";
     std::size_t at = 1;
     const bool to = at < words.size() && words[at] == "to";
     at += to ? 1 : 0;

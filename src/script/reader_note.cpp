@@ -39,6 +39,10 @@ std::optional<Action> hears(const Scope& /*scope*/, Arguments a) {
 std::optional<Action> says(const Scope& /*scope*/, Arguments a) {
     return Says{std::string(a[0].text)};
 }
+template <Minds::What what>
+std::optional<Action> minds(const Scope& /*scope*/, Arguments a) {
+    return Minds{what, a.empty() ? std::string{} : std::string(a[0].text)};
+}
 std::optional<Action> presses(const Scope& /*scope*/, Arguments a) {
     return Presses{joined(a)};
 }
@@ -72,6 +76,10 @@ constexpr auto rows = std::to_array<Row>({
     {"reads $quoted signed by $party", reads},
     {"checks AUTN", alone<ChecksAutn>},
     {"hangs up", alone<HangsUp>},
+    {"stands at $rest", minds<Minds::What::StandsAt>},
+    {"goes on", minds<Minds::What::GoesOn>},
+    {"computes", minds<Minds::What::Computes>},
+    {"pauses $rest", minds<Minds::What::Pauses>},
 });
 
 constexpr std::array<std::pair<std::string_view, Side>, 3> sides{{
@@ -127,7 +135,7 @@ void FlowReader::read_action(const Line& line, PartyId party, Side side, std::st
         auto found = match(row.pattern, words, text, names_);
         if (found.complete) {
             if (auto action = row.make(scope(line), found.arguments)) {
-                add(line, Act{party, side, std::move(*action)});
+                add(line, Act{party, side, std::move(*action), {}});
                 beneath_ = Beneath::Deed;
             }
             return;

@@ -62,6 +62,10 @@ Made description(const Scope& /*scope*/, Arguments a) {
                                Protection::Osrtp, Protection::Sdp};
     return Description{order[a[0].count()], a[1].number == 1};
 }
+template <Said::About about>
+Made said(const Scope& /*scope*/, Arguments a) {
+    return Said{about, std::string(a[0].text)};
+}
 Made in_call(const Scope& /*scope*/, Arguments a) {
     return InCall{static_cast<CallId>(a[0].number), 0};
 }
@@ -214,6 +218,15 @@ constexpr auto rows = std::to_array<Row>({
     {Subject::Message,
      "INVITE|BYE|CANCEL|REGISTER|OPTIONS|PRACK|SUBSCRIBE|NOTIFY|PUBLISH|INFO|REFER|MESSAGE|UPDATE",
      answers},
+    {Subject::Message, "any time", say<Word::AnyTime>},
+    {Subject::Message, "keeps route", say<Word::KeepsRoute>},
+    {Subject::Message, "to: $rest", said<Said::About::To>},
+    {Subject::Message, "then: $rest", said<Said::About::Then>},
+    {Subject::Message, "when: $rest", said<Said::About::When>},
+    {Subject::Message, "otherwise: $rest", said<Said::About::Otherwise>},
+    {Subject::Message, "transaction: $rest", said<Said::About::Transaction>},
+    {Subject::Message, "lost: $rest", said<Said::About::Lost>},
+    {Subject::Message, "does: $rest", said<Said::About::Does>},
     {Subject::Message, "within $duration", timed<Within>},
     {Subject::Message, "after $duration", timed<After>},
     {Subject::Message, "body: $file", named<Body>},
@@ -242,6 +255,7 @@ constexpr auto rows = std::to_array<Row>({
     {Subject::Media, "$codec", named<Codec>},
     {Subject::Party, "under test", say<Word::UnderTest>},
     {Subject::Party, "played", say<Word::Played>},
+    {Subject::Party, "literal", say<Word::Literal>},
     {Subject::Party, "proxy|registrar|B2BUA|gateway", chosen<InRole, Role>},
     {Subject::Party, "IPv4|IPv6", ip_version},
     {Subject::Party, "UDP|TCP|TLS|WSS", over},

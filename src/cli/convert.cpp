@@ -1,0 +1,161 @@
+// callwright convert: SIPp's scenarios in, flows out.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/flow_text.hpp"
+#include "cli/output.hpp"
+#include "script/complaint.hpp"
+#include "script/sipp/convert.hpp"
+#include "view/json.hpp"
+
+namespace cw::cli {
+namespace {
+
+constexpr const char* description =
+    "Makes a flow of a SIPp scenario: a Mermaid sequence diagram that 'run' and 'load' perform as "
+    "SIPp performs the XML. What is usual is not written down; the rest stands beneath its arrow. "
+    "XML that is not well-formed is understood where that is possible, and said. Two files are a "
+    "pair of 3PCC and become one flow.";
+
+constexpr const char* footer = R"(
+Examples:
+  callwright convert uac.xml -o uac.mmd
+  callwright convert 3pcc-A.xml 3pcc-B.xml -o 3pcc.mmd
+  callwright run uac.xml --at uas=udp:127.0.0.1:5060         the same, without a file in between
+  callwright run uas.xml --listen uas=udp:127.0.0.1:5060
+
+The party that plays the scenario is called uac where it sends first, else uas; of a pair they are
+left and right, and their other ends left_peer and right_peer.
+
+SIPp's options and what stands for them:
+  -sf FILE                run FILE, load FILE, convert FILE
+  REMOTE[:PORT], -t u1|t1|l1   --at uas=udp:HOST:PORT, tcp: or tls:
+  -i IP, -p PORT          --listen uac=udp:IP:PORT (uas=… where the scenario begins by waiting)
+  -s NAME                 --set service=NAME
+  -key NAME VALUE         --set NAME=VALUE
+  -au USER, -ap PASSWORD  --set auth_username=USER, --set auth_password=PASSWORD
+  -inf FILE               --rows FILE (also CSV with a heading)
+  -d MS                   --set pause=MS, for <pause/> without a time
+  -recv_timeout MS        --timeout TIME
+  -r N -rp MS, -m N, -l N load --rate N/s, --calls N, --concurrency N
+  -trace_msg              --trace, --pcap-out FILE, --report DIR
+
+Exit status: 0 converted, 2 the scenario has something that a flow cannot do (the line is named),
+3 a file could not be read or written.)";
+
+struct ConvertOptions {
+    std::vector<std::string> files;
+    std::string output;
+    std::string format = "mermaid";
+    bool quiet = false;
+};
+
+std::string base_name(const std::string& path) {
+    const auto slash = path.rfind('/');
+    auto name = slash == std::string::npos ? path : path.substr(slash + 1);
+    return name.ends_with(".xml") ? name.substr(0, name.size() - 4) : name;
+}
+
+// Notes about the second of two files have lines that count on after those of the first.
+void say_notes(std::string& out, const std::vector<script::sipp::Note>& notes, bool warning,
+               const std::vector<std::string>& files, const std::vector<std::string>& texts) {
+    const auto lines_of_first = static_cast<std::uint32_t>(std::ranges::count(texts[0], '\n') + 1);
+    for (const auto& note : notes) {
+        const bool second = texts.size() > 1 && note.place.line > lines_of_first;
+        script::Complaint complaint{note.place, warning, note.what, {}, {}};
+        complaint.place.line -= second ? lines_of_first : 0;
+        script::append(out, files[second ? 1 : 0], texts[second ? 1 : 0], complaint);
+    }
+}
+
+void put_notes(view::JsonWriter& json, std::string_view name,
+               const std::vector<script::sipp::Note>& notes) {
+    json.key(name);
+    json.begin_array();
+    for (const auto& note : notes) {
+        json.begin_object();
+        json.member("line", note.place.line);
+        json.member("column", note.place.column);
+        json.member("what", note.what);
+        json.end_object();
+    }
+    json.end_array();
+}
+
+std::string json_of(const ConvertOptions& options, const script::sipp::Conversion& done) {
+    std::string out;
+    view::JsonWriter json{out};
+    json.begin_object();
+    json.member("callwright", CALLWRIGHT_VERSION);
+    json.member("file", options.files.front());
+    json.member("converted", done.ok());
+    put_notes(json, "notes", done.notes);
+    put_notes(json, "refused", done.refused);
+    json.member("flow", done.flow);
+    json.end_object();
+    out += '\n';
+    return out;
+}
+
+int convert(const ConvertOptions& options) {
+    std::vector<std::string> texts;
+    for (const auto& file : options.files) {
+        auto text = read_flow_text(file, script::sipp::limit::bytes + 1);
+        if (!text) {
+            fmt::print(stderr, "callwright: convert: {}\n", text.error());
+            return BadInput;
+        }
+        texts.push_back(std::move(*text));
+    }
+    const auto name = base_name(options.files.front());
+    const auto done = texts.size() > 1 ? script::sipp::convert_pair(texts[0], texts[1], name)
+                                       : script::sipp::convert(texts[0], name);
+    std::string said;
+    if (!options.quiet) {
+        say_notes(said, done.notes, true, options.files, texts);
+    }
+    say_notes(said, done.refused, false, options.files, texts);
+    fmt::print(stderr, "{}", said);
+    const bool json = options.format == "json";
+    if (!done.ok() && !json) {
+        return BadUsage;
+    }
+    auto output = Output::open(options.output);
+    if (!output) {
+        fmt::print(stderr, "callwright: convert: {}: {}\n", options.output, output.error().what);
+        return BadInput;
+    }
+    output->write(json ? json_of(options, done) : done.flow);
+    if (!output->finish()) {
+        fmt::print(stderr, "callwright: convert: {}: cannot be written\n", options.output);
+        return BadInput;
+    }
+    return done.ok() ? Good : BadUsage;
+}
+
+} // namespace
+
+Command add_convert(CLI::App& app) {
+    auto options = std::make_shared<ConvertOptions>();
+    auto* command = app.add_subcommand("convert", description);
+    command->footer(footer);
+    command
+        ->add_option("FILE", options->files,
+                     "a scenario, or the two of a 3PCC pair; - is "
+                     "standard input")
+        ->required()
+        ->expected(1, 2);
+    command->add_option("-o,--output", options->output, "where to; standard output unless said")
+        ->type_name("FILE");
+    command->add_option("--format", options->format, "mermaid or json")
+        ->check(CLI::IsMember({"mermaid", "json"}))
+        ->capture_default_str();
+    command->add_flag("-q,--quiet", options->quiet, "do not say what was repaired in the XML");
+    return [options] { return convert(*options); };
+}
+
+} // namespace cw::cli

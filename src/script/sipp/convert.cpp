@@ -1,0 +1,667 @@
+#include "script/sipp/convert.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "script/literal/draft.hpp"
+#include "script/literal/order.hpp"
+#include "script/sipp/actions.hpp"
+#include "script/sipp/message_text.hpp"
+#include "script/utf8.hpp"
+
+namespace cw::script::sipp {
+namespace {
+
+std::string_view phrase_of(std::string_view status) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 24> phrases{{
+        {"100", "Trying"},
+        {"180", "Ringing"},
+        {"181", "Call Is Being Forwarded"},
+        {"182", "Queued"},
+        {"183", "Session Progress"},
+        {"200", "OK"},
+        {"202", "Accepted"},
+        {"300", "Multiple Choices"},
+        {"301", "Moved Permanently"},
+        {"302", "Moved Temporarily"},
+        {"400", "Bad Request"},
+        {"401", "Unauthorized"},
+        {"403", "Forbidden"},
+        {"404", "Not Found"},
+        {"407", "Proxy Authentication Required"},
+        {"408", "Request Timeout"},
+        {"480", "Temporarily Unavailable"},
+        {"481", "Call/Transaction Does Not Exist"},
+        {"486", "Busy Here"},
+        {"487", "Request Terminated"},
+        {"488", "Not Acceptable Here"},
+        {"491", "Request Pending"},
+        {"503", "Service Unavailable"},
+        {"603", "Decline"},
+    }};
+    for (const auto& [known, phrase] : phrases) {
+        if (known == status) {
+            return phrase;
+        }
+    }
+    return {};
+}
+
+// "1500" → "1500ms"; nothing for what is no number.
+std::optional<std::string> milliseconds_of(std::string_view text) {
+    const auto number = parse_number<std::uint32_t>(trim(text));
+    if (!number || *number > 3'600'000'000U) {
+        return std::nullopt;
+    }
+    std::string out;
+    append(out, milliseconds(*number));
+    return out;
+}
+
+bool is_true(std::string_view text) {
+    return iequals(text, "true") || iequals(text, "yes") || text == "1";
+}
+
+// In what Mermaid shows: entities for what would end or cut the text.
+std::string shown(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '#' || c == ';') {
+            out += c == '#' ? "#35;" : "#59;";
+        } else {
+            out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+        }
+    }
+    return out;
+}
+
+bool can_be_phrase(std::string_view text) {
+    return text.find_first_of("()\"·") == std::string_view::npos;
+}
+
+// One literal party and its other end.
+struct Cast {
+    std::string self;
+    std::string peer;
+};
+
+class Writer {
+  public:
+    explicit Writer(Conversion& out) : out_(out) {}
+
+    void at(std::uint32_t line) { line_ = line; }
+    void blank() {
+        if (!out_.flow.ends_with("\n\n")) {
+            put("");
+        }
+    }
+    void say(std::string_view text) { put(fmt::format("{}{}", indent_, text)); }
+    void beneath(std::string_view text) { put(fmt::format("{}%% {}", indent_, text)); }
+    void deeper(bool more) { indent_.resize(more ? indent_.size() + 4 : indent_.size() - 4, ' '); }
+    void head(std::string_view text) { put(text); }
+
+  private:
+    void put(std::string_view text) {
+        // A text of the scenario may hold what has no place in a flow: the reader says so.
+        for (const char c : text) {
+            out_.flow += c == '\n' || c == '\r' ? ' ' : c;
+        }
+        out_.flow += '\n';
+        out_.lines.push_back(line_);
+    }
+    Conversion& out_;
+    std::uint32_t line_ = 1;
+    std::string indent_ = "    ";
+};
+
+// The commands of one scenario, one after the other.
+class Converter {
+  public:
+    Converter(Conversion& out, Writer& writer, Cast cast, std::uint32_t line_offset)
+        : out_(out), writer_(writer), cast_(std::move(cast)), offset_(line_offset) {}
+
+    void label_all(const Element& root) {
+        for (const auto& one : root.children) {
+            if (one.name == "label") {
+                labels_.emplace(one.get("id"));
+            }
+        }
+    }
+
+    void convert(const Element& one) {
+        writer_.at(line(one));
+        if (one.name == "send") {
+            convert_send(one);
+        } else if (one.name == "recv") {
+            convert_recv(one);
+        } else if (one.name == "pause") {
+            convert_pause(one);
+        } else if (one.name == "nop") {
+            convert_nop(one);
+        } else if (one.name == "label") {
+            note(fmt::format("stands at {}", one.get("id")));
+        } else if (one.name == "init") {
+            for (const auto& inner : one.children) {
+                convert(inner);
+            }
+        } else if (one.name == "sendCmd" || one.name == "recvCmd") {
+            refuse(one, fmt::format("<{}> speaks to a second scenario: convert both together, as "
+                                    "in convert A.xml B.xml -o both.mmd",
+                                    one.name));
+        } else if (std::ranges::find(silent, one.name) == silent.end()) {
+            refuse(one, fmt::format("<{}> is no element of a scenario", one.name));
+        }
+    }
+
+    void refuse(const Element& one, std::string what) {
+        out_.refused.push_back({{line(one), one.place.column, 1, false}, std::move(what)});
+    }
+    [[nodiscard]] std::uint32_t line(const Element& one) const { return one.place.line + offset_; }
+    [[nodiscard]] const Cast& cast() const { return cast_; }
+
+    // <action>s, their orders.
+    void say_actions(const Element& one) {
+        for (const auto& child : one.children) {
+            if (child.name != "action") {
+                continue;
+            }
+            for (const auto& action : child.children) {
+                writer_.at(line(action));
+                auto order = order_of(action);
+                if (!order) {
+                    refuse(action, order.error());
+                    continue;
+                }
+                for (const auto& text : *order) {
+                    writer_.beneath(fmt::format("does: {}", text));
+                }
+            }
+        }
+        writer_.at(line(one));
+    }
+
+  private:
+    // They mean nothing to a single performance: counters, tables, references.
+    static constexpr std::array<std::string_view, 8> silent{
+        "Reference",      "Global",
+        "User",           "ResponseTimeRepartition",
+        "timewait",       "CallLengthRepartition",
+        "DefaultMessage", "note"};
+
+    void note(std::string_view text) {
+        writer_.say(fmt::format("Note over {}: {}", cast_.self, shown(text)));
+    }
+
+    void say_common(const Element& one) {
+        if (const auto next = one.get("next"); !next.empty()) {
+            std::string text = fmt::format("then: {}", next);
+            if (const auto test = one.get("test"); !test.empty()) {
+                text += fmt::format(" if {}", test);
+            }
+            if (const auto chance = one.get("chance"); !chance.empty()) {
+                text += fmt::format(" {}%", percent_of(one, chance));
+            }
+            writer_.beneath(text);
+        }
+        if (const auto when = one.get("condexec"); !when.empty()) {
+            writer_.beneath(fmt::format("when: {}{}",
+                                        is_true(one.get("condexec_inverse")) ? "not " : "", when));
+        }
+        if (const auto lost = one.get("lost"); !lost.empty()) {
+            writer_.beneath(fmt::format("lost: {}%", lost));
+        }
+        for (const std::string_view name : {"start_txn", "ack_txn", "response_txn"}) {
+            if (const auto transaction = one.get(name); !transaction.empty()) {
+                writer_.beneath(fmt::format("transaction: {}", transaction));
+            }
+        }
+    }
+
+    // "0.25" → "25".
+    std::string percent_of(const Element& one, std::string_view chance) {
+        const auto dot = chance.find('.');
+        const auto whole = parse_number<std::uint32_t>(dot == 0 ? "0" : chance.substr(0, dot));
+        auto digits =
+            dot == std::string_view::npos ? std::string{} : std::string{chance.substr(dot + 1)};
+        digits.resize(4, '0');
+        const auto fraction = parse_number<std::uint32_t>(digits);
+        if (!whole || !fraction || *whole > 1) {
+            refuse(one, fmt::format("“{}” is no chance from 0 to 1", chance));
+            return "100";
+        }
+        const auto hundredths = *whole * 10'000 + *fraction;
+        return fmt::format("{}.{:02}", hundredths / 100, hundredths % 100);
+    }
+
+    void convert_send(const Element& one) {
+        const auto lines = lines_of(one.text);
+        Words words;
+        if (lines.empty() || !read_start(lines.front(), words)) {
+            refuse(one, "what is sent begins neither as a request nor as a response");
+            return;
+        }
+        const auto message = read_message(lines);
+        const auto status = parse_number<std::uint16_t>(words.status);
+        const bool odd = words.method.empty() ? !status || *status < 100 || *status > 699
+                                              : !can_be_method(words.method);
+        bool described = false;
+        std::vector<std::string> said;
+        std::string drawn;
+        if (odd) {
+            refuse(one, "the method or status of what is sent is known only when it is sent");
+            return;
+        }
+        const auto phrase = can_be_phrase(words.phrase) ? words.phrase : std::string{};
+        Words shown_words = words;
+        shown_words.phrase = phrase;
+        said = say_message(habits_, shown_words, message, described);
+        drawn =
+            words.method.empty() ? fmt::format("{} {}", words.status, shown(phrase)) : words.method;
+        while (drawn.ends_with(' ')) {
+            drawn.pop_back();
+        }
+        if (described) {
+            drawn += words.method.empty() || words.method == "ACK" || words.method == "PRACK"
+                         ? " (SDP answer)"
+                         : " (SDP offer)";
+        }
+        writer_.say(fmt::format("{}{}{}: {}", cast_.self, words.method.empty() ? "-->>" : "->>",
+                                cast_.peer, drawn));
+        for (const auto& text : said) {
+            writer_.beneath(text);
+        }
+        say_common(one);
+        say_actions(one);
+    }
+
+    static bool can_be_method(std::string_view word) {
+        return !word.empty() && word.size() <= 32 && std::ranges::all_of(word, [](char c) {
+            return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '-';
+        });
+    }
+
+    void convert_recv(const Element& one) {
+        const auto optional = one.get("optional");
+        const bool perhaps = is_true(optional);
+        const auto request = trim(one.get("request"));
+        const auto response = trim(one.get("response"));
+        std::string drawn;
+        if (!response.empty()) {
+            const auto status = parse_number<std::uint16_t>(response);
+            if (!status || *status < 100 || *status > 699) {
+                refuse(one, fmt::format("“{}” is no status", response));
+                return;
+            }
+            drawn = fmt::format("{}-->>{}: {} {}", cast_.peer, cast_.self, response,
+                                phrase_of(response));
+        } else if (can_be_method(request)) {
+            drawn = fmt::format("{}->>{}: {}", cast_.peer, cast_.self, request);
+        } else {
+            refuse(one, request.empty() ? "a <recv> of nothing: neither request nor response"
+                                        : fmt::format("“{}” is no method", request));
+            return;
+        }
+        if (perhaps) {
+            writer_.say("opt");
+            writer_.deeper(true);
+        }
+        while (drawn.ends_with(' ')) {
+            drawn.pop_back();
+        }
+        writer_.say(drawn);
+        if (iequals(optional, "global")) {
+            writer_.beneath("any time");
+        }
+        if (is_true(one.get("rrs"))) {
+            writer_.beneath("keeps route");
+        }
+        say_timeout(one);
+        say_common(one);
+        say_actions(one);
+        if (perhaps) {
+            writer_.deeper(false);
+            writer_.say("end");
+        }
+    }
+
+    void say_timeout(const Element& one) {
+        const auto timeout = one.get("timeout");
+        if (!timeout.empty() && timeout != "0") {
+            if (const auto time = milliseconds_of(timeout)) {
+                writer_.beneath(fmt::format("within {}", *time));
+            } else {
+                refuse(one, fmt::format("“{}” is no time in milliseconds", timeout));
+            }
+        }
+        if (const auto label = one.get("ontimeout"); !label.empty()) {
+            writer_.beneath(fmt::format("otherwise: {}", label));
+        }
+    }
+
+    void convert_pause(const Element& one) {
+        const auto said = pause_of(one);
+        if (!said) {
+            refuse(one, said.error());
+            return;
+        }
+        note(*said);
+        say_common(one);
+        say_actions(one);
+    }
+
+    void convert_nop(const Element& one) {
+        const bool acts = std::ranges::any_of(one.children, [](const Element& child) {
+            return child.name == "action" && !child.children.empty();
+        });
+        const bool goes = !one.get("next").empty();
+        if (!acts && !goes) {
+            return;
+        }
+        note(acts ? "computes" : "goes on");
+        say_common(one);
+        say_actions(one);
+    }
+
+    Conversion& out_;
+    Writer& writer_;
+    Cast cast_;
+    std::uint32_t offset_;
+    literal::Habits habits_;
+    std::set<std::string, std::less<>> labels_;
+};
+
+// "A scenario & its name" → what may stand between quotation marks in front matter.
+std::string title_of(const Element& root, std::string_view name) {
+    auto title = std::string{trim(root.get("name"))};
+    if (title.empty()) {
+        title = name;
+    }
+    std::erase_if(title, [](char c) {
+        return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == '@';
+    });
+    if (title.size() > 200) {
+        title.resize(200);
+        while (!title.empty() && (static_cast<unsigned char>(title.back()) & 0x80U) != 0) {
+            title.pop_back();
+        }
+    }
+    return title.empty() ? "A scenario" : title;
+}
+
+std::optional<Document> read_document(std::string_view text, std::uint32_t offset,
+                                      Conversion& out) {
+    auto document = read_xml(text);
+    if (!document) {
+        auto note = std::move(document.error());
+        note.place.line += offset;
+        out.refused.push_back(std::move(note));
+        return std::nullopt;
+    }
+    if (document->root.name != "scenario") {
+        out.refused.push_back(
+            {document->root.place, fmt::format("<{}> is no scenario", document->root.name)});
+        return std::nullopt;
+    }
+    for (auto& note : document->repairs) {
+        note.place.line += offset;
+        out.notes.push_back(std::move(note));
+    }
+    return std::move(*document);
+}
+
+void put_front(Writer& writer, std::string_view title) {
+    writer.head("---");
+    writer.head(fmt::format("title: \"{}\"", title));
+    writer.head("---");
+    writer.head("sequenceDiagram");
+    writer.say("autonumber");
+}
+
+bool sends_first(const Element& root) {
+    for (const auto& one : root.children) {
+        if (one.name == "send" || one.name == "recv") {
+            return one.name == "send";
+        }
+    }
+    return true;
+}
+
+// The two scenarios of a pair, up to where each has to hear from the other.
+class Join {
+  public:
+    Join(Conversion& out, Writer& writer, const Element& a, const Element& b, std::uint32_t offset)
+        : out_(out), writer_(writer),
+          sides_{{{&a, Converter{out, writer, {"left", "left_peer"}, 0}, 0},
+                  {&b, Converter{out, writer, {"right", "right_peer"}, offset}, 0}}} {}
+
+    void run() {
+        for (auto& side : sides_) {
+            side.converter.label_all(*side.root);
+        }
+        bool moved = true;
+        while (moved) {
+            moved = false;
+            for (std::size_t i = 0; i < sides_.size(); ++i) {
+                moved = advance(i) || moved;
+            }
+        }
+        for (auto& side : sides_) {
+            if (side.at < side.root->children.size()) {
+                side.converter.refuse(side.root->children[side.at],
+                                      "the other scenario has nothing that answers this");
+                return;
+            }
+        }
+    }
+
+  private:
+    struct Half {
+        const Element* root;
+        Converter converter;
+        std::size_t at;
+    };
+
+    // All that stands before the next command; the command itself when both stand before it.
+    bool advance(std::size_t which) {
+        auto& own = sides_[which];
+        auto& other = sides_[1 - which];
+        bool moved = false;
+        const auto& steps = own.root->children;
+        while (own.at < steps.size()) {
+            const auto& one = steps[own.at];
+            if (one.name == "recvCmd") {
+                return moved;
+            }
+            if (one.name == "sendCmd") {
+                const auto& theirs = other.root->children;
+                // The other side comes to where it hears.
+                while (other.at < theirs.size() && theirs[other.at].name != "recvCmd" &&
+                       theirs[other.at].name != "sendCmd") {
+                    other.converter.convert(theirs[other.at++]);
+                    moved = true;
+                }
+                if (other.at >= theirs.size() || theirs[other.at].name != "recvCmd") {
+                    return moved;
+                }
+                tell(own, one, other, theirs[other.at]);
+                ++own.at;
+                ++other.at;
+                moved = true;
+                continue;
+            }
+            own.converter.convert(one);
+            ++own.at;
+            moved = true;
+        }
+        return moved;
+    }
+
+    void tell(Half& from, const Element& sent, Half& to, const Element& heard) {
+        for (const auto* one : {&sent, &heard}) {
+            if (!one->get("next").empty() || !one->get("optional").empty()) {
+                from.converter.refuse(*one, "a command that branches");
+            }
+        }
+        writer_.at(from.converter.line(sent));
+        writer_.say(
+            fmt::format("{}->>{}: COMMAND", from.converter.cast().self, to.converter.cast().self));
+        for (const auto& line : lines_of(sent.text)) {
+            writer_.beneath(line.empty() ? "|" : fmt::format("| {}", line));
+        }
+        to.converter.say_actions(heard);
+    }
+
+    Conversion& out_;
+    Writer& writer_;
+    std::array<Half, 2> sides_;
+};
+
+void finish(Conversion& out) {
+    if (!out.ok()) {
+        out.flow.clear();
+        out.lines.clear();
+        return;
+    }
+    // What the flow language cannot hold is refused here, with the place in the XML.
+    const auto parsed = parse(out.flow);
+    for (const auto& complaint : parsed.complaints) {
+        if (!complaint.warning) {
+            auto place = complaint.place;
+            place.line = place.line >= 1 && place.line <= out.lines.size()
+                             ? out.lines[place.line - 1]
+                             : place.line;
+            place.column = 1;
+            out.refused.push_back(
+                {place, complaint.expected.empty()
+                            ? complaint.what
+                            : fmt::format("{} ({})", complaint.what, complaint.expected)});
+        }
+    }
+    if (!out.ok()) {
+        out.flow.clear();
+        out.lines.clear();
+    }
+}
+
+} // namespace
+
+bool is_scenario(std::string_view text) {
+    if (text.starts_with("\xef\xbb\xbf")) {
+        text.remove_prefix(3);
+    }
+    const auto begin = text.find_first_not_of(" \t\r\n");
+    return begin != std::string_view::npos && text[begin] == '<';
+}
+
+Conversion convert(std::string_view text, std::string_view name) {
+    Conversion out;
+    const auto document = read_document(text, 0, out);
+    if (!document) {
+        return out;
+    }
+    Writer writer(out);
+    const bool calls = sends_first(document->root);
+    const Cast cast{calls ? "uac" : "uas", calls ? "uas" : "uac"};
+    put_front(writer, title_of(document->root, name));
+    const auto self =
+        fmt::format("actor {} as {} (literal, UDP)", cast.self, calls ? "UAC" : "UAS");
+    const auto peer =
+        fmt::format("participant {} as {} (under test)", cast.peer, calls ? "UAS" : "UAC");
+    writer.say(calls ? self : peer);
+    writer.say(calls ? peer : self);
+    writer.blank();
+    Converter converter(out, writer, cast, 0);
+    for (const auto& one : document->root.children) {
+        converter.convert(one);
+    }
+    finish(out);
+    return out;
+}
+
+Conversion convert_pair(std::string_view first, std::string_view second, std::string_view name) {
+    Conversion out;
+    const auto offset = static_cast<std::uint32_t>(std::ranges::count(first, '\n') + 1);
+    const auto a = read_document(first, 0, out);
+    const auto b = read_document(second, offset, out);
+    if (!a || !b) {
+        return out;
+    }
+    Writer writer(out);
+    put_front(writer, title_of(a->root, name));
+    writer.say("participant left_peer as Peer (under test)");
+    writer.say("actor left as Left (literal, UDP)");
+    writer.say("actor right as Right (literal, UDP)");
+    writer.say("participant right_peer as Peer (under test)");
+    writer.blank();
+    Join(out, writer, a->root, b->root, offset).run();
+    finish(out);
+    return out;
+}
+
+Parsed read(std::string_view text, std::string_view name) {
+    auto converted = convert(text, name);
+    Parsed out;
+    if (converted.ok()) {
+        out = parse(converted.flow);
+    }
+    const auto place_in_xml = [&](Place& place) {
+        if (place.line >= 1 && place.line <= converted.lines.size()) {
+            place = {converted.lines[place.line - 1], 1, 0, place.after_blank};
+        }
+    };
+    for (auto& step : out.plan.steps) {
+        place_in_xml(step.place);
+        if (auto* arrow = std::get_if<Arrow>(&step.what)) {
+            place_in_xml(arrow->said);
+        }
+    }
+    for (auto& party : out.plan.parties) {
+        place_in_xml(party.place);
+    }
+    out.complaints.clear();
+    for (auto& note : converted.notes) {
+        out.complaints.push_back({note.place, true, std::move(note.what), {}, {}});
+    }
+    for (auto& note : converted.refused) {
+        out.complaints.push_back({note.place, false, std::move(note.what), {}, {}});
+    }
+    return out;
+}
+
+std::vector<std::map<std::string, std::string>> read_rows(std::string_view text) {
+    constexpr std::size_t most_rows = 1'000'000;
+    std::vector<std::map<std::string, std::string>> out;
+    bool first = true;
+    while (!text.empty() && out.size() < most_rows) {
+        const auto end = text.find('\n');
+        auto line = trim(text.substr(0, end));
+        text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+        while (line.ends_with('\r')) {
+            line.remove_suffix(1);
+        }
+        if (line.empty() || line.starts_with('#')) {
+            continue;
+        }
+        if (std::exchange(first, false)) { // SEQUENTIAL, RANDOM, USER
+            continue;
+        }
+        auto& row = out.emplace_back();
+        for (std::size_t i = 0; i < 256; ++i) {
+            const auto semicolon = line.find(';');
+            row.emplace(fmt::format("field{}", i), line.substr(0, semicolon));
+            if (semicolon == std::string_view::npos) {
+                break;
+            }
+            line.remove_prefix(semicolon + 1);
+        }
+    }
+    return out;
+}
+
+} // namespace cw::script::sipp

@@ -1,0 +1,40 @@
+// SIPp's scenarios become flows: a literal party that does what the scenario says, in Mermaid that
+// a person can read; only what is out of the ordinary stands beneath its arrows. What cannot be had
+// is refused with its line in the XML. Total; values that own what they hold.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "script/parse.hpp"
+#include "script/sipp/xml.hpp"
+
+namespace cw::script::sipp {
+
+// Does this look like a scenario, and not like a flow?
+bool is_scenario(std::string_view text);
+
+struct Conversion {
+    std::string flow;                 // empty where something was refused
+    std::vector<std::uint32_t> lines; // for each line of it, the line of the XML
+    std::vector<Note> notes;          // repaired, left out
+    std::vector<Note> refused;
+    [[nodiscard]] bool ok() const { return refused.empty(); }
+};
+// `name` is for the title where the scenario has none.
+Conversion convert(std::string_view text, std::string_view name);
+
+// A pair of 3PCC, joined: two literal parties that tell each other. Lines of the second file are
+// counted on after those of the first in `Conversion::lines` and notes.
+Conversion convert_pair(std::string_view first, std::string_view second, std::string_view name);
+
+// The scenario as a Plan; its places are those of the XML.
+Parsed read(std::string_view text, std::string_view name);
+
+// An injection file: each row's fields as field0, field1, …
+std::vector<std::map<std::string, std::string>> read_rows(std::string_view text);
+
+} // namespace cw::script::sipp
