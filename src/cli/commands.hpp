@@ -26,5 +26,6 @@ Command add_probe(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_watch(CLI::App& app);
 Command add_explain(CLI::App& app);
+Command add_convert(CLI::App& app);
 
 } // namespace cw::cli

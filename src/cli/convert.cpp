@@ -1,4 +1,6 @@
 // callwright convert: SIPp's scenarios in, flows out.
+#include <algorithm>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,11 +8,11 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
-#include "cli/flow_text.hpp"
 #include "cli/output.hpp"
+#include "crypto/private_file.hpp"
 #include "script/complaint.hpp"
 #include "script/sipp/convert.hpp"
-#include "view/json.hpp"
+#include "view/json_writer.hpp"
 
 namespace cw::cli {
 namespace {
@@ -72,39 +74,63 @@ void say_notes(std::string& out, const std::vector<script::sipp::Note>& notes, b
     }
 }
 
-void put_notes(view::JsonWriter& json, std::string_view name,
-               const std::vector<script::sipp::Note>& notes) {
-    json.key(name);
-    json.begin_array();
+void put_notes(view::JsonWriter& json, const std::vector<script::sipp::Note>& notes) {
+    json.open_array();
     for (const auto& note : notes) {
-        json.begin_object();
-        json.member("line", note.place.line);
-        json.member("column", note.place.column);
-        json.member("what", note.what);
-        json.end_object();
+        json.open_object();
+        json.key("line");
+        json.value(note.place.line);
+        json.key("column");
+        json.value(note.place.column);
+        json.key("what");
+        json.value(note.what);
+        json.close_object();
     }
-    json.end_array();
+    json.close_array();
 }
 
 std::string json_of(const ConvertOptions& options, const script::sipp::Conversion& done) {
-    std::string out;
-    view::JsonWriter json{out};
-    json.begin_object();
-    json.member("callwright", CALLWRIGHT_VERSION);
-    json.member("file", options.files.front());
-    json.member("converted", done.ok());
-    put_notes(json, "notes", done.notes);
-    put_notes(json, "refused", done.refused);
-    json.member("flow", done.flow);
-    json.end_object();
+    view::JsonWriter json;
+    json.open_object();
+    json.key("callwright");
+    json.value(CALLWRIGHT_VERSION);
+    json.key("file");
+    json.value(options.files.front());
+    json.key("converted");
+    json.value(done.ok());
+    json.key("notes");
+    put_notes(json, done.notes);
+    json.key("refused");
+    put_notes(json, done.refused);
+    json.key("flow");
+    json.value(done.flow);
+    json.close_object();
+    auto out = std::string{json.text()};
     out += '\n';
     return out;
+}
+
+std::expected<std::string, std::string> read_scenario(const std::string& path) {
+    if (path == "-") {
+        std::string out;
+        char buffer[65'536];
+        for (std::size_t n = 0; out.size() <= script::sipp::limit::bytes &&
+                                (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+            out.append(buffer, n);
+        }
+        return out;
+    }
+    auto text = crypto::read_whole(path, script::sipp::limit::bytes + 1);
+    if (!text) {
+        return std::unexpected{fmt::format("{}: {}", path, text.error().what)};
+    }
+    return std::move(*text);
 }
 
 int convert(const ConvertOptions& options) {
     std::vector<std::string> texts;
     for (const auto& file : options.files) {
-        auto text = read_flow_text(file, script::sipp::limit::bytes + 1);
+        auto text = read_scenario(file);
         if (!text) {
             fmt::print(stderr, "callwright: convert: {}\n", text.error());
             return BadInput;

@@ -30,6 +30,8 @@
 #include "rtp/wav.hpp"
 #include "script/parse.hpp"
 #include "script/print.hpp"
+#include "script/read_flow.hpp"
+#include "script/sipp/convert.hpp"
 #include "view/json.hpp"
 
 namespace cw::cli {
@@ -51,6 +53,8 @@ Examples:
   callwright run call.mmd --trace                        each arrow as it happens
   callwright run call.mmd --pcap-out call.pcapng --keys-out call.keys
   callwright run call.mmd --format json --junit report.xml
+  callwright run uac.xml --at uas=udp:127.0.0.1:5060     a scenario of SIPp; see convert --help
+  callwright run uas.xml --listen uas=tcp:127.0.0.1:5060
 
 Exit status: 0 all arrows happened as drawn, 1 something did not, 2 a flow is not well-formed or the
 usage wrong, 3 a file or an address could not be used.)";
@@ -58,6 +62,8 @@ usage wrong, 3 a file or an address could not be used.)";
 struct RunOptions {
     std::vector<std::string> flows;
     std::vector<std::string> at;
+    std::vector<std::string> listen;
+    std::vector<std::string> rows;
     std::vector<std::string> set;
     std::vector<std::string> trusted;
     std::string timeout;
@@ -101,7 +107,7 @@ std::expected<std::string, Failure> read_text(const std::string& path) {
         }
         return all.str();
     }
-    auto text = crypto::read_whole(path, script::limit::text + 1);
+    auto text = crypto::read_whole(path, script::longest_flow_text + 1);
     if (!text) {
         return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
     }
@@ -191,12 +197,34 @@ std::expected<void, Failure> take_row(const Loaded& flow, play::Given& given) {
     return {};
 }
 
+// The first rows of SIPp's injection files: of each by its name, of the first also without.
+std::expected<void, Failure> take_injections(const RunOptions& options, play::Given& given) {
+    for (const auto& path : options.rows) {
+        auto text = crypto::read_whole(path, std::size_t{16} << 20);
+        if (!text) {
+            return std::unexpected{
+                Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
+        }
+        const auto rows = script::sipp::read_rows(*text);
+        if (rows.empty()) {
+            return std::unexpected{Failure{BadInput, path + ": it has no row below its heading"}};
+        }
+        const auto name = std::filesystem::path{path}.filename().string();
+        for (const auto& [field, value] : rows.front()) {
+            given.row.try_emplace(field, value);
+            given.row.insert_or_assign(name + "/" + field, value);
+            given.row.insert_or_assign(path + "/" + field, value);
+        }
+    }
+    return {};
+}
+
 std::expected<Loaded, Failure> load(const RunOptions& options, const std::string& file) {
     auto text = read_text(file);
     if (!text) {
         return std::unexpected{text.error()};
     }
-    auto parsed = script::parse(*text);
+    auto parsed = script::read_flow(*text, std::filesystem::path{file}.stem().string());
     std::string said;
     for (const auto& complaint : parsed.complaints) {
         script::append(said, file, *text, complaint);
@@ -235,6 +263,9 @@ std::expected<Loaded, Failure> load(const RunOptions& options, const std::string
     out.given.folder = std::filesystem::path{file}.parent_path().string();
     take_environment(*text, out.given);
     if (auto done = take_row(out, out.given); !done) {
+        return std::unexpected{done.error()};
+    }
+    if (auto done = take_injections(options, out.given); !done) {
         return std::unexpected{done.error()};
     }
     std::random_device random;
@@ -363,6 +394,13 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
             return std::unexpected{Failure{BadUsage, "--at: " + real.error()}};
         }
         stage_options.at.push_back(std::move(*real));
+    }
+    for (const auto& listen : options.listen) {
+        auto own = host::parse_real_system(listen);
+        if (!own) {
+            return std::unexpected{Failure{BadUsage, "--listen: " + own.error()}};
+        }
+        stage_options.listen.push_back(std::move(*own));
     }
     stage_options.trusted = options.trusted;
     stage_options.keys_out = options.keys_out;
@@ -576,12 +614,23 @@ Command add_run(CLI::App& app) {
     auto options = std::make_shared<RunOptions>();
     auto* command = app.add_subcommand("run", description);
     command->footer(footer);
-    command->add_option("FLOW", options->flows, "Mermaid files; - is standard input")->required();
+    command
+        ->add_option("FLOW", options->flows,
+                     "Mermaid files or SIPp scenarios (.xml); - is standard input")
+        ->required();
     command->add_option("--at", options->at, "this participant is a real system (repeatable)")
         ->type_name("NAME=tls:HOST:PORT");
     command
         ->add_option("--trust", options->trusted,
                      "PEM with CAs that our parties trust besides the run's own (repeatable)")
+        ->type_name("FILE");
+    command
+        ->add_option("--listen", options->listen,
+                     "where a party of ours is reached (repeatable); any free port unless said")
+        ->type_name("NAME=udp:IP:PORT");
+    command
+        ->add_option("--rows", options->rows,
+                     "SIPp's injection file; its first row gives [field0] and on (repeatable)")
         ->type_name("FILE");
     command->add_option("--set", options->set, "a variable of the flow (repeatable)")
         ->type_name("KEY=VALUE");

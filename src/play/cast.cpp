@@ -248,6 +248,13 @@ std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& 
         }
     }
     find_places(plan, cast);
+    for (PartyId party = 0; party < plan.parties.size(); ++party) {
+        if (script::is_literal(plan.parties[party])) {
+            script::Complaints complaints; // the reader has made them
+            cast.programs.push_back(std::make_shared<const script::literal::Program>(
+                script::literal::compile(plan, party, complaints)));
+        }
+    }
     return cast;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/address.hpp"
 #include "rtp/audio_source.hpp"
+#include "script/literal/program.hpp"
 #include "script/plan.hpp"
 #include "sip/transport.hpp"
 
@@ -85,6 +86,8 @@ struct Cast {
         std::string trusted;                        // more CAs
         std::map<script::PartyId, std::string> own; // what `certificate:` of a party names
     } bodies;
+    // Of the literal parties: what they do. Made once, for all performances of the flow.
+    std::vector<std::shared_ptr<const script::literal::Program>> programs;
 
     // How requests go from one to the other: what either says, TLS where neither does. When both
     // say something, the one who is called decides.

@@ -4,15 +4,22 @@
 
 #include <fmt/format.h>
 
+#include "play/literal/literal.hpp"
 #include "play/sound.hpp"
 
 namespace cw::play {
 
 Performance::Performance(const script::Plan& plan, const Cast& cast, const Given& given)
-    : state_(std::make_unique<State>(plan, cast, given)) {}
+    : state_(script::has_literal(plan) ? nullptr : std::make_unique<State>(plan, cast, given)),
+      literal_(state_ == nullptr ? std::make_unique<literal::Literal>(plan, cast, given)
+                                 : nullptr) {}
 Performance::~Performance() = default;
 
 void Performance::start(Instant now) {
+    if (literal_ != nullptr) {
+        literal_->start(now);
+        return;
+    }
     state_->now = now;
     state_->report.began = now;
     state_->pump();
@@ -20,6 +27,10 @@ void Performance::start(Instant now) {
 
 void Performance::on_connected(std::uint32_t token, const Wire& wire, const HandshakeFacts& facts,
                                Instant now) {
+    if (literal_ != nullptr) {
+        literal_->on_connected(token, wire, now);
+        return;
+    }
     auto& s = *state_;
     s.now = now;
     const auto asked = std::ranges::find(s.dialling, token, &Dialling::token);
@@ -40,6 +51,10 @@ void Performance::on_connected(std::uint32_t token, const Wire& wire, const Hand
 
 void Performance::on_refused(std::uint32_t token, std::string_view why, const HandshakeFacts& facts,
                              Instant now) {
+    if (literal_ != nullptr) {
+        literal_->on_refused(token, why, now);
+        return;
+    }
     auto& s = *state_;
     s.now = now;
     const auto asked = std::ranges::find(s.dialling, token, &Dialling::token);
@@ -53,6 +68,10 @@ void Performance::on_refused(std::uint32_t token, std::string_view why, const Ha
 
 void Performance::on_accepted(PartyId party, const Wire& wire, const HandshakeFacts& facts,
                               Instant now) {
+    if (literal_ != nullptr) {
+        literal_->on_accepted(party, wire, now);
+        return;
+    }
     auto& s = *state_;
     s.now = now;
     Line line;
@@ -80,6 +99,10 @@ void Performance::on_accepted(PartyId party, const Wire& wire, const HandshakeFa
 
 void Performance::on_closed(const Wire& wire, std::string_view why, const HandshakeFacts& facts,
                             Instant now) {
+    if (literal_ != nullptr) {
+        literal_->on_closed(wire, now);
+        return;
+    }
     auto& s = *state_;
     s.now = now;
     for (auto& line : s.lines) {
@@ -92,6 +115,10 @@ void Performance::on_closed(const Wire& wire, std::string_view why, const Handsh
 }
 
 void Performance::on_message(PartyId party, const Wire& wire, std::string_view text, Instant now) {
+    if (literal_ != nullptr) {
+        literal_->on_message(party, wire, text, now);
+        return;
+    }
     auto& s = *state_;
     s.now = now;
     if (s.over || !s.players[party].alive) {
@@ -112,17 +139,28 @@ void Performance::on_message(PartyId party, const Wire& wire, std::string_view t
 }
 
 void Performance::on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now) {
+    if (literal_ != nullptr) {
+        literal_->on_media(socket, from, packet, now);
+        return;
+    }
     state_->now = now;
     state_->sound->on_packet(socket, from, packet);
 }
 
 void Performance::on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now) {
+    if (literal_ != nullptr) {
+        return;
+    }
     state_->now = now;
     state_->sound->on_dtls(socket, keys);
     state_->pump();
 }
 
 void Performance::advance(Instant now) {
+    if (literal_ != nullptr) {
+        literal_->advance(now);
+        return;
+    }
     auto& s = *state_;
     s.now = now;
     for (auto& player : s.players) {
@@ -144,32 +182,42 @@ void Performance::advance(Instant now) {
 }
 
 void Performance::interrupt(Instant now) {
+    if (literal_ != nullptr) {
+        literal_->interrupt(now);
+        return;
+    }
     state_->now = now;
     state_->stop("interrupted");
     state_->pump();
 }
 
 Instant Performance::next_deadline() const {
+    if (literal_ != nullptr) {
+        return literal_->next_deadline();
+    }
     return state_->next_deadline();
 }
 
 transaction::Outbox& Performance::outbox() {
-    return state_->outbox;
+    return literal_ != nullptr ? literal_->outbox : state_->outbox;
 }
 
 Wants& Performance::wants() {
-    return state_->wants;
+    return literal_ != nullptr ? literal_->wants : state_->wants;
 }
 
 bool Performance::over() const {
-    return state_->over;
+    return literal_ != nullptr ? literal_->over() : state_->over;
 }
 
 const Report& Performance::report() const {
-    return state_->report;
+    return literal_ != nullptr ? literal_->report : state_->report;
 }
 
 std::string Performance::awaited() const {
+    if (literal_ != nullptr) {
+        return literal_->awaited();
+    }
     auto& s = *state_;
     for (const auto& next : s.schedule.ready(s.now)) {
         const auto* a = std::get_if<Arrow>(&s.plan.steps[next.step].what);

@@ -24,6 +24,9 @@
 namespace cw::play {
 
 struct State;
+namespace literal {
+class Literal;
+}
 
 class Performance {
   public:
@@ -70,7 +73,9 @@ class Performance {
     [[nodiscard]] const Report& report() const;
 
   private:
+    // One of the two: a flow of literal parties has nothing else in it.
     std::unique_ptr<State> state_;
+    std::unique_ptr<literal::Literal> literal_;
 };
 
 } // namespace cw::play

@@ -50,6 +50,19 @@ std::expected<RealSystem, std::string> parse_real_system(std::string_view text) 
 }
 
 Stage::Done Stage::mark_real_systems() {
+    for (const auto& own : options_.listen) {
+        const auto party = std::ranges::find(plan_.parties, own.party, &script::Party::id);
+        if (party == plan_.parties.end()) {
+            return std::unexpected{
+                fmt::format("--listen: there is nobody called '{}' in the flow", own.party)};
+        }
+        if (script::is_literal(*party)) {
+            std::erase_if(party->facts, [](const script::Fact& fact) {
+                return std::holds_alternative<script::Over>(fact.value);
+            });
+            party->facts.push_back({{}, false, script::Over{own.transport}});
+        }
+    }
     for (const auto& real : options_.at) {
         const auto party = std::ranges::find(plan_.parties, real.party, &script::Party::id);
         if (party == plan_.parties.end()) {
@@ -72,6 +85,10 @@ Stage::Done Stage::find_real_systems() {
             continue;
         }
         const auto* at = script::find<script::At>(plan_.parties[party].facts);
+        // Whom a literal party hears from first shows where it is.
+        if (at == nullptr && script::has_literal(plan_)) {
+            continue;
+        }
         if (at == nullptr) {
             return std::unexpected{fmt::format("line {}: where is {}? Say --at {}=tls:HOST:PORT, "
                                                "or '%% at: tls:HOST:PORT' beneath it",

@@ -37,6 +37,7 @@ std::expected<RealSystem, std::string> parse_real_system(std::string_view text);
 
 struct StageOptions {
     std::vector<RealSystem> at;
+    std::vector<RealSystem> listen;   // where parties of ours are reached; unsaid: any free port
     std::vector<std::string> trusted; // PEM files with CAs that all our parties trust besides
     std::string keys_out;             // NSS key log, appended to; empty: none
     std::string pcap_out;             // pcapng with its secrets; empty: none

@@ -164,11 +164,21 @@ Stage::Done Stage::open_party(PartyId party) {
 Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handshake& handshake,
                           bool ipv6) {
     auto& member = cast_.members[party];
-    const Endpoint any{*IpAddress::parse(ipv6 ? "::1" : "127.0.0.1"), 0};
+    Endpoint any{*IpAddress::parse(ipv6 ? "::1" : "127.0.0.1"), 0};
+    for (const auto& own : options_.listen) {
+        const auto address = IpAddress::parse(own.host);
+        if (own.party == member.id && !address) {
+            return std::unexpected{fmt::format("--listen: {} is no IP address", own.host)};
+        }
+        if (own.party == member.id && own.transport == transport) {
+            any = {*address, own.port};
+        }
+    }
     const bool datagrams = transport == Transport::Udp;
     auto fd = datagrams ? net::bind_datagram(any, true) : net::listen_stream(any, true);
     if (!fd) {
-        return std::unexpected{fmt::format("{}: {}", member.id, fd.error())};
+        return std::unexpected{fmt::format("{}: {}{}", member.id, fd.error(),
+                                           any.port != 0 ? " (" + to_string(any) + ")" : "")};
     }
     const auto at = net::local_endpoint(fd->get());
     if (datagrams) {
