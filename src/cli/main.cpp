@@ -16,6 +16,7 @@ constexpr const char* about =
     "Callwright runs, serves and reads secure SIP call flows.\n"
     "\n"
     "  callwright run flows/secure-call.mmd            a call flow, performed and proved\n"
+    "  callwright load flows/secure-call.mmd --rate 100    the same, a hundred times a second\n"
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
     "  callwright watch -i eth0 --keys tls.keys        the same, live\n"
@@ -41,6 +42,7 @@ int run(int argc, char** argv) {
         commands.emplace_back(app.get_subcommands({}).back(), std::move(command));
     };
     add(add_run);
+    add(add_load);
     add(add_read);
     add(add_watch);
     add(add_certs);

@@ -9,8 +9,6 @@
 #include <future>
 #include <memory>
 #include <mutex>
-#include <random>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,18 +18,14 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/flow_file.hpp"
 #include "cli/reading.hpp"
 #include "cli/run_html.hpp"
 #include "cli/run_json.hpp"
 #include "cli/run_text.hpp"
 #include "cli/terminal.hpp"
-#include "crypto/private_file.hpp"
 #include "host/stage/stage.hpp"
-#include "rtp/wav.hpp"
-#include "script/parse.hpp"
 #include "script/print.hpp"
-#include "script/read_flow.hpp"
-#include "script/sipp/convert.hpp"
 #include "view/json.hpp"
 
 namespace cw::cli {
@@ -85,195 +79,6 @@ struct RunOptions {
 int complain(int status, const std::string& what) {
     fmt::print(stderr, "callwright: run: {}\n", what);
     return status;
-}
-
-struct Failure {
-    int status = BadInput;
-    std::string why;
-};
-
-struct Loaded {
-    std::string file;
-    script::Plan plan;
-    play::Given given;
-};
-
-std::expected<std::string, Failure> read_text(const std::string& path) {
-    if (path == "-") {
-        std::ostringstream all;
-        char buffer[65'536];
-        for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
-            all.write(buffer, static_cast<std::streamsize>(n));
-        }
-        return all.str();
-    }
-    auto text = crypto::read_whole(path, script::longest_flow_text + 1);
-    if (!text) {
-        return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
-    }
-    return std::move(*text);
-}
-
-// What the flow's lines name: files of bodies, sounds.
-std::expected<void, Failure> load_files(Loaded& flow) {
-    const auto folder = std::filesystem::path{flow.file}.parent_path();
-    const auto body = [&](const std::string& name) -> std::expected<void, Failure> {
-        auto text = crypto::read_whole((folder / name).string(), std::size_t{1} << 20);
-        if (!text) {
-            return std::unexpected{
-                Failure{BadInput, fmt::format("{}: {}", name, text.error().what)}};
-        }
-        flow.given.files[name] = std::move(*text);
-        return {};
-    };
-    for (const auto& step : flow.plan.steps) {
-        if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
-            if (const auto* named = script::find<script::Body>(arrow->facts)) {
-                if (auto done = body(named->file); !done) {
-                    return done;
-                }
-            }
-        }
-        const auto* act = std::get_if<script::Act>(&step.what);
-        const auto* says = act != nullptr ? std::get_if<script::Says>(&act->action) : nullptr;
-        if (says != nullptr) {
-            auto bytes = crypto::read_whole((folder / says->file).string(), std::size_t{64} << 20);
-            if (!bytes) {
-                return std::unexpected{
-                    Failure{BadInput, fmt::format("{}: {}", says->file, bytes.error().what)}};
-            }
-            auto samples = rtp::read_wav(as_bytes(std::string_view{*bytes}));
-            if (!samples) {
-                return std::unexpected{
-                    Failure{BadInput, fmt::format("{}: {}", says->file, samples.error().what)}};
-            }
-            flow.given.sounds[says->file] =
-                std::make_shared<const rtp::Samples>(std::move(*samples));
-        }
-    }
-    return {};
-}
-
-// {env.NAME}: those that the flow asks for, and no others.
-void take_environment(const std::string& text, play::Given& given) {
-    for (auto at = text.find("{env."); at != std::string::npos; at = text.find("{env.", at + 1)) {
-        const auto end = text.find('}', at);
-        const auto name = text.substr(at + 5, end == std::string::npos ? 0 : end - at - 5);
-        if (const char* value = std::getenv(name.c_str())) {
-            given.environment[name] = value;
-        }
-    }
-}
-
-// The first line of a CSV file below its heading.
-std::expected<void, Failure> take_row(const Loaded& flow, play::Given& given) {
-    const auto* rows = script::find<script::RowsFrom>(flow.plan.settings);
-    if (rows == nullptr) {
-        return {};
-    }
-    const auto path = (std::filesystem::path{flow.file}.parent_path() / rows->file).string();
-    auto text = crypto::read_whole(path, std::size_t{16} << 20);
-    if (!text) {
-        return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
-    }
-    std::istringstream lines{*text};
-    std::string head;
-    std::string line;
-    std::getline(lines, head);
-    if (!std::getline(lines, line)) {
-        return std::unexpected{Failure{BadInput, path + ": it has no row below its heading"}};
-    }
-    std::istringstream names{head};
-    std::istringstream values{line};
-    for (std::string name, value; std::getline(names, name, ',');) {
-        std::getline(values, value, ',');
-        for (auto* one : {&name, &value}) {
-            while (!one->empty() && (one->back() == '\r' || one->back() == ' ')) {
-                one->pop_back();
-            }
-        }
-        given.row[name] = value;
-    }
-    return {};
-}
-
-// The first rows of SIPp's injection files: of each by its name, of the first also without.
-std::expected<void, Failure> take_injections(const RunOptions& options, play::Given& given) {
-    for (const auto& path : options.rows) {
-        auto text = crypto::read_whole(path, std::size_t{16} << 20);
-        if (!text) {
-            return std::unexpected{
-                Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
-        }
-        const auto rows = script::sipp::read_rows(*text);
-        if (rows.empty()) {
-            return std::unexpected{Failure{BadInput, path + ": it has no row below its heading"}};
-        }
-        const auto name = std::filesystem::path{path}.filename().string();
-        for (const auto& [field, value] : rows.front()) {
-            given.row.try_emplace(field, value);
-            given.row.insert_or_assign(name + "/" + field, value);
-            given.row.insert_or_assign(path + "/" + field, value);
-        }
-    }
-    return {};
-}
-
-std::expected<Loaded, Failure> load(const RunOptions& options, const std::string& file) {
-    auto text = read_text(file);
-    if (!text) {
-        return std::unexpected{text.error()};
-    }
-    auto parsed = script::read_flow(*text, std::filesystem::path{file}.stem().string());
-    std::string said;
-    for (const auto& complaint : parsed.complaints) {
-        script::append(said, file, *text, complaint);
-    }
-    if (!parsed.ok()) {
-        return std::unexpected{Failure{BadUsage, said}};
-    }
-    if (!said.empty()) {
-        fmt::print(stderr, "{}", said);
-    }
-    Loaded out;
-    out.file = file;
-    out.plan = std::move(parsed.plan);
-    for (const auto& pair : options.set) {
-        const auto equals = pair.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            return std::unexpected{Failure{BadUsage, fmt::format("--set {}: no KEY=VALUE", pair)}};
-        }
-        out.given.set[pair.substr(0, equals)] = pair.substr(equals + 1);
-    }
-    if (!options.timeout.empty()) {
-        const auto time = script::parse_duration(options.timeout);
-        if (!time) {
-            return std::unexpected{Failure{
-                BadUsage, fmt::format("--timeout {}: no time like 32s or 500ms", options.timeout)}};
-        }
-        std::erase_if(out.plan.settings, [](const script::Fact& fact) {
-            return std::holds_alternative<script::Timeout>(fact.value);
-        });
-        out.plan.settings.push_back({{}, true, script::Timeout{*time}});
-    }
-    if (script::find<script::Before>(out.plan.settings) != nullptr) {
-        return std::unexpected{
-            Failure{BadUsage, file + ": 'before:' is not performed yet; draw both in one flow"}};
-    }
-    out.given.folder = std::filesystem::path{file}.parent_path().string();
-    take_environment(*text, out.given);
-    if (auto done = take_row(out, out.given); !done) {
-        return std::unexpected{done.error()};
-    }
-    if (auto done = take_injections(options, out.given); !done) {
-        return std::unexpected{done.error()};
-    }
-    std::random_device random;
-    out.given.seed = options.seed != 0 ? options.seed : (std::uint64_t{random()} << 32 | random());
-    if (auto done = load_files(out); !done) {
-        return std::unexpected{done.error()};
-    }
-    return out;
 }
 
 // On a terminal: what is awaited; with --trace, each arrow as it happens.
@@ -502,7 +307,9 @@ class Performances {
     void work() {
         for (std::size_t i = taken_++; i < promises_.size(); i = taken_++) {
             Done done;
-            auto flow = load(options_, options_.flows[i]);
+            auto flow =
+                load_flow({options_.set, options_.timeout, {}, options_.rows, options_.seed},
+                          options_.flows[i]);
             if (!flow) {
                 done.failure = flow.error();
             } else if (interrupts_.came()) {

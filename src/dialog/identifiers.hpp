@@ -15,13 +15,15 @@ class Identifiers {
   public:
     // `seed` must come from a source of true chance: a tag is to be "cryptographically random with
     // at least 32 bits of randomness" [RFC 3261 §19.3].
-    explicit Identifiers(std::uint64_t seed) : seed_(seed) {}
+    // `mark` begins every Call-ID, so that its maker knows its own again.
+    explicit Identifiers(std::uint64_t seed, std::string_view mark = {})
+        : seed_(seed), mark_(mark) {}
 
     std::string tag() { return word(next()); }
     // The seven characters that say RFC 3261 [§8.1.1.7].
     std::string branch() { return "z9hG4bK" + word(next()) + word(next()); }
     std::string call_id(std::string_view host) {
-        return word(next()) + word(next()) + "@" + std::string{host};
+        return mark_ + word(next()) + word(next()) + "@" + std::string{host};
     }
     // "MUST be less than 2**31" [RFC 3261 §8.1.1.5]; far from it, so that none wraps around.
     std::uint32_t cseq() { return 1 + static_cast<std::uint32_t>(next() % 10'000); }
@@ -53,6 +55,7 @@ class Identifiers {
     }
 
     std::uint64_t seed_;
+    std::string mark_;
     std::uint64_t count_ = 0;
 };
 

@@ -65,6 +65,10 @@ struct Member {
     std::map<script::CallId, MediaPlace> media; // a pair of sockets a call with media
 };
 
+// Which phones register although the flow does not draw it: those that an embedded server is to
+// find, or that any server is to find.
+enum class Enrol : std::uint8_t { AtEmbedded, Everywhere, Nobody };
+
 // What the command line and the environment give a flow.
 struct Given {
     std::map<std::string, std::string> set; // --set KEY=VALUE
@@ -75,6 +79,10 @@ struct Given {
     std::string folder;       // of the flow: where the files that it names are
     std::uint64_t number = 1; // {n}
     std::uint64_t seed = 1;   // for passwords, tags and what the flow leaves to chance
+    std::string mark;         // begins every Call-ID that our parties make
+    Enrol enrol = Enrol::AtEmbedded;
+    bool enrol_only = false; // nothing else is performed
+    bool media = true;       // false: sessions are agreed upon, and nothing is said in them
 };
 
 struct Cast {
@@ -111,6 +119,9 @@ struct CastError {
     std::string what;
 };
 std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& given);
+
+// By party: the server that it registers at before the flow begins, if it has to.
+std::vector<std::optional<script::PartyId>> registrars(const script::Plan& plan, Enrol enrol);
 
 // "tls" → the transport parameter of a URI.
 std::string_view uri_transport(sip::Transport transport);

@@ -207,6 +207,7 @@ bool State::perform_channel(StepId step) {
         connect.at = *at;
         connect.transport = transport;
         connect.handshake = handshake_of(*this, a);
+        connect.drawn = true;
         wait.token = connect.token;
         dialling.push_back({connect.token, a.from, a.to, transport, step, false, ""});
         wants.connects.push_back(std::move(connect));

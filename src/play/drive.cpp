@@ -20,6 +20,7 @@ void State::pump() {
     if (!over && !enrol()) {
         return;
     }
+    over = over || given.enrol_only;
     for (bool moved = true; moved && !over;) {
         moved = false;
         const auto ready = schedule.ready(now); // a copy: what happens changes it
@@ -50,6 +51,9 @@ void State::pump() {
     }
     if (over && !report.ended.known()) {
         report.ended = now;
+        for (StepId step = 0; step < exchanges.size(); ++step) {
+            report_asked(step);
+        }
         schedule.end();
         sound->report(report.streams);
     }

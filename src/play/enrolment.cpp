@@ -17,28 +17,38 @@ constexpr std::uint32_t most_tries = 3;
 
 // A server of ours, or a real one, is to find a phone whose REGISTER is not drawn: then it
 // registers before the flow begins, which is part of "what is not said is done properly".
-void State::plan_enrolments() {
-    for (PartyId party = 0; party < plan.parties.size(); ++party) {
-        if (!ours(party) || !plan.parties[party].actor) {
+std::vector<std::optional<PartyId>> registrars(const script::Plan& plan, Enrol enrol) {
+    std::vector<std::optional<PartyId>> out(plan.parties.size());
+    std::vector<bool> drawn(plan.parties.size(), false);
+    for (const auto& step : plan.steps) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        const auto* request = a != nullptr ? std::get_if<script::Request>(&a->content) : nullptr;
+        if (request == nullptr || enrol == Enrol::Nobody) {
             continue;
         }
-        std::optional<PartyId> server;
-        bool drawn = false;
-        for (const auto& step : plan.steps) {
-            const auto* a = std::get_if<Arrow>(&step.what);
-            const auto* request =
-                a != nullptr ? std::get_if<script::Request>(&a->content) : nullptr;
-            if (request == nullptr) {
-                continue;
-            }
-            drawn = drawn || (a->from == party && request->method == sip::Method::Register);
-            if (a->to == party && plan.parties[a->from].control == script::Control::Embedded &&
-                !server) {
-                server = a->from;
-            }
+        const auto& phone = plan.parties[a->to];
+        const auto& server = plan.parties[a->from];
+        drawn[a->from] = drawn[a->from] || request->method == sip::Method::Register;
+        const bool finds = server.control == script::Control::Embedded ||
+                           (enrol == Enrol::Everywhere && !server.actor &&
+                            server.control == script::Control::External);
+        if (finds && phone.actor && phone.control == script::Control::Played && !out[a->to]) {
+            out[a->to] = a->from;
         }
-        if (server && !drawn) {
-            enrolments.push_back({party, *server, {}, "", 0, false});
+    }
+    for (PartyId party = 0; party < out.size(); ++party) {
+        if (drawn[party]) {
+            out[party].reset();
+        }
+    }
+    return out;
+}
+
+void State::plan_enrolments() {
+    const auto servers = registrars(plan, given.enrol);
+    for (PartyId party = 0; party < servers.size(); ++party) {
+        if (servers[party]) {
+            enrolments.push_back({party, *servers[party], {}, "", 0, false});
         }
     }
 }

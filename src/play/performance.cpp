@@ -120,22 +120,45 @@ void Performance::on_message(PartyId party, const Wire& wire, std::string_view t
         return;
     }
     auto& s = *state_;
+    sip::HeaderIndex index;
+    const auto message = sip::index(text, index);
+    if (message) {
+        on_message(party, wire, *message, now);
+    } else if (!s.over && s.players[party].alive) {
+        s.now = now;
+        s.extra(s.peer_of(wire, party).value_or(party), party, text, false, message.error().what);
+    }
+}
+
+void Performance::on_message(PartyId party, const Wire& wire, const sip::MessageView& message,
+                             Instant now) {
+    auto& s = *state_;
     s.now = now;
     if (s.over || !s.players[party].alive) {
         return;
     }
-    sip::HeaderIndex index;
-    const auto message = sip::index(text, index);
-    if (!message) {
-        s.extra(s.peer_of(wire, party).value_or(party), party, text, false, message.error().what);
-        return;
-    }
-    if (message->is_request()) {
-        s.on_request(party, *message, wire);
+    if (message.is_request()) {
+        s.on_request(party, message, wire);
     } else {
-        s.on_response(party, *message, wire);
+        s.on_response(party, message, wire);
     }
     s.pump();
+}
+
+bool Performance::awaits(PartyId party, sip::Method method) const {
+    const auto& s = *state_;
+    if (s.over) {
+        return false;
+    }
+    for (StepId i = 0; i < s.plan.steps.size(); ++i) {
+        const auto* a = std::get_if<Arrow>(&s.plan.steps[i].what);
+        const auto* request = a != nullptr ? std::get_if<script::Request>(&a->content) : nullptr;
+        if (request != nullptr && a->to == party && request->method == method &&
+            !script::is_shown(a->link) && s.schedule.may_come(i)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void Performance::on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now) {

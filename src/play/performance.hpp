@@ -19,6 +19,7 @@
 #include "play/report.hpp"
 #include "play/wants.hpp"
 #include "script/plan.hpp"
+#include "sip/message.hpp"
 #include "transaction/outbox.hpp"
 
 namespace cw::play {
@@ -51,6 +52,10 @@ class Performance {
     // A whole message for `party`.
     void on_message(script::PartyId party, const transaction::Wire& wire, std::string_view text,
                     Instant now);
+    void on_message(script::PartyId party, const transaction::Wire& wire,
+                    const sip::MessageView& message, Instant now);
+    // Such a request may still come to `party`, by what is drawn.
+    [[nodiscard]] bool awaits(script::PartyId party, sip::Method method) const;
     // A packet at media socket number `socket`.
     void on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now);
     // A handshake that was asked for has ended.

@@ -147,6 +147,9 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     arrival.answers = step;
     const bool repeated =
         exchange.final_status != 0 && is_success(exchange.final_status) && is_success(status);
+    if (status > 100 && status < 200 && !exchange.provisional_at.known()) {
+        exchange.provisional_at = now;
+    }
     if (status == 401 || status == 407) {
         note_challenge(party, step, message);
     }
@@ -154,6 +157,7 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     acknowledge(drawn);
     if (status >= 200 && !repeated && (drawn || (status != 401 && status != 407))) {
         exchange.final_status = status;
+        exchange.final_at = now;
     }
     if (drawn) {
         player.inbox.push_back(std::move(arrival));

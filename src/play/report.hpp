@@ -72,6 +72,16 @@ struct StreamReport {
     double mos = 0;
 };
 
+// What became of a request that a party of ours made.
+struct Asked {
+    script::StepId step = 0;
+    sip::Method method = sip::Method::None;
+    std::uint16_t status = 0; // the final one; 0: none came. Challenges that were answered are none
+    Instant sent;             // for the first time
+    Instant provisional;      // the first response above 100 that was not final; not known: none
+    Instant final;            // not known: none
+};
+
 struct Report {
     enum class Result : std::uint8_t { Passed, Failed };
     Result result = Result::Passed;
@@ -83,6 +93,7 @@ struct Report {
     std::vector<ArrowReport> acts; // notes that failed or passed, likewise
     std::vector<Extra> extras;     // in the order of time
     std::vector<StreamReport> streams;
+    std::vector<Asked> asked;
 
     [[nodiscard]] bool passed() const { return result == Result::Passed; }
 };

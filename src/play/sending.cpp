@@ -136,6 +136,7 @@ bool State::send_request(StepId step, const Arrow& a, const script::Request& req
     if (request.again) {
         text = exchanges[first_of(step)].sent;
     } else {
+        report_asked(step);
         exchange = {}; // in a loop, another one each round
     }
     // The ACK to a refusal: the transaction has it ready.

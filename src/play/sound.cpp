@@ -120,6 +120,9 @@ void Sound::ended(PartyId party, CallId call) {
 
 void Sound::send(MediaSide& own, std::vector<rtp::MediaPacket>& packets) {
     for (auto& packet : packets) {
+        if (!state_.given.media) {
+            break;
+        }
         state_.wants.media.push_back({own.place.socket + (packet.from_rtcp_socket ? 1U : 0U),
                                       packet.to,
                                       std::string{packet.bytes.begin(), packet.bytes.end()}});
@@ -137,6 +140,9 @@ void Sound::on_packet(std::uint32_t socket, const Endpoint& from, Bytes packet) 
 }
 
 void Sound::advance() {
+    if (!state_.given.media) {
+        return;
+    }
     std::vector<rtp::MediaPacket> out;
     for (auto& [key, one] : sides_) {
         if (one->agreed()) {
@@ -148,6 +154,9 @@ void Sound::advance() {
 
 Instant Sound::next_deadline() const {
     Instant out;
+    if (!state_.given.media) {
+        return out;
+    }
     for (const auto& [key, one] : sides_) {
         const auto due = one->agreed() ? one->session.next_deadline() : Instant{};
         if (due.known() && (!out.known() || due < out)) {

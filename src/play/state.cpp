@@ -10,7 +10,7 @@
 namespace cw::play {
 
 State::State(const script::Plan& p, const Cast& c, const Given& g)
-    : plan(p), cast(c), given(g), values(p, g, c), schedule(p, g.seed), names(g.seed),
+    : plan(p), cast(c), given(g), values(p, g, c), schedule(p, g.seed), names(g.seed, g.mark),
       players(p.parties.size()), exchanges(p.steps.size()), origin(p.steps.size()) {
     for (PartyId party = 0; party < players.size(); ++party) {
         players[party].table =

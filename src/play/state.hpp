@@ -93,7 +93,9 @@ struct Exchange {
     transaction::Handle server;
     std::string last_response;      // that was passed on, or sent, for a 2xx that comes again
     std::uint16_t final_status = 0; // that has come for it
-    std::string event;              // of the subscription that it began
+    Instant final_at;
+    Instant provisional_at; // the first one above 100
+    std::string event;      // of the subscription that it began
 };
 
 // One party's side of one call, or of what it does outside of calls.
@@ -245,6 +247,7 @@ struct State {
 
     // ---- verdicts.cpp
     void unverified(StepId step);
+    void report_asked(StepId step);
     void passed(StepId step);
     void failed(StepId step, Verdict verdict, std::string why, Difference difference = {});
     void stop(std::string why); // nothing more can come of it

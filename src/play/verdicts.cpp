@@ -102,6 +102,22 @@ void State::extra(PartyId from, PartyId to, std::string_view message, bool impli
         {from, to, before, now, implied, words_of(message), std::string{message}, std::move(why)});
 }
 
+// What became of a request that a party of ours made.
+void State::report_asked(StepId step) {
+    const auto& exchange = exchanges[step];
+    if (!exchange.sent_at.known()) {
+        return;
+    }
+    const auto& a = arrow(step);
+    const auto* request = std::get_if<script::Request>(&a.content);
+    if (request == nullptr || a.forwards || first_of(step) != step ||
+        request->method == sip::Method::Ack) {
+        return;
+    }
+    report.asked.push_back({step, request->method, exchange.final_status, exchange.sent_at,
+                            exchange.provisional_at, exchange.final_at});
+}
+
 // Nobody of ours stands at either end: it is taken as done, and reported so.
 void State::unverified(StepId step) {
     auto& line = report_of(step);

@@ -35,6 +35,7 @@ struct Connect {
     Endpoint at;
     sip::Transport transport = sip::Transport::Tls;
     Handshake handshake;
+    bool drawn = false; // by an arrow; else any connection that leads there will do
 };
 
 struct MediaPacket {

@@ -1,6 +1,7 @@
 #include "host/stage/embedded.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 
@@ -64,7 +65,8 @@ void Embedded::stop() {
 
 std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
                                                        const play::Cast& cast, PartyId party,
-                                                       Wardrobe& wardrobe) {
+                                                       Wardrobe& wardrobe,
+                                                       const std::vector<play::Cast>& others) {
     const auto& member = cast.members[party];
     Config config;
     config.shards = 1;
@@ -89,18 +91,26 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
             config.settings.listeners.push_back({static_cast<Transport>(i), {loopback, 0}, ""});
         }
     }
-    for (const auto other : neighbours(plan, party)) {
-        const auto& phone = cast.members[other];
-        if (!phone.actor) {
-            continue;
-        }
+    std::set<std::string> known;
+    const auto add_user = [&](const play::Member& phone) {
         auto& domains = config.settings.domains;
         auto domain = std::ranges::find(domains, phone.domain, &server::Domain::name);
         if (domain == domains.end()) {
             domains.push_back({phone.domain, true, true, {}});
             domain = domains.end() - 1;
         }
-        domain->users.push_back(make_user(phone.login, phone.domain, phone.password));
+        auto user = make_user(phone.login, phone.domain, phone.password);
+        if (known.insert(phone.login + "@" + phone.domain).second) {
+            domain->users.push_back(std::move(user));
+        }
+    };
+    for (const auto other : neighbours(plan, party)) {
+        if (cast.members[other].actor) {
+            add_user(cast.members[other]);
+            for (const auto& more : others) {
+                add_user(more.members[other]);
+            }
+        }
     }
     if (config.settings.domains.empty()) {
         config.settings.domains.push_back({member.domain, true, true, {}});
@@ -110,14 +120,15 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
 }
 
 std::expected<void, std::string> Embedded::start(const script::Plan& plan, play::Cast& cast,
-                                                 Wardrobe& wardrobe) {
+                                                 Wardrobe& wardrobe,
+                                                 const std::vector<play::Cast>& others) {
     std::vector<std::pair<PartyId, Config>> started;
     for (PartyId party = 0; party < cast.members.size(); ++party) {
         auto& member = cast.members[party];
         if (member.control != Control::Embedded) {
             continue;
         }
-        auto config = config_of(plan, cast, party, wardrobe);
+        auto config = config_of(plan, cast, party, wardrobe, others);
         if (!config) {
             return std::unexpected{config.error()};
         }

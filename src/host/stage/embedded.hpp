@@ -22,14 +22,17 @@ class Embedded {
     Embedded(const Embedded&) = delete;
     Embedded& operator=(const Embedded&) = delete;
 
-    // Starts one for every embedded party and writes into `cast` where it listens.
+    // Starts one for every embedded party and writes into `cast` where it listens. `others`: more
+    // users, as the same parties under other names.
     std::expected<void, std::string> start(const script::Plan& plan, play::Cast& cast,
-                                           Wardrobe& wardrobe);
+                                           Wardrobe& wardrobe,
+                                           const std::vector<play::Cast>& others = {});
     void stop();
 
   private:
     std::expected<Config, std::string> config_of(const script::Plan& plan, const play::Cast& cast,
-                                                 script::PartyId party, Wardrobe& wardrobe);
+                                                 script::PartyId party, Wardrobe& wardrobe,
+                                                 const std::vector<play::Cast>& others);
 
     const Log& log_;
     std::vector<std::unique_ptr<Service>> services_;

@@ -16,6 +16,7 @@
 #include "host/log.hpp"
 #include "host/message_stream.hpp"
 #include "host/stage/embedded.hpp"
+#include "host/stage/scenery.hpp"
 #include "host/stage/stage_tap.hpp"
 #include "host/stage/wardrobe.hpp"
 #include "net/dtls.hpp"
@@ -25,15 +26,6 @@
 #include "script/plan.hpp"
 
 namespace cw::host {
-
-// A participant that is a real system: `--at sbc=tls:sbc.lab:5061`.
-struct RealSystem {
-    std::string party;
-    sip::Transport transport = sip::Transport::Tls;
-    std::string host;
-    std::uint16_t port = 0;
-};
-std::expected<RealSystem, std::string> parse_real_system(std::string_view text);
 
 struct StageOptions {
     std::vector<RealSystem> at;
@@ -83,14 +75,11 @@ class Stage final : private net::Handler {
 
     Stage(script::Plan& plan, const play::Given& given, StageOptions options);
     Done open();
-    Done mark_real_systems();
-    Done find_real_systems();
     Done open_party(script::PartyId party);
     Done listen(script::PartyId party, sip::Transport transport, const play::Handshake& handshake,
                 bool ipv6);
     Done open_media(script::PartyId party);
     Done open_outputs();
-    [[nodiscard]] std::vector<std::vector<std::string>> names_in_handshakes() const;
 
     void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
     void on_open(net::Key key, const net::ConnectionInfo& info) override;
@@ -119,10 +108,6 @@ class Stage final : private net::Handler {
     // Of a listener with a certificate of its own.
     [[nodiscard]] static std::string variant_name(script::PartyId party,
                                                   const play::Handshake& handshake);
-    [[nodiscard]] static play::HandshakeFacts facts_of(SSL* ssl);
-    // Empty when the certificate at the other end is whom it should be.
-    [[nodiscard]] std::string judge(SSL* ssl, const std::string& expected) const;
-    [[nodiscard]] std::string judge_client(SSL* ssl) const;
 
     script::Plan& plan_;
     const play::Given& given_;

@@ -5,8 +5,6 @@
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 
-#include "crypto/identity.hpp"
-#include "net/tls_facts.hpp"
 #include "sip/policy.hpp"
 
 namespace cw::host {
@@ -18,70 +16,7 @@ namespace {
 
 constexpr sip::Policy policy = sip::Policy::tolerant();
 
-std::string key_name(const X509* certificate) {
-    const auto* key = certificate != nullptr ? X509_get0_pubkey(certificate) : nullptr;
-    if (key == nullptr) {
-        return {};
-    }
-    switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_RSA:
-    case EVP_PKEY_RSA_PSS:
-        return "RSA";
-    case EVP_PKEY_EC:
-        return "ECDSA";
-    case EVP_PKEY_ED25519:
-        return "Ed25519";
-    default:
-        return "another key";
-    }
-}
-
 } // namespace
-
-play::HandshakeFacts Stage::facts_of(SSL* ssl) {
-    play::HandshakeFacts out;
-    if (ssl == nullptr) {
-        return out;
-    }
-    const auto facts = net::tls_facts(ssl);
-    out.version = facts.version;
-    out.cipher = facts.cipher;
-    out.resumed = facts.resumed;
-    const auto chain = net::peer_chain(ssl);
-    out.peer_certificate = !chain.empty() && facts.verify_result == X509_V_OK;
-    out.peer_key = chain.empty() ? "" : key_name(chain.front());
-    // close_notify ends every connection; it tells nothing.
-    if (facts.alert_received.value_or(0) != 0) {
-        out.alert = *facts.alert_received;
-    } else if (facts.alert_sent.value_or(0) != 0) {
-        out.alert = *facts.alert_sent;
-    }
-    return out;
-}
-
-std::string Stage::judge(SSL* ssl, const std::string& expected) const {
-    const auto chain = net::peer_chain(ssl);
-    if (chain.empty()) {
-        return "the server showed no certificate";
-    }
-    const auto verdict = crypto::judge(chain.front(), expected, crypto::Role::Server);
-    return verdict.accepted() ? "" : verdict.why;
-}
-
-// Somebody with a certificate: it must be one of the cast.
-std::string Stage::judge_client(SSL* ssl) const {
-    const auto chain = net::peer_chain(ssl);
-    if (chain.empty()) {
-        return "";
-    }
-    for (const auto& member : cast_.members) {
-        if (crypto::judge(chain.front(), member.name, crypto::Role::Client).accepted() ||
-            member.control == Control::External) {
-            return "";
-        }
-    }
-    return "the client's certificate is nobody's in this flow";
-}
 
 void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     now_ = net::Loop::now();
@@ -111,14 +46,14 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     }
     peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
     if (info.ssl != nullptr) {
-        const auto why = asked == nullptr ? judge_client(info.ssl)
+        const auto why = asked == nullptr ? judge_client(info.ssl, cast_)
                          : wardrobe_->trusts_anyone(asked->what.from)
                              ? std::string{}
-                             : judge(info.ssl, asked->what.handshake.server_name);
+                             : judge_server(info.ssl, asked->what.handshake.server_name);
         if (!why.empty()) {
             loop_->close(key, why);
             if (asked != nullptr) {
-                performance_->on_refused(peer.token, why, facts_of(info.ssl), now_);
+                performance_->on_refused(peer.token, why, handshake_facts(info.ssl), now_);
                 drain();
             }
             return;
@@ -177,7 +112,7 @@ net::TlsSession Stage::session_for(const play::Connect& asked) const {
 }
 
 void Stage::opened(net::Key key, const Peer& peer) {
-    const auto facts = facts_of(loop_->tls(key));
+    const auto facts = handshake_facts(loop_->tls(key));
     const auto wire = peer.wire;
     if (peer.token == 0) {
         performance_->on_accepted(peer.party, wire, facts, now_);
@@ -195,7 +130,7 @@ void Stage::on_failed(net::Key key, const Endpoint& /*remote*/, bool incoming,
     const auto at = std::ranges::find(asked_, key, &Asked::key);
     if (at != asked_.end()) {
         const auto token = at->what.token;
-        performance_->on_refused(token, why, facts_of(loop_->tls(key)), now_);
+        performance_->on_refused(token, why, handshake_facts(loop_->tls(key)), now_);
         drain();
     }
 }
@@ -213,7 +148,7 @@ void Stage::on_closed(net::Key key, std::string_view why) {
         sessions_.push_back(
             {asked->what.from, asked->what.to, net::TlsSession{SSL_get1_session(ssl)}});
     }
-    performance_->on_closed(wire, why, facts_of(loop_->tls(key)), now_);
+    performance_->on_closed(wire, why, handshake_facts(loop_->tls(key)), now_);
     drain();
 }
 

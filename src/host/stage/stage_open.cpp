@@ -20,7 +20,10 @@ std::string Stage::variant_name(PartyId party, const play::Handshake& handshake)
 }
 
 Stage::Done Stage::open() {
-    if (auto done = mark_real_systems(); !done) {
+    if (auto done = mark_listeners(plan_, options_.listen); !done) {
+        return done;
+    }
+    if (auto done = mark_real_systems(plan_, options_.at); !done) {
         return done;
     }
     auto cast = play::make_cast(plan_, given_);
@@ -29,7 +32,7 @@ Stage::Done Stage::open() {
             fmt::format("line {}: {}", cast.error().place.line, cast.error().what)};
     }
     cast_ = std::move(*cast);
-    if (auto done = find_real_systems(); !done) {
+    if (auto done = find_real_systems(plan_, cast_); !done) {
         return done;
     }
     if (auto done = open_outputs(); !done) {
@@ -48,8 +51,8 @@ Stage::Done Stage::open() {
     if (trace_file_ != nullptr || keys_.open()) {
         log = key_log;
     }
-    auto wardrobe = Wardrobe::make(cast_, names_in_handshakes(), given_.folder, options_.trusted,
-                                   net::Loop::now(), std::move(log));
+    auto wardrobe = Wardrobe::make(cast_, names_in_handshakes(plan_), given_.folder,
+                                   options_.trusted, net::Loop::now(), std::move(log));
     if (!wardrobe) {
         return std::unexpected{wardrobe.error()};
     }
@@ -103,20 +106,6 @@ Stage::Done Stage::open_outputs() {
         }
     }
     return {};
-}
-
-std::vector<std::vector<std::string>> Stage::names_in_handshakes() const {
-    std::vector<std::vector<std::string>> out(plan_.parties.size());
-    for (const auto& step : plan_.steps) {
-        const auto* arrow = std::get_if<script::Arrow>(&step.what);
-        const auto* name =
-            arrow != nullptr ? script::find<script::ServerName>(arrow->facts) : nullptr;
-        if (name != nullptr &&
-            std::ranges::find(out[arrow->to], name->name) == out[arrow->to].end()) {
-            out[arrow->to].push_back(name->name);
-        }
-    }
-    return out;
 }
 
 Stage::Done Stage::open_party(PartyId party) {

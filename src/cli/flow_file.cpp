@@ -1,0 +1,210 @@
+#include "cli/flow_file.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "crypto/private_file.hpp"
+#include "rtp/wav.hpp"
+#include "script/parse.hpp"
+#include "script/read_flow.hpp"
+#include "script/sipp/convert.hpp"
+
+namespace cw::cli {
+
+namespace {
+
+std::expected<std::string, Failure> read_text(const std::string& path) {
+    if (path == "-") {
+        std::ostringstream all;
+        char buffer[65'536];
+        for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+            all.write(buffer, static_cast<std::streamsize>(n));
+        }
+        return all.str();
+    }
+    auto text = crypto::read_whole(path, script::longest_flow_text + 1);
+    if (!text) {
+        return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
+    }
+    return std::move(*text);
+}
+
+// What the flow's lines name: files of bodies, sounds.
+std::expected<void, Failure> load_files(Loaded& flow) {
+    const auto folder = std::filesystem::path{flow.file}.parent_path();
+    const auto body = [&](const std::string& name) -> std::expected<void, Failure> {
+        auto text = crypto::read_whole((folder / name).string(), std::size_t{1} << 20);
+        if (!text) {
+            return std::unexpected{
+                Failure{BadInput, fmt::format("{}: {}", name, text.error().what)}};
+        }
+        flow.given.files[name] = std::move(*text);
+        return {};
+    };
+    for (const auto& step : flow.plan.steps) {
+        if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
+            if (const auto* named = script::find<script::Body>(arrow->facts)) {
+                if (auto done = body(named->file); !done) {
+                    return done;
+                }
+            }
+        }
+        const auto* act = std::get_if<script::Act>(&step.what);
+        const auto* says = act != nullptr ? std::get_if<script::Says>(&act->action) : nullptr;
+        if (says != nullptr) {
+            auto bytes = crypto::read_whole((folder / says->file).string(), std::size_t{64} << 20);
+            if (!bytes) {
+                return std::unexpected{
+                    Failure{BadInput, fmt::format("{}: {}", says->file, bytes.error().what)}};
+            }
+            auto samples = rtp::read_wav(as_bytes(std::string_view{*bytes}));
+            if (!samples) {
+                return std::unexpected{
+                    Failure{BadInput, fmt::format("{}: {}", says->file, samples.error().what)}};
+            }
+            flow.given.sounds[says->file] =
+                std::make_shared<const rtp::Samples>(std::move(*samples));
+        }
+    }
+    return {};
+}
+
+// {env.NAME}: those that the flow asks for, and no others.
+void take_environment(const std::string& text, play::Given& given) {
+    for (auto at = text.find("{env."); at != std::string::npos; at = text.find("{env.", at + 1)) {
+        const auto end = text.find('}', at);
+        const auto name = text.substr(at + 5, end == std::string::npos ? 0 : end - at - 5);
+        if (const char* value = std::getenv(name.c_str())) {
+            given.environment[name] = value;
+        }
+    }
+}
+
+// The users: the CSV file that the command line names, else the one that the flow does.
+std::expected<void, Failure> take_rows(Loaded& flow, const std::string& text,
+                                       const std::string& users) {
+    const auto* named = script::find<script::RowsFrom>(flow.plan.settings);
+    const auto path = !users.empty() ? users
+                      : named != nullptr
+                          ? (std::filesystem::path{flow.file}.parent_path() / named->file).string()
+                          : std::string{};
+    if (!path.empty()) {
+        auto csv = crypto::read_whole(path, std::size_t{1} << 30);
+        if (!csv) {
+            return std::unexpected{
+                Failure{BadInput, fmt::format("{}: {}", path, csv.error().what)}};
+        }
+        auto rows = play::parse_rows(*csv);
+        if (!rows) {
+            return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, rows.error())}};
+        }
+        flow.given.row = rows->row(0);
+        flow.rows = std::move(*rows);
+    }
+    for (auto at = text.find("{row."); at != std::string::npos; at = text.find("{row.", at + 1)) {
+        const auto end = text.find_first_of("}+", at);
+        const auto name = text.substr(at + 5, end == std::string::npos ? 0 : end - at - 5);
+        if (!flow.rows) {
+            return std::unexpected{Failure{
+                BadUsage, fmt::format("{}: {{row.{}}} needs a CSV file: '%% set: rows from FILE' "
+                                      "beneath sequenceDiagram, or --users FILE",
+                                      flow.file, name)}};
+        }
+        const auto& columns = flow.rows->columns;
+        if (std::ranges::find(columns, name) == columns.end()) {
+            return std::unexpected{
+                Failure{BadUsage, fmt::format("{}: there is no column '{}' in {}, which has {}",
+                                              flow.file, name, path, fmt::join(columns, ", "))}};
+        }
+    }
+    return {};
+}
+
+// The first rows of SIPp's injection files: of each by its name, of the first also without.
+std::expected<void, Failure> take_injections(const FlowOptions& options, play::Given& given) {
+    for (const auto& path : options.injections) {
+        auto text = crypto::read_whole(path, std::size_t{16} << 20);
+        if (!text) {
+            return std::unexpected{
+                Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
+        }
+        const auto rows = script::sipp::read_rows(*text);
+        if (rows.empty()) {
+            return std::unexpected{Failure{BadInput, path + ": it has no row below its heading"}};
+        }
+        const auto name = std::filesystem::path{path}.filename().string();
+        for (const auto& [field, value] : rows.front()) {
+            given.row.try_emplace(field, value);
+            given.row.insert_or_assign(name + "/" + field, value);
+            given.row.insert_or_assign(path + "/" + field, value);
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+std::expected<Loaded, Failure> load_flow(const FlowOptions& options, const std::string& file) {
+    auto text = read_text(file);
+    if (!text) {
+        return std::unexpected{text.error()};
+    }
+    auto parsed = script::read_flow(*text, std::filesystem::path{file}.stem().string());
+    std::string said;
+    for (const auto& complaint : parsed.complaints) {
+        script::append(said, file, *text, complaint);
+    }
+    if (!parsed.ok()) {
+        return std::unexpected{Failure{BadUsage, said}};
+    }
+    if (!said.empty()) {
+        fmt::print(stderr, "{}", said);
+    }
+    Loaded out;
+    out.file = file;
+    out.plan = std::move(parsed.plan);
+    for (const auto& pair : options.set) {
+        const auto equals = pair.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return std::unexpected{Failure{BadUsage, fmt::format("--set {}: no KEY=VALUE", pair)}};
+        }
+        out.given.set[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+    if (!options.timeout.empty()) {
+        const auto time = script::parse_duration(options.timeout);
+        if (!time) {
+            return std::unexpected{Failure{
+                BadUsage, fmt::format("--timeout {}: no time like 32s or 500ms", options.timeout)}};
+        }
+        std::erase_if(out.plan.settings, [](const script::Fact& fact) {
+            return std::holds_alternative<script::Timeout>(fact.value);
+        });
+        out.plan.settings.push_back({{}, true, script::Timeout{*time}});
+    }
+    if (script::find<script::Before>(out.plan.settings) != nullptr) {
+        return std::unexpected{
+            Failure{BadUsage, file + ": 'before:' is not performed yet; draw both in one flow"}};
+    }
+    out.given.folder = std::filesystem::path{file}.parent_path().string();
+    take_environment(*text, out.given);
+    if (auto done = take_rows(out, *text, options.users); !done) {
+        return std::unexpected{done.error()};
+    }
+    if (auto done = take_injections(options, out.given); !done) {
+        return std::unexpected{done.error()};
+    }
+    std::random_device random;
+    out.given.seed = options.seed != 0 ? options.seed : (std::uint64_t{random()} << 32 | random());
+    if (auto done = load_files(out); !done) {
+        return std::unexpected{done.error()};
+    }
+    return out;
+}
+
+} // namespace cw::cli

@@ -1,0 +1,472 @@
+#include "host/load/load_shard.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <openssl/rand.h>
+
+#include "host/peer.hpp"
+#include "host/stage/scenery.hpp"
+#include "rtp/packet.hpp"
+#include "sip/policy.hpp"
+
+namespace cw::host {
+
+using script::Control;
+using script::PartyId;
+using sip::Transport;
+using transaction::Wire;
+
+namespace {
+
+constexpr sip::Policy load_policy = sip::Policy::tolerant();
+constexpr std::uint32_t load_media_sockets = 1000; // below: SIP over UDP, by party
+
+} // namespace
+
+LoadShard::LoadShard(LoadScene& scene, LoadShardOptions options)
+    : scene_(scene), options_(std::move(options)), cast_(scene.cast) {}
+
+LoadShard::~LoadShard() = default;
+
+std::expected<std::unique_ptr<LoadShard>, std::string> LoadShard::make(LoadScene& scene,
+                                                                       LoadShardOptions options) {
+    std::unique_ptr<LoadShard> shard{new LoadShard(scene, std::move(options))};
+    if (auto opened = shard->open(); !opened) {
+        return std::unexpected{opened.error()};
+    }
+    return shard;
+}
+
+// ---- sockets
+
+LoadShard::Done LoadShard::open() {
+    net::Limits limits;
+    limits.connections = 1'000'000;
+    limits.handshakes = limits.handshakes_per_source = 1'000'000;     // they are our own
+    loop_ = std::unique_ptr<net::Loop>{new net::Loop(*this, limits)}; // its private base
+    for (PartyId party = 0; party < cast_.members.size(); ++party) {
+        const auto& member = cast_.members[party];
+        media_ipv6_ = media_ipv6_ || (member.ipv6 && member.control == Control::Played);
+        for (std::size_t i = 0; i < member.listens.size(); ++i) {
+            if (member.control == Control::Played && member.listens[i]) {
+                if (auto done = listen(party, static_cast<Transport>(i)); !done) {
+                    return done;
+                }
+            }
+        }
+    }
+    // What stands in a session description where nobody says anything: a socket that is there.
+    std::optional<play::MediaPlace> quiet;
+    for (auto& member : cast_.members) {
+        for (auto& [call, place] : member.media) {
+            if (!quiet) {
+                quiet = open_media();
+            }
+            if (!quiet) {
+                return std::unexpected{std::string{"no socket for media"}};
+            }
+            place = *quiet;
+        }
+    }
+    crowd_ = std::make_unique<play::Crowd>(scene_.plan, cast_, scene_.given,
+                                           scene_.rows ? &*scene_.rows : nullptr, options_.crowd,
+                                           [this] { return open_media(); });
+    return {};
+}
+
+LoadShard::Done LoadShard::listen(PartyId party, Transport transport) {
+    auto& member = cast_.members[party];
+    const Endpoint any{*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), 0};
+    const bool datagrams = transport == Transport::Udp;
+    auto fd = datagrams ? net::bind_datagram(any, true) : net::listen_stream(any, true);
+    if (!fd) {
+        return std::unexpected{fmt::format("{}: {}", member.id, fd.error())};
+    }
+    const auto at = net::local_endpoint(fd->get());
+    member.at[static_cast<std::size_t>(transport)] = at;
+    if (datagrams) {
+        loop_->receive(std::move(*fd), party);
+        return {};
+    }
+    std::shared_ptr<const net::TlsContext> tls;
+    if (sip::is_secure(transport)) {
+        const std::lock_guard lock{scene_.mutex};
+        auto made = scene_.wardrobe->server(party, {});
+        if (!made) {
+            return std::unexpected{fmt::format("{}: {}", member.id, made.error())};
+        }
+        tls = *made;
+    }
+    loop_->listen(std::move(*fd), static_cast<std::uint32_t>(listeners_.size()), tls);
+    listeners_.push_back({party, transport, at});
+    return {};
+}
+
+std::optional<play::MediaPlace> LoadShard::open_media() {
+    play::MediaPlace place;
+    place.ipv6 = media_ipv6_;
+    place.socket = next_media_;
+    next_media_ += 2;
+    const Endpoint any{*IpAddress::parse(media_ipv6_ ? "::1" : "127.0.0.1"), 0};
+    for (const std::uint32_t number : {place.socket, place.socket + 1}) {
+        auto fd = net::bind_datagram(any, true);
+        if (!fd) {
+            return std::nullopt;
+        }
+        (number == place.socket ? place.rtp : place.rtcp) = net::local_endpoint(fd->get());
+        loop_->receive(std::move(*fd), load_media_sockets + number);
+    }
+    return place;
+}
+
+// ---- the run
+
+void LoadShard::run() {
+    loop_->post([this] {
+        now_ = net::Loop::now();
+        tell_at_ = now_ + seconds(1);
+        ping_at_ = options_.keep_alive ? now_ + *options_.keep_alive : Instant{};
+        crowd_->start(now_);
+        drain();
+    });
+    loop_->run();
+    tell();
+}
+
+void LoadShard::interrupt(Duration grace) {
+    loop_->post([this, grace] {
+        now_ = net::Loop::now();
+        crowd_->finish(now_, grace);
+        drain();
+    });
+}
+
+void LoadShard::on_turn(Instant now) {
+    now_ = now;
+    if (const auto due = crowd_->next_deadline(); due.known() && due <= now_) {
+        crowd_->advance(now_);
+        drain();
+    }
+    if (crowd_->began().known() && !counting_) {
+        counting_ = true;
+        tell_at_ = crowd_->began() + seconds(1);
+    }
+    if (tell_at_ <= now_) {
+        tell();
+    }
+    if (ping_at_.known() && ping_at_ <= now_) {
+        ping();
+    }
+    if (crowd_->over() && !stopping_) {
+        stopping_ = true;
+        loop_->post([this] { loop_->stop(); });
+    }
+}
+
+Instant LoadShard::next_deadline() {
+    auto out = tell_at_;
+    for (const auto other : {crowd_->next_deadline(), ping_at_}) {
+        out = other.known() && (!out.known() || other < out) ? other : out;
+    }
+    return out;
+}
+
+// At the end of each second since calls began.
+void LoadShard::tell() {
+    LoadNews news;
+    news.shard = options_.crowd.shard;
+    news.phase = crowd_->phase();
+    news.in_progress = crowd_->in_progress();
+    news.connections = loop_->connections();
+    news.failed = std::move(crowd_->failed());
+    news.hopeless = crowd_->hopeless();
+    news.tally = &crowd_->tally();
+    crowd_->failed().clear();
+    if (!counting_) {
+        tell_at_ = now_ + seconds(1);
+    } else {
+        news.second = seconds_told_;
+        do { // more than once where it was held up for more than a second
+            tell_at_ = crowd_->began() + seconds(static_cast<std::int64_t>(1 + ++seconds_told_));
+        } while (tell_at_ <= now_);
+    }
+    options_.tell(std::move(news));
+    crowd_->tally().clear();
+}
+
+void LoadShard::ping() {
+    for (const auto& peer : peers_) {
+        if (peer.open && !peer.incoming && peer.stream != nullptr) {
+            loop_->send(key_of(peer.wire), "\r\n\r\n");
+        }
+    }
+    ping_at_ = now_ + *options_.keep_alive;
+}
+
+// ---- what comes
+
+LoadShard::Peer* LoadShard::find(net::Key key) {
+    return key.index < peers_.size() && peers_[key.index].open &&
+                   peers_[key.index].wire.generation == key.generation
+               ? &peers_[key.index]
+               : nullptr;
+}
+
+void LoadShard::on_open(net::Key key, const net::ConnectionInfo& info) {
+    now_ = net::Loop::now();
+    if (peers_.size() <= key.index) {
+        peers_.resize(key.index + 1);
+    }
+    auto& peer = peers_[key.index];
+    peer = {};
+    peer.incoming = info.incoming;
+    Transport transport = Transport::Tcp;
+    if (info.incoming) {
+        peer.party = listeners_[info.listener].party;
+        transport = listeners_[info.listener].transport;
+    } else {
+        const auto at = asked_.find(key.index);
+        if (at == asked_.end()) {
+            return;
+        }
+        const auto& what = at->second.what;
+        peer.party = what.from;
+        peer.token = what.token;
+        transport = what.transport;
+        if (info.ssl != nullptr && !scene_.wardrobe->trusts_anyone(what.from)) {
+            if (const auto why = judge_server(info.ssl, what.handshake.server_name); !why.empty()) {
+                asked_.erase(at);
+                loop_->close(key, why);
+                crowd_->on_refused(peer.token, why, handshake_facts(info.ssl), now_);
+                drain();
+                return;
+            }
+        }
+        asked_.erase(at);
+    }
+    peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
+    peer.open = true;
+    if (transport == Transport::Wss || transport == Transport::Ws) {
+        websocket_of(key, peer, !info.incoming);
+        return;
+    }
+    peer.stream = std::make_unique<MessageStream>(load_policy);
+    ready(key);
+    drain();
+}
+
+// A connection can be used. One between two of us is told of when both its ends are there.
+void LoadShard::ready(net::Key key) {
+    auto& peer = peers_[key.index];
+    const auto opener = peer.incoming ? peer.wire.remote : peer.wire.local;
+    const bool ours_too = !peer.incoming && std::ranges::find(listeners_, peer.wire.remote,
+                                                              &Listening::at) != listeners_.end();
+    const auto half = halves_.find(opener);
+    if (half != halves_.end() && find(half->second) != nullptr && half->second != key) {
+        auto& other = peers_[half->second.index];
+        halves_.erase(half);
+        both_ready(peer.incoming ? other : peer, peer.incoming ? peer : other);
+        return;
+    }
+    if (ours_too) {
+        halves_[opener] = key;
+        return;
+    }
+    const auto facts = handshake_facts(loop_->tls(key));
+    peer.told = true;
+    if (!peer.incoming) {
+        crowd_->on_connected(peer.token, peer.wire, facts, std::nullopt, now_);
+        return;
+    }
+    // From one of us, whose own end is not there yet? Then it is asked for still.
+    const bool from_us = std::ranges::any_of(
+        asked_, [&](const auto& one) { return one.second.what.at == peer.wire.local; });
+    if (from_us) {
+        peer.told = false;
+        halves_[opener] = key;
+        return;
+    }
+    crowd_->on_accepted(peer.party, peer.wire, facts, now_);
+}
+
+void LoadShard::both_ready(Peer& opener, const Peer& other) {
+    opener.told = true;
+    const play::Crowd::FarEnd far{other.party, other.wire,
+                                  handshake_facts(loop_->tls(key_of(other.wire)))};
+    crowd_->on_connected(opener.token, opener.wire,
+                         handshake_facts(loop_->tls(key_of(opener.wire))), far, now_);
+}
+
+void LoadShard::on_failed(net::Key key, const Endpoint& /*remote*/, bool incoming,
+                          std::string_view why) {
+    now_ = net::Loop::now();
+    const auto at = asked_.find(key.index);
+    if (incoming || at == asked_.end()) {
+        return;
+    }
+    const auto token = at->second.what.token;
+    asked_.erase(at);
+    crowd_->on_refused(token, why, handshake_facts(loop_->tls(key)), now_);
+    drain();
+}
+
+void LoadShard::on_closed(net::Key key, std::string_view why) {
+    now_ = net::Loop::now();
+    auto* peer = find(key);
+    if (peer == nullptr) {
+        return;
+    }
+    peer->open = false;
+    peer->stream.reset();
+    peer->websocket.reset();
+    halves_.erase(peer->incoming ? peer->wire.remote : peer->wire.local);
+    const auto wire = peer->wire;
+    crowd_->on_closed(wire, why, handshake_facts(loop_->tls(key)), now_);
+    drain();
+}
+
+void LoadShard::on_bytes(net::Key key, Bytes bytes) {
+    now_ = net::Loop::now();
+    auto* peer = find(key);
+    if (peer == nullptr) {
+        return;
+    }
+    if (peer->websocket != nullptr) {
+        websocket_bytes(key, *peer, bytes);
+        drain();
+        return;
+    }
+    auto& stream = *peer->stream;
+    stream.feed(bytes);
+    for (auto item = stream.next(); item.kind != MessageStream::Kind::None; item = stream.next()) {
+        if (item.kind == MessageStream::Kind::Message) {
+            crowd_->on_message(peer->party, peer->wire, item.text, now_);
+        } else if (item.kind == MessageStream::Kind::Ping) {
+            loop_->send(key, "\r\n"); // [RFC 5626 §4.4.1]
+        } else if (item.kind == MessageStream::Kind::Broken) {
+            loop_->close(key, item.error.what);
+            break;
+        }
+    }
+    drain();
+}
+
+void LoadShard::websocket_of(net::Key key, Peer& peer, bool client) {
+    peer.websocket = std::make_unique<net::WebSocket>(
+        client ? net::WebSocket::Role::Client : net::WebSocket::Role::Server, "sip",
+        net::WebSocketLimits{}, [] {
+            std::uint32_t mask = 0;
+            RAND_bytes(reinterpret_cast<unsigned char*>(&mask), sizeof mask);
+            return mask;
+        });
+    if (client) {
+        unsigned char nonce[16];
+        RAND_bytes(nonce, sizeof nonce);
+        net::UpgradeWish wish;
+        wish.host = to_string(peer.wire.remote);
+        std::copy(std::begin(nonce), std::end(nonce), wish.nonce.begin());
+        peer.websocket->request(wish);
+        loop_->send(key, peer.websocket->output());
+        peer.websocket->output().clear();
+    }
+}
+
+void LoadShard::websocket_bytes(net::Key key, Peer& peer, Bytes bytes) {
+    peer.websocket->feed(bytes, [&](const net::WebSocket::Event& event) {
+        using Kind = net::WebSocket::Event::Kind;
+        if (event.kind == Kind::Open) {
+            ready(key);
+        } else if (event.kind == Kind::Message) {
+            crowd_->on_message(peer.party, peer.wire, event.text, now_);
+        }
+    });
+    if (!peer.websocket->output().empty()) {
+        loop_->send(key, peer.websocket->output());
+        peer.websocket->output().clear();
+    }
+    if (peer.websocket->done()) {
+        loop_->close(key, "the WebSocket has ended");
+    }
+}
+
+void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
+    now_ = net::Loop::now();
+    if (socket >= load_media_sockets) {
+        crowd_->on_media(socket - load_media_sockets, remote, bytes, now_);
+        return;
+    }
+    const auto party = static_cast<PartyId>(socket);
+    const auto text = as_text(bytes);
+    if (text.find_first_not_of("\r\n") != std::string_view::npos) {
+        const auto local =
+            cast_.members[party].at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
+        crowd_->on_message(party, {Transport::Udp, 0, party, 0, local, remote}, text, now_);
+    }
+    drain();
+}
+
+// ---- what is to be done
+
+void LoadShard::drain() {
+    auto& outbox = crowd_->outbox();
+    auto& wants = crowd_->wants();
+    while (!outbox.empty() || !wants.empty()) {
+        for (const auto& one : outbox.sends()) {
+            send(one.wire, outbox.bytes(one));
+        }
+        outbox.clear();
+        const auto todo = std::move(wants);
+        wants.clear();
+        for (const auto& one : todo.connects) {
+            connect(one);
+        }
+        for (const auto& wire : todo.closes) {
+            loop_->close(key_of(wire), "the call is over");
+        }
+        for (const auto& packet : todo.media) {
+            loop_->send_datagram(load_media_sockets + packet.socket, packet.to, packet.bytes);
+        }
+        for (const auto& one : todo.dtls) {
+            play::DtlsKeys none;
+            none.failure = "DTLS-SRTP is not performed under load";
+            crowd_->on_dtls(one.socket, none, now_);
+        }
+    }
+}
+
+void LoadShard::connect(const play::Connect& asked) {
+    std::shared_ptr<const net::TlsContext> tls;
+    if (sip::is_secure(asked.transport)) {
+        const std::lock_guard lock{scene_.mutex};
+        auto made = scene_.wardrobe->client(asked.from, asked.handshake);
+        if (!made) {
+            crowd_->on_refused(asked.token, made.error(), {}, now_);
+            return;
+        }
+        tls = *made;
+    }
+    const auto key = loop_->connect(asked.at, tls.get(), asked.handshake.server_name);
+    asked_[key.index] = {asked, key};
+}
+
+void LoadShard::send(const Wire& wire, std::string_view bytes) {
+    if (wire.transport == Transport::Udp) {
+        loop_->send_datagram(wire.connection, wire.remote, bytes);
+        return;
+    }
+    const auto key = key_of(wire);
+    auto* peer = find(key);
+    if (peer == nullptr) {
+        return; // it has closed meanwhile, which the calls have been told
+    }
+    if (peer->websocket != nullptr) {
+        peer->websocket->send(bytes);
+        loop_->send(key, peer->websocket->output());
+        peer->websocket->output().clear();
+    } else {
+        loop_->send(key, bytes);
+    }
+}
+
+} // namespace cw::host

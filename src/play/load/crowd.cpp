@@ -1,0 +1,368 @@
+#include "play/load/crowd.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "play/load/crowd_state.hpp"
+
+namespace cw::play {
+
+using script::PartyId;
+
+namespace {
+
+// Calls that begin in one go, so that what has come in the meantime gets its turn.
+constexpr std::size_t most_in_one_go = 64;
+
+bool has_number(const script::Template& text) {
+    return std::ranges::any_of(text.pieces, [](const script::Piece& piece) {
+        const auto* variable = std::get_if<script::Variable>(&piece);
+        return variable != nullptr && variable->kind == script::Variable::Kind::Number;
+    });
+}
+
+bool addresses_by_number(const script::Plan& plan) {
+    for (const auto& party : plan.parties) {
+        const auto* uri = script::find<script::PartyUri>(party.facts);
+        const auto* user = script::find<script::User>(party.facts);
+        if ((uri != nullptr && has_number(uri->uri)) ||
+            (user != nullptr && has_number(user->name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Does anybody say or hear anything?
+bool draws_media(const script::Plan& plan) {
+    return std::ranges::any_of(plan.steps, [](const script::Step& step) {
+        if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
+            const auto* channel = std::get_if<script::Channel>(&arrow->content);
+            return std::holds_alternative<script::Media>(arrow->content) ||
+                   (channel != nullptr && channel->carrier == script::Carrier::Dtls);
+        }
+        const auto* act = std::get_if<script::Act>(&step.what);
+        return act != nullptr && (std::holds_alternative<script::Hears>(act->action) ||
+                                  std::holds_alternative<script::Says>(act->action) ||
+                                  std::holds_alternative<script::Presses>(act->action) ||
+                                  std::holds_alternative<script::Gets>(act->action));
+    });
+}
+
+} // namespace
+
+std::uint32_t& Crowd::Places::place(std::uint32_t slot) const {
+    return crowd->calls_[slot]->deadline;
+}
+
+Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows* rows,
+             CrowdSettings settings, MediaPlaces places)
+    : plan_(plan), cast_(std::move(cast)), given_(given), rows_(rows),
+      settings_(std::move(settings)), media_places_(std::move(places)), deadlines_(Places{this}),
+      cast_by_number_(addresses_by_number(plan)), has_media_(draws_media(plan) && given.media) {
+    const auto ours = [&](PartyId party) {
+        return plan.parties[party].control == script::Control::Played;
+    };
+    for (const auto& step : plan.steps) {
+        const auto* a = std::get_if<script::Arrow>(&step.what);
+        if (a == nullptr || !ours(a->to) || ours(a->from) || script::is_shown(a->link)) {
+            continue;
+        }
+        awaits_connections_ =
+            awaits_connections_ || std::holds_alternative<script::Channel>(a->content);
+        if (std::holds_alternative<script::Request>(a->content) &&
+            std::ranges::find(strangers_call_, a->to) == strangers_call_.end()) {
+            strangers_call_.push_back(a->to);
+        }
+    }
+    if (rows_ != nullptr) {
+        casts_.resize(rows_->rows.size());
+        for (std::size_t i = settings_.shard; i < rows_->rows.size(); i += settings_.shards) {
+            free_rows_.push_back(i);
+        }
+    } else {
+        casts_.resize(1);
+    }
+}
+
+Crowd::~Crowd() = default;
+
+Crowd::Call* Crowd::find(Ref ref) {
+    return ref.slot < calls_.size() && calls_[ref.slot]->performance != nullptr &&
+                   calls_[ref.slot]->generation == ref.generation
+               ? calls_[ref.slot].get()
+               : nullptr;
+}
+
+// ---- a call begins
+
+Crowd::Ref Crowd::open_call() {
+    if (free_slots_.empty()) {
+        free_slots_.push_back(static_cast<std::uint32_t>(calls_.size()));
+        calls_.push_back(std::make_unique<Call>());
+    }
+    const auto slot = free_slots_.back();
+    free_slots_.pop_back();
+    ++calls_[slot]->generation;
+    return {slot, calls_[slot]->generation};
+}
+
+// The row that has been idle the longest; when all are in calls, they are used again in turn.
+std::size_t Crowd::take_row(Call& call) {
+    call.row_is_its_own = false;
+    if (rows_ == nullptr) {
+        return 0;
+    }
+    if (!free_rows_.empty()) {
+        const auto row = free_rows_.front();
+        free_rows_.pop_front();
+        call.row_is_its_own = true;
+        return row;
+    }
+    next_row_ += settings_.shards;
+    if (next_row_ >= rows_->rows.size()) {
+        next_row_ = settings_.shard;
+    }
+    return next_row_;
+}
+
+std::shared_ptr<const Cast> Crowd::cast_of(std::size_t row, const Given& given) {
+    if (!cast_by_number_ && casts_[row] != nullptr) {
+        return casts_[row];
+    }
+    auto fresh = std::make_shared<Cast>(cast_);
+    if (rows_ != nullptr || cast_by_number_) {
+        auto written = given;
+        written.seed = given_.seed; // passwords that are made up are those of the whole run
+        auto made = make_cast(plan_, written);
+        if (!made) {
+            hopeless_ = fmt::format("line {}: {}", made.error().place.line, made.error().what);
+            return nullptr;
+        }
+        for (std::size_t i = 0; i < cast_.members.size(); ++i) {
+            auto& member = made->members[i];
+            member.at = cast_.members[i].at;
+            member.at6 = cast_.members[i].at6;
+            member.fingerprint = cast_.members[i].fingerprint;
+            member.media = cast_.members[i].media;
+        }
+        *fresh = std::move(*made);
+    }
+    if (!cast_by_number_) {
+        casts_[row] = fresh;
+    }
+    return fresh;
+}
+
+// Sockets of its own for every side that has media.
+bool Crowd::give_media(Call& call) {
+    auto own = std::make_shared<Cast>(*call.cast);
+    for (auto& member : own->members) {
+        for (auto& [number, place] : member.media) {
+            if (idle_media_.empty()) {
+                auto fresh = media_places_ ? media_places_() : std::nullopt;
+                if (!fresh) {
+                    return false;
+                }
+                idle_media_.push_back(*fresh);
+            }
+            place = idle_media_.back();
+            idle_media_.pop_back();
+            call.media.push_back(place);
+        }
+    }
+    call.cast = std::move(own);
+    return true;
+}
+
+void Crowd::begin(Instant due) {
+    const auto ref = open_call();
+    auto& call = *calls_[ref.slot];
+    call.number = next_call_ * settings_.shards + settings_.shard;
+    ++next_call_;
+    call.row = take_row(call);
+    call.enrolment = call.interrupted = false;
+    call.due = due;
+    call.given = given_;
+    call.given.number = call.number + 1;
+    call.given.seed = mixed(given_.seed ^ (call.number + 1));
+    call.given.mark = mark_of(ref);
+    call.given.enrol = Enrol::Nobody;
+    call.given.media = has_media_;
+    if (rows_ != nullptr) {
+        call.given.row = rows_->row(call.row);
+    }
+    call.cast = cast_of(call.row, call.given);
+    if (call.cast == nullptr || (has_media_ && !give_media(call))) {
+        ++tally_.held_back;
+        free(ref.slot);
+        return;
+    }
+    for (const auto& place : call.media) {
+        media_owner_[place.socket] = ref;
+    }
+    call.performance = std::make_unique<Performance>(plan_, *call.cast, call.given);
+    ++in_progress_;
+    ++tally_.started;
+    tally_.lateness.add(now_ - due);
+    for (const auto party : strangers_call_) {
+        auto& queue = awaiting_[{party, call.cast->members[party].user}];
+        while (!queue.empty() && find(queue.front()) == nullptr) {
+            queue.pop_front();
+        }
+        queue.push_back(ref);
+    }
+    if (awaits_connections_) {
+        for (const auto& one : accepted_) {
+            call.performance->on_accepted(one.party, one.wire, one.facts, now_);
+        }
+    }
+    call.performance->start(now_);
+    settle(ref.slot);
+}
+
+bool Crowd::may_begin(std::uint64_t number) const {
+    return phase_ == Phase::Calling && hopeless_.empty() &&
+           (!settings_.calls || number < *settings_.calls);
+}
+
+// When the next call is to begin; nothing: none will, or as soon as another has ended.
+std::optional<Instant> Crowd::next_arrival() const {
+    const auto number = next_call_ * settings_.shards + settings_.shard;
+    if (!may_begin(number) || !settings_.arrivals) {
+        return std::nullopt;
+    }
+    const auto at = settings_.arrivals->at(number);
+    if (!at || (settings_.length && *at >= *settings_.length)) {
+        return std::nullopt;
+    }
+    return began_ + *at;
+}
+
+void Crowd::begin_due() {
+    if (phase_ != Phase::Calling) {
+        return;
+    }
+    if (settings_.arrivals) {
+        for (std::size_t i = 0; i < most_in_one_go; ++i) {
+            const auto due = next_arrival();
+            if (!due || *due > now_) {
+                break;
+            }
+            ++tally_.due;
+            if (in_progress_ >= settings_.at_once) {
+                ++tally_.held_back;
+                ++next_call_;
+                continue;
+            }
+            begin(*due);
+        }
+        if (!next_arrival()) {
+            phase_ = Phase::Ending;
+        }
+        return;
+    }
+    for (std::size_t i = 0; i < most_in_one_go && in_progress_ < settings_.at_once; ++i) {
+        const auto number = next_call_ * settings_.shards + settings_.shard;
+        if (!may_begin(number) || (settings_.length && now_ - began_ >= *settings_.length)) {
+            phase_ = Phase::Ending;
+            break;
+        }
+        ++tally_.due;
+        begin(now_);
+    }
+}
+
+// ---- drive
+
+void Crowd::start(Instant now) {
+    now_ = now;
+    for (const auto& server : registrars(plan_, settings_.enrol)) {
+        enrolled_.push_back(server.has_value());
+    }
+    if (std::ranges::find(enrolled_, true) != enrolled_.end()) {
+        enrolments_wanted_ =
+            rows_ != nullptr
+                ? (rows_->rows.size() + settings_.shards - 1 - settings_.shard) / settings_.shards
+                : 1;
+    }
+    advance(now);
+}
+
+void Crowd::advance(Instant now) {
+    now_ = now;
+    while (!deadlines_.empty() && deadlines_.next() <= now_) {
+        const auto slot = deadlines_.first();
+        deadlines_.disarm(slot);
+        if (calls_[slot]->performance != nullptr) {
+            calls_[slot]->performance->advance(now_);
+            settle(slot);
+        }
+    }
+    if (enrol_again_at_.known() && enrol_again_at_ <= now_ && phase_ == Phase::Calling &&
+        enrolments_open_ == 0) {
+        enrolments_begun_ = enrolments_failed_ = 0;
+        enrol_again_at_ = now_ + settings_.enrol_again;
+    }
+    if (phase_ == Phase::Enrolling || phase_ == Phase::Calling) {
+        begin_enrolments();
+    }
+    begin_due();
+    if (interrupt_at_.known() && interrupt_at_ <= now_) {
+        interrupt_at_ = {};
+        for (std::uint32_t slot = 0; slot < calls_.size(); ++slot) {
+            if (calls_[slot]->performance != nullptr) {
+                calls_[slot]->interrupted = true;
+                calls_[slot]->performance->interrupt(now_);
+                settle(slot);
+            }
+        }
+    }
+    check_end();
+}
+
+void Crowd::finish(Instant now, Duration grace) {
+    now_ = now;
+    if (phase_ != Phase::Over) {
+        phase_ = Phase::Ending;
+        interrupt_at_ = now + grace;
+    }
+    check_end();
+}
+
+void Crowd::check_end() {
+    if (phase_ == Phase::Over) {
+        return;
+    }
+    const bool idle = in_progress_ == 0 && enrolments_open_ == 0;
+    if (idle && (phase_ == Phase::Ending || !hopeless_.empty())) {
+        phase_ = Phase::Over;
+    }
+}
+
+Instant Crowd::next_deadline() const {
+    Instant out;
+    const auto sooner = [&](Instant when) {
+        out = when.known() && (!out.known() || when < out) ? when : out;
+    };
+    if (!deadlines_.empty()) {
+        sooner(deadlines_.next());
+    }
+    if (const auto due = next_arrival()) {
+        sooner(*due);
+    } else if (phase_ == Phase::Calling && !settings_.arrivals &&
+               in_progress_ < settings_.at_once) {
+        sooner(now_);
+    }
+    const bool more = enrolments_begun_ < enrolments_wanted_;
+    if ((more && enrolments_open_ < settings_.enrolments_at_once && phase_ != Phase::Ending) ||
+        (phase_ == Phase::Enrolling && enrolments_open_ == 0)) {
+        sooner(now_);
+    }
+    sooner(interrupt_at_);
+    sooner(phase_ == Phase::Calling ? enrol_again_at_ : Instant{});
+    return out;
+}
+
+} // namespace cw::play

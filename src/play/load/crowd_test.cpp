@@ -1,0 +1,389 @@
+// Loads on a virtual clock: hours of calls in a moment, and a far end that is as slow as it likes.
+#include "play/load/crowd.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <queue>
+
+#include "dialog/draft.hpp"
+#include "script/parse.hpp"
+#include "sip/message.hpp"
+
+namespace cw::play {
+namespace {
+
+using transaction::Wire;
+
+constexpr std::string_view call_flow = R"(sequenceDiagram
+    %% timeout: 8s
+    actor alice as Alice
+    participant pbx as PBX (under test)
+    %% at: TRANSPORT:127.0.0.1:5060
+
+    alice->>pbx: INVITE sip:echo@example.com (SDP offer)
+    pbx-->>alice: 200 OK (SDP answer)
+    alice->>pbx: ACK
+    Note over alice: waits 2s
+    alice->>pbx: BYE
+    pbx-->>alice: 200 OK
+)";
+
+script::Plan plan_of(std::string text, const std::string& transport = "tls") {
+    if (const auto at = text.find("TRANSPORT"); at != std::string::npos) {
+        text.replace(at, 9, transport);
+    }
+    auto parsed = script::parse(text);
+    EXPECT_TRUE(parsed.ok()) << (parsed.complaints.empty() ? "" : parsed.complaints[0].what);
+    return std::move(parsed.plan);
+}
+
+// The network and the real system at its other end.
+class World {
+  public:
+    World(script::Plan plan, CrowdSettings settings, const Rows* rows = nullptr)
+        : plan_(std::move(plan)) {
+        if (rows != nullptr) {
+            given_.row = rows->row(0);
+        }
+        auto cast = make_cast(plan_, given_);
+        EXPECT_TRUE(cast.has_value());
+        for (auto& member : cast->members) {
+            for (std::size_t i = 0; i < member.listens.size(); ++i) {
+                if (member.listens[i]) {
+                    member.at[i] = Endpoint{*IpAddress::parse("127.0.0.1"), next_port_++};
+                }
+            }
+        }
+        crowd = std::make_unique<Crowd>(plan_, *cast, given_, rows, settings, nullptr);
+    }
+
+    std::unique_ptr<Crowd> crowd;
+    Instant now{1'777'629'601'000'000'000};
+    // What the far end answers to a request: status 0 is nothing.
+    std::function<std::uint16_t(const sip::MessageView&)> answer = [](const sip::MessageView&) {
+        return std::uint16_t{200};
+    };
+    std::function<Duration(const sip::MessageView&)> delay = [](const sip::MessageView&) {
+        return milliseconds(10);
+    };
+    bool refuse = false;
+    std::size_t connects = 0;
+    std::size_t most_in_progress = 0;
+    std::vector<Instant> invites;   // when they were sent
+    std::vector<std::string> users; // who sent them
+
+    // Until it is over, or until then.
+    void run(std::optional<Instant> until = {}) {
+        if (!started_) {
+            started_ = true;
+            crowd->start(now);
+            drain();
+        }
+        for (int turn = 0; turn < 3'000'000 && !crowd->over(); ++turn) {
+            auto next = crowd->next_deadline();
+            if (!agenda_.empty() && (!next.known() || agenda_.top().when < next)) {
+                next = agenda_.top().when;
+            }
+            if (!next.known() || (until && next > *until)) {
+                now = until.value_or(now);
+                ASSERT_TRUE(until.has_value()) << "it is stuck";
+                return;
+            }
+            now = std::max(now, next);
+            if (!agenda_.empty() && agenda_.top().when <= now) {
+                const auto what = agenda_.top().what;
+                agenda_.pop();
+                what();
+            } else {
+                crowd->advance(now);
+            }
+            drain();
+        }
+    }
+    void at(Instant when, std::function<void()> what) {
+        agenda_.push({when, ++serial_, std::move(what)});
+    }
+    void close_all() {
+        for (const auto& wire : std::exchange(open_, {})) {
+            crowd->on_closed(wire, "reset", {}, now);
+        }
+        drain();
+    }
+
+  private:
+    struct Item {
+        Instant when;
+        std::uint64_t serial;
+        std::function<void()> what;
+        bool operator<(const Item& other) const {
+            return when != other.when ? when > other.when : serial > other.serial;
+        }
+    };
+
+    void drain() {
+        auto& outbox = crowd->outbox();
+        auto& wants = crowd->wants();
+        while (!outbox.empty() || !wants.empty()) {
+            for (const auto& one : outbox.sends()) {
+                far_end(one.wire, std::string{outbox.bytes(one)});
+            }
+            outbox.clear();
+            const auto todo = std::move(wants);
+            wants.clear();
+            for (const auto& one : todo.connects) {
+                ++connects;
+                at(now + milliseconds(5), [this, one] { connect(one); });
+            }
+            for (const auto& wire : todo.closes) {
+                std::erase(open_, wire);
+            }
+        }
+        most_in_progress = std::max(most_in_progress, crowd->in_progress());
+    }
+    void connect(const Connect& asked) {
+        if (refuse) {
+            crowd->on_refused(asked.token, "Connection refused", {}, now);
+            return;
+        }
+        const Endpoint from{*IpAddress::parse("127.0.0.1"), next_port_++};
+        const Wire wire{asked.transport, 0, next_connection_++, 1, from, asked.at};
+        open_.push_back(wire);
+        crowd->on_connected(asked.token, wire, {}, std::nullopt, now);
+    }
+    void far_end(const Wire& wire, const std::string& text) {
+        sip::HeaderIndex index;
+        const auto message = sip::index(std::string_view{text}, index);
+        ASSERT_TRUE(message.has_value());
+        if (!message->is_request() || message->method() == sip::Method::Ack) {
+            return;
+        }
+        if (message->method() == sip::Method::Invite) {
+            invites.push_back(now);
+            users.emplace_back(message->value(sip::HeaderId::From));
+        }
+        const auto status = answer(*message);
+        if (status == 0) {
+            return;
+        }
+        auto draft =
+            dialog::response_to(*message, status, "far", message->value(sip::HeaderId::Via));
+        if (message->method() == sip::Method::Invite && status == 200) {
+            draft.add("Contact", "<sip:echo@127.0.0.1:5060>");
+            draft.set_body("application/sdp",
+                           "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 "
+                           "0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n");
+        }
+        at(now + delay(*message), [this, wire, answer_text = draft.print()] {
+            crowd->on_message(0, wire, answer_text, now);
+        });
+    }
+
+    script::Plan plan_;
+    Given given_;
+    std::priority_queue<Item> agenda_;
+    std::vector<Wire> open_;
+    std::uint64_t serial_ = 0;
+    std::uint16_t next_port_ = 20'000;
+    std::uint32_t next_connection_ = 0;
+    bool started_ = false;
+};
+
+CrowdSettings at_rate(double rate, Duration length) {
+    CrowdSettings out;
+    out.arrivals = Arrivals{{{rate, rate, length}}};
+    return out;
+}
+
+TEST(Crowd, CallsBeginOnScheduleHoweverSlowTheAnswersAre) {
+    World world{plan_of(std::string{call_flow}, "udp"), at_rate(50, seconds(20))};
+    int count = 0;
+    world.delay = [&](const sip::MessageView& m) { // from the 200th call on it is overloaded
+        return m.method() == sip::Method::Invite && ++count > 200 ? seconds(3) : milliseconds(10);
+    };
+    const auto began = world.now;
+    world.run();
+    const auto& tally = world.crowd->tally();
+    EXPECT_EQ(tally.started, 1000U);
+    EXPECT_EQ(tally.passed, 1000U);
+    EXPECT_EQ(tally.lateness.max(), Duration{});
+    std::vector<int> each(21, 0);
+    std::vector<Instant> first; // without retransmissions
+    for (const auto when : world.invites) {
+        ++each[std::min<std::size_t>(20,
+                                     static_cast<std::size_t>((when - began).ns / 1'000'000'000))];
+    }
+    EXPECT_EQ(each[0], 50);
+    EXPECT_EQ(each[3], 50) << "the answers are quick still";
+    EXPECT_EQ(tally.answers.count(), 1000U);
+    EXPECT_NEAR(tally.answers.at(0.5).seconds(), 3, 0.03);
+    EXPECT_NEAR(tally.answers.at(0.1).seconds(), 0.01, 0.001);
+    EXPECT_GT(world.most_in_progress, 200U);
+}
+
+TEST(Crowd, TimesCountFromWhenACallShouldHaveBegun) {
+    World world{plan_of(std::string{call_flow}, "udp"), at_rate(10, seconds(1))};
+    // Nobody wakes the generator for 400 ms: four calls begin late, and their callers have waited.
+    world.crowd->start(world.now);
+    world.crowd->outbox().clear();
+    world.now = world.now + milliseconds(450);
+    world.crowd->advance(world.now);
+    const auto& tally = world.crowd->tally();
+    EXPECT_EQ(tally.started, 5U);
+    EXPECT_EQ(tally.lateness.max(), milliseconds(350));
+    world.run();
+    EXPECT_GE(world.crowd->tally().answers.max(), milliseconds(360));
+}
+
+TEST(Crowd, ClosedCallsFollowEachOther) {
+    CrowdSettings settings;
+    settings.at_once = 7;
+    settings.calls = 100;
+    World world{plan_of(std::string{call_flow}), settings};
+    world.run();
+    EXPECT_EQ(world.crowd->tally().passed, 100U);
+    EXPECT_EQ(world.most_in_progress, 7U);
+}
+
+TEST(Crowd, WhatIsDueBeyondTheMostAtOnceIsCountedAndNotBegun) {
+    auto settings = at_rate(10, seconds(3));
+    settings.at_once = 4;
+    World world{plan_of(std::string{call_flow}), settings};
+    world.run();
+    const auto& tally = world.crowd->tally();
+    EXPECT_EQ(tally.due, 30U);
+    EXPECT_GT(tally.held_back, 10U);
+    EXPECT_EQ(tally.started + tally.held_back, 30U);
+    EXPECT_EQ(world.most_in_progress, 4U);
+}
+
+TEST(Crowd, OneConnectionIsSharedUnlessCallsHaveTheirOwn) {
+    for (const auto sharing : {Sharing::AsDrawn, Sharing::PerCall}) {
+        auto settings = at_rate(20, seconds(1));
+        settings.sharing = sharing;
+        World world{plan_of(std::string{call_flow}), settings};
+        world.run();
+        EXPECT_EQ(world.crowd->tally().passed, 20U);
+        EXPECT_EQ(world.connects, sharing == Sharing::PerCall ? 20U : 1U);
+        EXPECT_EQ(world.crowd->tally().handshakes.count(), world.connects);
+    }
+}
+
+TEST(Crowd, ASharedConnectionThatBreaksIsOpenedAgain) {
+    World world{plan_of(std::string{call_flow}), at_rate(10, seconds(4))};
+    world.run(world.now + seconds(2));
+    world.close_all();
+    world.run();
+    const auto& tally = world.crowd->tally();
+    EXPECT_EQ(tally.lost, 1U);
+    EXPECT_EQ(world.connects, 2U);
+    EXPECT_EQ(tally.started, 40U);
+    EXPECT_GT(tally.passed, 15U);
+}
+
+TEST(Crowd, AFailedCallIsKeptWithItsMessages) {
+    World world{plan_of(std::string{call_flow}), at_rate(10, seconds(2))};
+    int count = 0;
+    world.answer = [&](const sip::MessageView& m) {
+        return m.method() == sip::Method::Invite && ++count % 5 == 0 ? std::uint16_t{503}
+                                                                     : std::uint16_t{200};
+    };
+    world.run();
+    const auto& tally = world.crowd->tally();
+    EXPECT_EQ(tally.failed, 4U);
+    EXPECT_EQ(tally.passed, 16U);
+    ASSERT_EQ(tally.causes.size(), 1U);
+    EXPECT_EQ(tally.causes.begin()->second, 4U);
+    EXPECT_NE(tally.causes.begin()->first.find("503"), std::string::npos)
+        << tally.causes.begin()->first;
+    EXPECT_EQ(tally.sessions.ineffective, 4U);
+    const auto& failed = world.crowd->failed();
+    ASSERT_EQ(failed.size(), 4U);
+    EXPECT_EQ(failed[0].number, 5U);
+    EXPECT_FALSE(failed[0].report.passed());
+    ASSERT_EQ(failed[0].messages.size(), 3U); // INVITE, 503, ACK
+    EXPECT_TRUE(failed[0].messages[0].sent);
+    EXPECT_TRUE(failed[0].messages[0].bytes.starts_with("INVITE "));
+    EXPECT_FALSE(failed[0].messages[1].sent);
+    EXPECT_TRUE(failed[0].messages[2].bytes.starts_with("ACK "));
+}
+
+TEST(Crowd, CallsThatNobodyAnswersFailWhenTheirTimeIsOver) {
+    World world{plan_of(std::string{call_flow}), at_rate(5, seconds(1))};
+    world.answer = [](const sip::MessageView&) { return std::uint16_t{0}; };
+    world.run();
+    EXPECT_EQ(world.crowd->tally().failed, 5U);
+    EXPECT_EQ(world.crowd->in_progress(), 0U);
+    EXPECT_EQ(world.crowd->tally().sessions.ineffective, 5U);
+}
+
+TEST(Crowd, ATargetThatIsNotThereEndsItWithTheReason) {
+    World world{plan_of(std::string{call_flow}), at_rate(10, seconds(60))};
+    world.refuse = true;
+    world.run();
+    EXPECT_EQ(world.crowd->hopeless(), "pbx cannot be reached: Connection refused");
+    EXPECT_LT(world.crowd->tally().started, 10U);
+}
+
+TEST(Crowd, BeingEndedLetsCallsFinishAndThenCutsThem) {
+    World world{plan_of(std::string{call_flow}), at_rate(10, Duration{})};
+    world.run(world.now + seconds(5));
+    EXPECT_EQ(world.crowd->phase(), Crowd::Phase::Calling);
+    EXPECT_GT(world.crowd->in_progress(), 10U);
+    world.crowd->finish(world.now, seconds(1));
+    world.run();
+    const auto& tally = world.crowd->tally();
+    EXPECT_TRUE(world.crowd->over());
+    EXPECT_EQ(tally.failed, 0U);
+    EXPECT_GT(tally.interrupted, 0U);
+    EXPECT_EQ(tally.passed + tally.interrupted, tally.started);
+}
+
+TEST(Crowd, EachCallHasARowOfTheUsersAndItsNumber) {
+    auto text = std::string{call_flow};
+    text.replace(text.find("    participant"), 0,
+                 "    %% uri: sip:{row.user}@example.com\n    %% user: {row.user}-{n}\n");
+    text.replace(text.find("    %% timeout"), 0, "    %% set: rows from users.csv\n");
+    const auto rows = parse_rows("user\nann\nben\ncid\n");
+    ASSERT_TRUE(rows.has_value());
+    World world{plan_of(text), at_rate(1, seconds(6)), &*rows};
+    world.run();
+    EXPECT_EQ(world.crowd->tally().passed, 6U);
+    ASSERT_EQ(world.users.size(), 6U);
+    for (std::size_t i = 0; i < 6; ++i) {
+        EXPECT_NE(world.users[i].find(std::array{"ann@", "ben@", "cid@"}[i % 3]), std::string::npos)
+            << world.users[i];
+    }
+}
+
+TEST(Crowd, ShardsShareTheSchedule) {
+    std::vector<Instant> all;
+    Instant began;
+    for (std::uint32_t shard = 0; shard < 3; ++shard) {
+        auto settings = at_rate(30, seconds(2));
+        settings.shard = shard;
+        settings.shards = 3;
+        World world{plan_of(std::string{call_flow}), settings};
+        began = world.now;
+        world.run();
+        all.insert(all.end(), world.invites.begin(), world.invites.end());
+    }
+    std::ranges::sort(all);
+    ASSERT_EQ(all.size(), 60U);
+    for (std::size_t i = 3; i < 60; ++i) { // the first three wait for their connection
+        EXPECT_NEAR((all[i] - began).seconds(), static_cast<double>(i) / 30, 0.006);
+    }
+}
+
+TEST(Crowd, ThousandsOfCallsLeaveNothingBehind) {
+    auto settings = at_rate(200, seconds(20));
+    settings.keep_failed = 0;
+    World world{plan_of(std::string{call_flow}, "udp"), settings};
+    world.run();
+    EXPECT_EQ(world.crowd->tally().passed, 4000U);
+    EXPECT_EQ(world.crowd->in_progress(), 0U);
+    EXPECT_LE(world.most_in_progress, 420U);
+}
+
+} // namespace
+} // namespace cw::play

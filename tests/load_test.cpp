@@ -1,0 +1,157 @@
+// callwright load as a user meets it: exit statuses, pass lines, what is kept of failed calls, the
+// end by Ctrl-C, and words for what is wrong.
+#include "program.hpp"
+
+namespace {
+
+using cw::tests::contains;
+using cw::tests::content_of;
+
+constexpr std::string_view direct = R"(sequenceDiagram
+    %% timeout: 5s
+    actor alice as Alice
+    actor bob as Bob
+
+    alice->>bob: INVITE bob (SDP offer)
+    bob-->>alice: 180 Ringing
+    bob-->>alice: 200 OK (SDP answer)
+    alice->>bob: BYE
+    bob-->>alice: 200 OK
+)";
+
+// Through an embedded server, where bob has to be registered.
+constexpr std::string_view served = R"(sequenceDiagram
+    %% load: 600 calls/m for 1s, 10 calls
+    %% pass: failures < 1%, 90% of answers < 20s, 90% of registrations < 20s
+    actor alice as Alice
+    participant proxy as Proxy
+    actor bob as Bob
+
+    alice->>proxy: INVITE bob (SDP offer)
+    proxy->>bob: INVITE
+    bob-->>proxy: 200 OK (SDP answer)
+    proxy-->>alice: 200 OK
+    alice->>proxy: BYE
+    proxy->>bob: BYE
+    bob-->>proxy: 200 OK
+    proxy-->>alice: 200 OK
+)";
+
+// Somebody refuses what is drawn as accepted.
+constexpr std::string_view refused = R"(sequenceDiagram
+    actor alice as Alice
+    participant proxy as Proxy
+
+    alice->>proxy: INVITE sip:nobody@example.com (SDP offer)
+    proxy-->>alice: 200 OK (SDP answer)
+)";
+
+class LoadProgram : public cw::tests::InFolder {};
+
+TEST_F(LoadProgram, PerformsAFlowWithinItselfAndPasses) {
+    file("direct.mmd", direct);
+    const auto done = run("load direct.mmd --rate 20 --calls 20");
+    EXPECT_EQ(done.status, 0) << done.text;
+    EXPECT_TRUE(contains(done.text, "20 calls begun, 20 passed, 0 failed")) << done.text;
+    EXPECT_TRUE(contains(done.text, "answer")) << done.text;
+}
+
+TEST_F(LoadProgram, TheFlowSaysHowManyAndWhatDecides) {
+    file("served.mmd", served);
+    const auto done = run("load served.mmd --format json --csv seconds.csv");
+    EXPECT_EQ(done.status, 0) << done.text;
+    EXPECT_TRUE(contains(done.text, R"("begun":10,"held_back":0,"passed":10,"failed":0)"))
+        << done.text;
+    EXPECT_TRUE(contains(done.text, R"("criterion":"90% of registrations < 20s","met":true)"))
+        << done.text;
+    EXPECT_TRUE(content_of(path("seconds.csv")).starts_with("second,due,begun,"));
+}
+
+TEST_F(LoadProgram, ACriterionThatIsNotMetIsStatus1) {
+    file("direct.mmd", direct);
+    auto done = run("load direct.mmd --rate 20 --calls 5 --pass '99% of answers < 1ms' --pass "
+                    "'99% of registrations < 1s'");
+    EXPECT_EQ(done.status, 1) << done.text;
+    EXPECT_TRUE(contains(done.text, "registrations < 1s: nothing was measured")) << done.text;
+}
+
+TEST_F(LoadProgram, FailedCallsAreKeptWithTheirLadders) {
+    file("refused.mmd", refused);
+    const auto done = run("load refused.mmd --concurrency 2 --calls 5 --keep 3 --failed out");
+    EXPECT_EQ(done.status, 1) << done.text;
+    EXPECT_TRUE(contains(done.text, "line 6: 404 Not Found came in its place")) << done.text;
+    EXPECT_TRUE(contains(done.text, "5 failed")) << done.text;
+    std::size_t ladders = 0;
+    for (const auto& entry : std::filesystem::directory_iterator{path("out")}) {
+        if (entry.path().extension() == ".txt") {
+            ++ladders;
+            const auto ladder = content_of(entry.path().string());
+            EXPECT_TRUE(contains(ladder, "INVITE") && contains(ladder, "404")) << ladder;
+        }
+    }
+    EXPECT_EQ(ladders, 3U);
+    const auto read = run("read out/call-1.pcapng --format json");
+    EXPECT_EQ(read.status, 0) << read.text;
+    EXPECT_TRUE(contains(read.text, R"("state":"rejected")")) << read.text;
+}
+
+TEST_F(LoadProgram, CtrlCEndsItWithItsResults) {
+    file("direct.mmd", direct);
+    const auto done =
+        cw::tests::run_shell("cd '" + folder_.string() +
+                             "' && LC_ALL=C.UTF-8 timeout -s INT 3 '" CALLWRIGHT_PROGRAM
+                             "' load direct.mmd --rate 10 2>&1; echo status $?");
+    EXPECT_TRUE(contains(done.text, "(interrupted)")) << done.text;
+    EXPECT_TRUE(contains(done.text, " passed, 0 failed")) << done.text;
+}
+
+TEST_F(LoadProgram, UsersComeFromACsvFile) {
+    std::string flow{served};
+    flow.replace(flow.find("    actor alice"), 0, "    %% set: rows from users.csv\n");
+    flow.replace(flow.find("    participant"), 0, "    %% uri: sip:{row.caller}@example.com\n");
+    flow.replace(flow.find("\n    alice->>proxy"), 0, "    %% uri: sip:{row.callee}@example.com\n");
+    file("users.mmd", flow);
+    file("users.csv", "caller,callee\nann,bert\ncarl,dora\n");
+    const auto done = run("load users.mmd --format json");
+    EXPECT_EQ(done.status, 0) << done.text;
+    file("users.csv", "caller,called\nann,bert\n");
+    const auto unknown = run("load users.mmd");
+    EXPECT_EQ(unknown.status, 2) << unknown.text;
+    EXPECT_TRUE(contains(unknown.text, "no column 'callee'")) << unknown.text;
+    std::filesystem::remove(path("users.csv"));
+    EXPECT_EQ(run("load users.mmd").status, 3);
+}
+
+TEST_F(LoadProgram, WhatIsWrongHasWords) {
+    file("direct.mmd", direct);
+    struct Case {
+        const char* arguments;
+        int status;
+        const char* words;
+    };
+    for (const auto& one :
+         {Case{"load direct.mmd", 2, "how many?"},
+          Case{"load direct.mmd --rate 0", 2, "no rate like"},
+          Case{"load direct.mmd --rate -5", 2, "no rate like"},
+          Case{"load direct.mmd --rate ten", 2, "no rate like"},
+          Case{"load direct.mmd --rate 10 --concurrency 5", 2, "--at-once"},
+          Case{"load direct.mmd --steps 10,20", 2, "needs --for"},
+          Case{"load direct.mmd --rate 10 --for 0s", 2, "no time like"},
+          Case{"load direct.mmd --rate 10 --pass 'all < 3'", 2, "failures < 0.1%"},
+          Case{"load direct.mmd --rate 10 --at carol=tls:127.0.0.1:9", 2, "no participant 'carol'"},
+          Case{"load nothing.mmd --rate 10", 3, "nothing.mmd"}}) {
+        const auto done = run(one.arguments);
+        EXPECT_EQ(done.status, one.status) << one.arguments << "\n" << done.text;
+        EXPECT_TRUE(contains(done.text, one.words)) << one.arguments << "\n" << done.text;
+    }
+}
+
+TEST_F(LoadProgram, ATargetThatDoesNotListenIsSaid) {
+    file("refused.mmd", refused);
+    const auto done =
+        run("load refused.mmd --rate 20 --for 60s --at proxy=tls:127.0.0.1:1 --timeout 5s");
+    EXPECT_EQ(done.status, 3) << done.text;
+    EXPECT_TRUE(contains(done.text, "proxy cannot be reached")) << done.text;
+}
+
+} // namespace
