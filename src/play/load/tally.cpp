@@ -8,7 +8,7 @@ namespace cw::play {
 
 namespace {
 
-bool is_success(std::uint16_t status) {
+bool answered_well(std::uint16_t status) {
     return status >= 200 && status < 300;
 }
 
@@ -37,7 +37,7 @@ void count_session(Tally::Sessions& sessions, std::uint16_t status) {
     default:
         break;
     }
-    sessions.answered += is_success(status) ? 1 : 0;
+    sessions.answered += answered_well(status) ? 1 : 0;
     sessions.redirected += status >= 300 && status < 400 ? 1 : 0;
 }
 
@@ -139,17 +139,17 @@ void Tally::count(const script::Plan& plan, const Report& report, Instant due_at
             if (asked.provisional.known()) {
                 ringing.add(asked.provisional - since);
             }
-            if (is_success(asked.status)) {
+            if (answered_well(asked.status)) {
                 answers.add(time);
             }
         } else if (asked.method == sip::Method::Register) {
             ++registrations_asked;
-            if (is_success(asked.status)) {
+            if (answered_well(asked.status)) {
                 registrations.add(time);
             } else if (asked.status != 401) { // that one is drawn, with its answer below
                 ++registrations_failed;
             }
-        } else if (asked.method == sip::Method::Bye && is_success(asked.status)) {
+        } else if (asked.method == sip::Method::Bye && answered_well(asked.status)) {
             hanging_up.add(time);
         }
     }
