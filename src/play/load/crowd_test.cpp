@@ -29,7 +29,7 @@ constexpr std::string_view call_flow = R"(sequenceDiagram
     pbx-->>alice: 200 OK
 )";
 
-script::Plan plan_of(std::string text, const std::string& transport = "tls") {
+script::Plan load_plan(std::string text, const std::string& transport = "tls") {
     if (const auto at = text.find("TRANSPORT"); at != std::string::npos) {
         text.replace(at, 9, transport);
     }
@@ -196,7 +196,7 @@ CrowdSettings at_rate(double rate, Duration length) {
 }
 
 TEST(Crowd, CallsBeginOnScheduleHoweverSlowTheAnswersAre) {
-    World world{plan_of(std::string{call_flow}, "udp"), at_rate(50, seconds(20))};
+    World world{load_plan(std::string{call_flow}, "udp"), at_rate(50, seconds(20))};
     int count = 0;
     world.delay = [&](const sip::MessageView& m) { // from the 200th call on it is overloaded
         return m.method() == sip::Method::Invite && ++count > 200 ? seconds(3) : milliseconds(10);
@@ -222,7 +222,7 @@ TEST(Crowd, CallsBeginOnScheduleHoweverSlowTheAnswersAre) {
 }
 
 TEST(Crowd, TimesCountFromWhenACallShouldHaveBegun) {
-    World world{plan_of(std::string{call_flow}, "udp"), at_rate(10, seconds(1))};
+    World world{load_plan(std::string{call_flow}, "udp"), at_rate(10, seconds(1))};
     // Nobody wakes the generator for 400 ms: four calls begin late, and their callers have waited.
     world.crowd->start(world.now);
     world.crowd->outbox().clear();
@@ -239,7 +239,7 @@ TEST(Crowd, ClosedCallsFollowEachOther) {
     CrowdSettings settings;
     settings.at_once = 7;
     settings.calls = 100;
-    World world{plan_of(std::string{call_flow}), settings};
+    World world{load_plan(std::string{call_flow}), settings};
     world.run();
     EXPECT_EQ(world.crowd->tally().passed, 100U);
     EXPECT_EQ(world.most_in_progress, 7U);
@@ -248,7 +248,7 @@ TEST(Crowd, ClosedCallsFollowEachOther) {
 TEST(Crowd, WhatIsDueBeyondTheMostAtOnceIsCountedAndNotBegun) {
     auto settings = at_rate(10, seconds(3));
     settings.at_once = 4;
-    World world{plan_of(std::string{call_flow}), settings};
+    World world{load_plan(std::string{call_flow}), settings};
     world.run();
     const auto& tally = world.crowd->tally();
     EXPECT_EQ(tally.due, 30U);
@@ -261,7 +261,7 @@ TEST(Crowd, OneConnectionIsSharedUnlessCallsHaveTheirOwn) {
     for (const auto sharing : {Sharing::AsDrawn, Sharing::PerCall}) {
         auto settings = at_rate(20, seconds(1));
         settings.sharing = sharing;
-        World world{plan_of(std::string{call_flow}), settings};
+        World world{load_plan(std::string{call_flow}), settings};
         world.run();
         EXPECT_EQ(world.crowd->tally().passed, 20U);
         EXPECT_EQ(world.connects, sharing == Sharing::PerCall ? 20U : 1U);
@@ -270,7 +270,7 @@ TEST(Crowd, OneConnectionIsSharedUnlessCallsHaveTheirOwn) {
 }
 
 TEST(Crowd, ASharedConnectionThatBreaksIsOpenedAgain) {
-    World world{plan_of(std::string{call_flow}), at_rate(10, seconds(4))};
+    World world{load_plan(std::string{call_flow}), at_rate(10, seconds(4))};
     world.run(world.now + seconds(2));
     world.close_all();
     world.run();
@@ -282,7 +282,7 @@ TEST(Crowd, ASharedConnectionThatBreaksIsOpenedAgain) {
 }
 
 TEST(Crowd, AFailedCallIsKeptWithItsMessages) {
-    World world{plan_of(std::string{call_flow}), at_rate(10, seconds(2))};
+    World world{load_plan(std::string{call_flow}), at_rate(10, seconds(2))};
     int count = 0;
     world.answer = [&](const sip::MessageView& m) {
         return m.method() == sip::Method::Invite && ++count % 5 == 0 ? std::uint16_t{503}
@@ -309,7 +309,7 @@ TEST(Crowd, AFailedCallIsKeptWithItsMessages) {
 }
 
 TEST(Crowd, CallsThatNobodyAnswersFailWhenTheirTimeIsOver) {
-    World world{plan_of(std::string{call_flow}), at_rate(5, seconds(1))};
+    World world{load_plan(std::string{call_flow}), at_rate(5, seconds(1))};
     world.answer = [](const sip::MessageView&) { return std::uint16_t{0}; };
     world.run();
     EXPECT_EQ(world.crowd->tally().failed, 5U);
@@ -318,7 +318,7 @@ TEST(Crowd, CallsThatNobodyAnswersFailWhenTheirTimeIsOver) {
 }
 
 TEST(Crowd, ATargetThatIsNotThereEndsItWithTheReason) {
-    World world{plan_of(std::string{call_flow}), at_rate(10, seconds(60))};
+    World world{load_plan(std::string{call_flow}), at_rate(10, seconds(60))};
     world.refuse = true;
     world.run();
     EXPECT_EQ(world.crowd->hopeless(), "pbx cannot be reached: Connection refused");
@@ -326,7 +326,7 @@ TEST(Crowd, ATargetThatIsNotThereEndsItWithTheReason) {
 }
 
 TEST(Crowd, BeingEndedLetsCallsFinishAndThenCutsThem) {
-    World world{plan_of(std::string{call_flow}), at_rate(10, Duration{})};
+    World world{load_plan(std::string{call_flow}), at_rate(10, Duration{})};
     world.run(world.now + seconds(5));
     EXPECT_EQ(world.crowd->phase(), Crowd::Phase::Calling);
     EXPECT_GT(world.crowd->in_progress(), 10U);
@@ -346,7 +346,7 @@ TEST(Crowd, EachCallHasARowOfTheUsersAndItsNumber) {
     text.replace(text.find("    %% timeout"), 0, "    %% set: rows from users.csv\n");
     const auto rows = parse_rows("user\nann\nben\ncid\n");
     ASSERT_TRUE(rows.has_value());
-    World world{plan_of(text), at_rate(1, seconds(6)), &*rows};
+    World world{load_plan(text), at_rate(1, seconds(6)), &*rows};
     world.run();
     EXPECT_EQ(world.crowd->tally().passed, 6U);
     ASSERT_EQ(world.users.size(), 6U);
@@ -363,7 +363,7 @@ TEST(Crowd, ShardsShareTheSchedule) {
         auto settings = at_rate(30, seconds(2));
         settings.shard = shard;
         settings.shards = 3;
-        World world{plan_of(std::string{call_flow}), settings};
+        World world{load_plan(std::string{call_flow}), settings};
         began = world.now;
         world.run();
         all.insert(all.end(), world.invites.begin(), world.invites.end());
@@ -378,7 +378,7 @@ TEST(Crowd, ShardsShareTheSchedule) {
 TEST(Crowd, ThousandsOfCallsLeaveNothingBehind) {
     auto settings = at_rate(200, seconds(20));
     settings.keep_failed = 0;
-    World world{plan_of(std::string{call_flow}, "udp"), settings};
+    World world{load_plan(std::string{call_flow}, "udp"), settings};
     world.run();
     EXPECT_EQ(world.crowd->tally().passed, 4000U);
     EXPECT_EQ(world.crowd->in_progress(), 0U);
