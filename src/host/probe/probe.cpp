@@ -74,7 +74,7 @@ std::string name_of(const X509_NAME* name) {
 }
 
 // The one question that is asked, and what tells its answer from others.
-struct Question {
+struct Inquiry {
     std::string call_id = random_hex(12) + "@probe.invalid";
     std::string branch = "z9hG4bK" + random_hex(10);
     std::string tag = random_hex(6);
@@ -133,10 +133,10 @@ class Prober {
     void talk(Session& session, Transport transport);
     bool upgrade(Session& session);
     void ask_options(Session& session, Transport transport);
-    void wait_for_answer(Session& session, const Question& question, const std::string& request,
+    void wait_for_answer(Session& session, const Inquiry& question, const std::string& request,
                          Transport transport);
     bool take_answer(Session& session, Transport transport, std::string_view text,
-                     const Question& question);
+                     const Inquiry& question);
     void note_answer(const sip::MessageView& message);
     void try_keep_alive(Session& session, Transport transport);
     void try_resumption(const Place& place, SSL_SESSION* resume);
@@ -146,7 +146,7 @@ class Prober {
 
     Wire::Outcome send_message(Session& session, std::string_view bytes);
     // Reads once; messages of the stream go to take_answer. True when the answer came.
-    bool read_messages(Session& session, Transport transport, const Question& question,
+    bool read_messages(Session& session, Transport transport, const Inquiry& question,
                        Instant until, Wire::Outcome& outcome);
 
     const ProbeSettings& settings_;
@@ -408,7 +408,7 @@ Wire::Outcome Prober::send_message(Session& session, std::string_view bytes) {
 }
 
 void Prober::ask_options(Session& session, Transport transport) {
-    const Question question;
+    const Inquiry question;
     const auto request = question.bytes(settings_.target, transport, session.wire.local());
     report_.options.sent = true;
     asked_ = net::Loop::now();
@@ -422,7 +422,7 @@ void Prober::ask_options(Session& session, Transport transport) {
 
 // Over UDP the request is sent again as [RFC 3261 §17.1.2.2] says: after T1, then at twice the time
 // up to T2.
-void Prober::wait_for_answer(Session& session, const Question& question, const std::string& request,
+void Prober::wait_for_answer(Session& session, const Inquiry& question, const std::string& request,
                              Transport transport) {
     constexpr auto t1 = milliseconds(500);
     constexpr auto t2 = seconds(4);
@@ -456,7 +456,7 @@ void Prober::wait_for_answer(Session& session, const Question& question, const s
     }
 }
 
-bool Prober::read_messages(Session& session, Transport transport, const Question& question,
+bool Prober::read_messages(Session& session, Transport transport, const Inquiry& question,
                            Instant until, Wire::Outcome& outcome) {
     std::string bytes;
     outcome = session.wire.read(bytes, until);
@@ -498,7 +498,7 @@ bool Prober::read_messages(Session& session, Transport transport, const Question
 }
 
 bool Prober::take_answer(Session& session, Transport transport, std::string_view text,
-                         const Question& question) {
+                         const Inquiry& question) {
     tell(session, transport, text, false);
     const auto message = sip::index(text, index_);
     if (!message || message->is_request() || message->status() < 200 ||
@@ -562,7 +562,7 @@ void Prober::try_keep_alive(Session& session, Transport transport) {
     } else {
         outcome = session.wire.write("\r\n\r\n", until);
     }
-    const Question nobodys;
+    const Inquiry nobodys;
     while (outcome.good() && !session.pong) {
         (void)read_messages(session, transport, nobodys, until, outcome);
     }
