@@ -30,7 +30,7 @@ struct Loaded {
 struct FlowOptions {
     std::vector<std::string> set; // KEY=VALUE
     std::string timeout;
-    std::string users;      // a CSV file in the place of the one that the flow names
+    std::string users;                   // a CSV file in the place of the one that the flow names
     std::vector<std::string> injections; // SIPp's files of rows, for scenarios
     std::uint64_t seed = 0;              // 0: by chance
 };

@@ -15,7 +15,6 @@ namespace cw::host {
 using script::Control;
 using script::PartyId;
 using sip::Transport;
-using transaction::Wire;
 
 namespace {
 
@@ -450,7 +449,7 @@ void LoadShard::connect(const play::Connect& asked) {
     asked_[key.index] = {asked, key};
 }
 
-void LoadShard::send(const Wire& wire, std::string_view bytes) {
+void LoadShard::send(const transaction::Wire& wire, std::string_view bytes) {
     if (wire.transport == Transport::Udp) {
         loop_->send_datagram(wire.connection, wire.remote, bytes);
         return;

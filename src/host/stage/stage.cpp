@@ -10,7 +10,6 @@
 namespace cw::host {
 
 using sip::Transport;
-using transaction::Wire;
 
 namespace {
 
@@ -207,7 +206,7 @@ void Stage::dial(const play::Connect& asked, SSL_SESSION* session) {
     asked_.push_back({asked, key});
 }
 
-void Stage::send(const Wire& wire, std::string_view bytes) {
+void Stage::send(const transaction::Wire& wire, std::string_view bytes) {
     if (wire.transport == Transport::Udp) {
         if (tap_ != nullptr) {
             const auto& local =
