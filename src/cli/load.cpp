@@ -277,6 +277,11 @@ int load(const LoadCommand& command) {
     if (!flow) {
         return complain_of_load(flow.error().status, flow.error().why);
     }
+    if (script::has_literal(flow->plan)) {
+        return complain_of_load(
+            BadUsage, command.flow + ": a scenario of SIPp, or a (literal) party: run performs it, "
+                                     "load does not yet; draw what it does as a flow");
+    }
     const auto settings = settings_of(command, flow->plan);
     if (!settings) {
         return complain_of_load(settings.error().status, settings.error().why);
