@@ -31,8 +31,9 @@ TEST(Runnable, ACallBecomesArrowsFactsMediaAndPauses) {
     made.response(3260, proxy, alice, 200, "OK", "BYE").connection = 1;
     const auto text = flow_of(made.call());
     for (const std::string_view line :
-         {"<<->>", ": TLS 1.3 (example.com)\n", ": INVITE (SRTP offer)\n", ": 180 Ringing\n",
-          ": waits 1s\n", ": 200 OK (SRTP answer)\n", ": SRTP both ways (2s)\n", ": BYE\n"}) {
+         {"<<->>", ": TLS 1.3 (example.com)\n", ": INVITE sip:bob@example.com (SRTP offer)\n",
+          ": 180 Ringing\n", ": waits 1s\n", ": 200 OK (SRTP answer)\n", ": SRTP both ways (2s)\n",
+          ": BYE sip:bob@example.com\n"}) {
         EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
     }
     EXPECT_EQ(text.find("Not as it was"), std::string::npos) << text;
