@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "cli/markup.hpp"
 #include "script/print.hpp"
 #include "view/cells.hpp"
+#include "view/svg.hpp"
 
 namespace cw::cli {
 
@@ -26,7 +26,9 @@ std::string words(const script::Plan& plan, const ArrowReport& line) {
 
 // What came from a peer, made harmless first.
 std::string safe(std::string_view text) {
-    return escaped(view::printable(text));
+    std::string out;
+    view::append_xml(out, view::printable(text));
+    return out;
 }
 
 // Everything that is wrong, a line each.

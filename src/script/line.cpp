@@ -12,25 +12,6 @@
 namespace cw::script {
 namespace {
 
-void append_utf8(std::string& out, char32_t code) {
-    const auto put = [&](unsigned byte) { out += static_cast<char>(byte); };
-    if (code < 0x80) {
-        put(code);
-    } else if (code < 0x800) {
-        put(0xc0U | code >> 6U);
-        put(0x80U | (code & 0x3fU));
-    } else if (code < 0x10000) {
-        put(0xe0U | code >> 12U);
-        put(0x80U | (code >> 6U & 0x3fU));
-        put(0x80U | (code & 0x3fU));
-    } else {
-        put(0xf0U | code >> 18U);
-        put(0x80U | (code >> 12U & 0x3fU));
-        put(0x80U | (code >> 6U & 0x3fU));
-        put(0x80U | (code & 0x3fU));
-    }
-}
-
 constexpr std::array<std::pair<std::string_view, char32_t>, 6> names{{
     {"lt", '<'},
     {"gt", '>'},
@@ -161,7 +142,7 @@ std::size_t Line::decode_entity(std::string_view source, std::size_t at, std::ui
         return closed ? end + 1 - at : 1;
     }
     std::string letter;
-    append_utf8(letter, *code);
+    append_letter(letter, *code);
     put(letter, column);
     return end + 1 - at;
 }

@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/rand.h>
 
 #include "host/peer.hpp"
 #include "host/stage/scenery.hpp"
 #include "rtp/packet.hpp"
-#include "sip/policy.hpp"
 
 namespace cw::host {
 
@@ -18,7 +16,6 @@ using sip::Transport;
 
 namespace {
 
-constexpr sip::Policy load_policy = sip::Policy::tolerant();
 constexpr std::uint32_t load_media_sockets = 1000; // below: SIP over UDP, by party
 
 } // namespace
@@ -246,13 +243,12 @@ void LoadShard::on_open(net::Key key, const net::ConnectionInfo& info) {
     }
     peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
     peer.open = true;
-    if (transport == Transport::Wss || transport == Transport::Ws) {
-        websocket_of(key, peer, !info.incoming);
-        return;
+    peer.stream =
+        std::make_unique<PartyStream>(*loop_, key, transport, !info.incoming, info.remote);
+    if (peer.stream->is_ready_at_once()) {
+        ready(key);
+        drain();
     }
-    peer.stream = std::make_unique<MessageStream>(load_policy);
-    ready(key);
-    drain();
 }
 
 // A connection can be used. One between two of us is told of when both its ends are there.
@@ -318,7 +314,6 @@ void LoadShard::on_closed(net::Key key, std::string_view why) {
     }
     peer->open = false;
     peer->stream.reset();
-    peer->websocket.reset();
     halves_.erase(peer->incoming ? peer->wire.remote : peer->wire.local);
     const auto wire = peer->wire;
     crowd_->on_closed(wire, why, handshake_facts(loop_->tls(key)), now_);
@@ -331,62 +326,14 @@ void LoadShard::on_bytes(net::Key key, Bytes bytes) {
     if (peer == nullptr) {
         return;
     }
-    if (peer->websocket != nullptr) {
-        websocket_bytes(key, *peer, bytes);
-        drain();
-        return;
-    }
-    auto& stream = *peer->stream;
-    stream.feed(bytes);
-    for (auto item = stream.next(); item.kind != MessageStream::Kind::None; item = stream.next()) {
-        if (item.kind == MessageStream::Kind::Message) {
-            crowd_->on_message(peer->party, peer->wire, item.text, now_);
-        } else if (item.kind == MessageStream::Kind::Ping) {
-            loop_->send(key, "\r\n"); // [RFC 5626 §4.4.1]
-        } else if (item.kind == MessageStream::Kind::Broken) {
-            loop_->close(key, item.error.what);
-            break;
-        }
-    }
-    drain();
-}
-
-void LoadShard::websocket_of(net::Key key, Peer& peer, bool client) {
-    peer.websocket = std::make_unique<net::WebSocket>(
-        client ? net::WebSocket::Role::Client : net::WebSocket::Role::Server, "sip",
-        net::WebSocketLimits{}, [] {
-            std::uint32_t mask = 0;
-            RAND_bytes(reinterpret_cast<unsigned char*>(&mask), sizeof mask);
-            return mask;
-        });
-    if (client) {
-        unsigned char nonce[16];
-        RAND_bytes(nonce, sizeof nonce);
-        net::UpgradeWish wish;
-        wish.host = to_string(peer.wire.remote);
-        std::copy(std::begin(nonce), std::end(nonce), wish.nonce.begin());
-        peer.websocket->request(wish);
-        loop_->send(key, peer.websocket->output());
-        peer.websocket->output().clear();
-    }
-}
-
-void LoadShard::websocket_bytes(net::Key key, Peer& peer, Bytes bytes) {
-    peer.websocket->feed(bytes, [&](const net::WebSocket::Event& event) {
-        using Kind = net::WebSocket::Event::Kind;
-        if (event.kind == Kind::Open) {
+    peer->stream->receive(bytes, [&](PartyStream::Event event, std::string_view text) {
+        if (event == PartyStream::Event::Ready) {
             ready(key);
-        } else if (event.kind == Kind::Message) {
-            crowd_->on_message(peer.party, peer.wire, event.text, now_);
+        } else if (event == PartyStream::Event::Message) {
+            crowd_->on_message(peer->party, peer->wire, text, now_);
         }
     });
-    if (!peer.websocket->output().empty()) {
-        loop_->send(key, peer.websocket->output());
-        peer.websocket->output().clear();
-    }
-    if (peer.websocket->done()) {
-        loop_->close(key, "the WebSocket has ended");
-    }
+    drain();
 }
 
 void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
@@ -459,13 +406,7 @@ void LoadShard::send(const transaction::Wire& wire, std::string_view bytes) {
     if (peer == nullptr) {
         return; // it has closed meanwhile, which the calls have been told
     }
-    if (peer->websocket != nullptr) {
-        peer->websocket->send(bytes);
-        loop_->send(key, peer->websocket->output());
-        peer->websocket->output().clear();
-    } else {
-        loop_->send(key, bytes);
-    }
+    peer->stream->send(bytes);
 }
 
 } // namespace cw::host

@@ -13,10 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "host/message_stream.hpp"
+#include "host/stage/party_stream.hpp"
 #include "host/stage/wardrobe.hpp"
 #include "net/loop.hpp"
-#include "net/websocket.hpp"
 #include "play/load/crowd.hpp"
 #include "script/plan.hpp"
 
@@ -75,8 +74,7 @@ class LoadShard final : private net::Handler {
         bool told = false; // the crowd knows of it
         script::PartyId party = 0;
         transaction::Wire wire;
-        std::unique_ptr<MessageStream> stream;
-        std::unique_ptr<net::WebSocket> websocket;
+        std::unique_ptr<PartyStream> stream;
         std::uint32_t token = 0; // of one that we have opened
     };
     struct Asked {
@@ -102,8 +100,6 @@ class LoadShard final : private net::Handler {
     Peer* find(net::Key key);
     void ready(net::Key key);
     void both_ready(Peer& opener, const Peer& other);
-    void websocket_of(net::Key key, Peer& peer, bool client);
-    void websocket_bytes(net::Key key, Peer& peer, Bytes bytes);
     void drain();
     void connect(const play::Connect& asked);
     void send(const transaction::Wire& wire, std::string_view bytes);

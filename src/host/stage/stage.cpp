@@ -221,13 +221,7 @@ void Stage::send(const transaction::Wire& wire, std::string_view bytes) {
     if (peer == nullptr) {
         return; // it has closed meanwhile, which the Performance has been told
     }
-    if (peer->websocket != nullptr) {
-        peer->websocket->send(bytes);
-        loop_->send(key, peer->websocket->output());
-        peer->websocket->output().clear();
-    } else {
-        loop_->send(key, bytes);
-    }
+    peer->stream->send(bytes);
 }
 
 } // namespace cw::host

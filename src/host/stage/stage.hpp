@@ -14,14 +14,13 @@
 #include <vector>
 
 #include "host/log.hpp"
-#include "host/message_stream.hpp"
 #include "host/stage/embedded.hpp"
+#include "host/stage/party_stream.hpp"
 #include "host/stage/scenery.hpp"
 #include "host/stage/stage_tap.hpp"
 #include "host/stage/wardrobe.hpp"
 #include "net/dtls.hpp"
 #include "net/loop.hpp"
-#include "net/websocket.hpp"
 #include "play/performance.hpp"
 #include "script/plan.hpp"
 
@@ -63,8 +62,7 @@ class Stage final : private net::Handler {
         bool open = false;
         script::PartyId party = 0;
         transaction::Wire wire;
-        std::unique_ptr<MessageStream> stream;
-        std::unique_ptr<net::WebSocket> websocket;
+        std::unique_ptr<PartyStream> stream;
         std::uint32_t token = 0; // of one that we have opened
     };
     struct Asked {
@@ -91,8 +89,6 @@ class Stage final : private net::Handler {
     Instant next_deadline() override;
 
     void opened(net::Key key, const Peer& peer);
-    void stream_bytes(net::Key key, Peer& peer, Bytes bytes);
-    void websocket_bytes(net::Key key, Peer& peer, Bytes bytes);
     void drain();
     void connect(const play::Connect& connect);
     void dial(const play::Connect& asked, SSL_SESSION* session);

@@ -2,21 +2,12 @@
 
 #include <algorithm>
 
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
-
-#include "sip/policy.hpp"
 
 namespace cw::host {
 
 using script::Control;
 using sip::Transport;
-
-namespace {
-
-constexpr sip::Policy policy = sip::Policy::tolerant();
-
-} // namespace
 
 void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
     now_ = net::Loop::now();
@@ -60,27 +51,11 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
         }
     }
     peer.open = true;
-    if (transport == Transport::Wss || transport == Transport::Ws) {
-        peer.websocket = std::make_unique<net::WebSocket>(
-            asked != nullptr ? net::WebSocket::Role::Client : net::WebSocket::Role::Server, "sip",
-            net::WebSocketLimits{}, [] {
-                std::uint32_t mask = 0;
-                RAND_bytes(reinterpret_cast<unsigned char*>(&mask), sizeof mask);
-                return mask;
-            });
-        if (asked != nullptr) {
-            unsigned char nonce[16];
-            RAND_bytes(nonce, sizeof nonce);
-            net::UpgradeWish wish;
-            wish.host = to_string(info.remote);
-            std::copy(std::begin(nonce), std::end(nonce), wish.nonce.begin());
-            peer.websocket->request(wish);
-            loop_->send(key, peer.websocket->output());
-            peer.websocket->output().clear();
-        }
+    peer.stream =
+        std::make_unique<PartyStream>(*loop_, key, transport, asked != nullptr, info.remote);
+    if (!peer.stream->is_ready_at_once()) {
         return;
     }
-    peer.stream = std::make_unique<MessageStream>(policy);
     opened(key, peer);
     drain();
 }
@@ -158,46 +133,14 @@ void Stage::on_bytes(net::Key key, Bytes bytes) {
     if (peer == nullptr) {
         return;
     }
-    if (peer->websocket != nullptr) {
-        websocket_bytes(key, *peer, bytes);
-    } else {
-        stream_bytes(key, *peer, bytes);
-    }
-    drain();
-}
-
-void Stage::stream_bytes(net::Key key, Peer& peer, Bytes bytes) {
-    auto& stream = *peer.stream;
-    stream.feed(bytes);
-    for (auto item = stream.next(); item.kind != MessageStream::Kind::None; item = stream.next()) {
-        if (item.kind == MessageStream::Kind::Message) {
-            performance_->on_message(peer.party, peer.wire, item.text, now_);
-        } else if (item.kind == MessageStream::Kind::Ping) {
-            loop_->send(key, "\r\n"); // [RFC 5626 §4.4.1]
-        } else if (item.kind == MessageStream::Kind::Broken) {
-            performance_->on_message(peer.party, peer.wire, item.text, now_);
-            loop_->close(key, item.error.what);
-            return;
-        }
-    }
-}
-
-void Stage::websocket_bytes(net::Key key, Peer& peer, Bytes bytes) {
-    peer.websocket->feed(bytes, [&](const net::WebSocket::Event& event) {
-        using Kind = net::WebSocket::Event::Kind;
-        if (event.kind == Kind::Open) {
-            opened(key, peer);
-        } else if (event.kind == Kind::Message) {
-            performance_->on_message(peer.party, peer.wire, event.text, now_);
+    peer->stream->receive(bytes, [&](PartyStream::Event event, std::string_view text) {
+        if (event == PartyStream::Event::Ready) {
+            opened(key, *peer);
+        } else {
+            performance_->on_message(peer->party, peer->wire, text, now_);
         }
     });
-    if (!peer.websocket->output().empty()) {
-        loop_->send(key, peer.websocket->output());
-        peer.websocket->output().clear();
-    }
-    if (peer.websocket->done()) {
-        loop_->close(key, "the WebSocket has ended");
-    }
+    drain();
 }
 
 } // namespace cw::host

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "script/utf8.hpp"
 
 namespace cw::script::sipp {
 namespace {
@@ -17,25 +18,6 @@ constexpr bool is_space(char c) {
 }
 constexpr bool is_name_letter(char c) {
     return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.' || c == ':';
-}
-
-void append_letter(std::string& out, std::uint32_t code) {
-    const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-    if (code < 0x80) {
-        put(code);
-    } else if (code < 0x800) {
-        put(0xc0U | code >> 6U);
-        put(0x80U | (code & 0x3fU));
-    } else if (code < 0x10000) {
-        put(0xe0U | code >> 12U);
-        put(0x80U | (code >> 6U & 0x3fU));
-        put(0x80U | (code & 0x3fU));
-    } else {
-        put(0xf0U | code >> 18U);
-        put(0x80U | (code >> 12U & 0x3fU));
-        put(0x80U | (code >> 6U & 0x3fU));
-        put(0x80U | (code & 0x3fU));
-    }
 }
 
 // "lt", "#10", "#x0a".
