@@ -53,9 +53,12 @@ authenticate = false
         auto started = Service::start(config_, *log_);
         ASSERT_TRUE(started) << started.error();
         service_ = std::move(*started);
+        // Noted here: phones run on threads of their own, and the service is for one.
+        listeners_ = service_->listeners();
+        ca_ = service_->throw_away_ca();
     }
     [[nodiscard]] Endpoint at(sip::Transport transport) const {
-        for (const auto& listener : service_->listeners()) {
+        for (const auto& listener : listeners_) {
             if (listener.transport == transport) {
                 return listener.at;
             }
@@ -64,9 +67,8 @@ authenticate = false
     }
     [[nodiscard]] std::unique_ptr<Phone> phone(const std::string& name,
                                                sip::Transport transport = sip::Transport::Tls) {
-        auto made = std::make_unique<Phone>(
-            name, at(transport),
-            transport == sip::Transport::Tls ? service_->throw_away_ca() : std::string{});
+        auto made = std::make_unique<Phone>(name, at(transport),
+                                            transport == sip::Transport::Tls ? ca_ : std::string{});
         EXPECT_TRUE(made->connected()) << name;
         return made;
     }
@@ -79,6 +81,8 @@ authenticate = false
     net::Descriptor log_fd_;
     std::unique_ptr<Log> log_;
     Config config_;
+    std::vector<server::Listener> listeners_;
+    std::string ca_;
     std::unique_ptr<Service> service_;
 };
 
