@@ -11,6 +11,7 @@
 #include "net/loop.hpp"
 #include "net/websocket.hpp"
 #include "sip/message.hpp"
+#include "sip/transport.hpp"
 
 namespace cw::host {
 
