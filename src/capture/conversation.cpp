@@ -151,6 +151,7 @@ void Conversation::decide(Bytes bytes) {
     if (looks_like_tls(bytes)) {
         layer_ = Layer::Tls;
         tls_ = std::make_unique<tls::Connection>(shared_.keys, shared_.sessions);
+        tls_->set_ends(client_, server_);
         return;
     }
     // A stream that was joined in the middle may show a record at any later segment.

@@ -28,5 +28,6 @@ Command add_watch(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_convert(CLI::App& app);
 Command add_load(CLI::App& app);
+Command add_keys(CLI::App& app);
 
 } // namespace cw::cli

@@ -20,6 +20,7 @@ constexpr const char* about =
     "  callwright read call.pcapng --keys tls.keys     the call in an encrypted capture, as a "
     "ladder\n"
     "  callwright watch -i eth0 --keys tls.keys        the same, live\n"
+    "  callwright keys -- kamailio -DD                 a program, with its TLS secrets logged\n"
     "  callwright serve                                a registrar and proxy on localhost\n"
     "  callwright probe sips:example.com               what a SIP server shows to a client\n"
     "  callwright explain D01                          what a finding means, and how to mend it\n"
@@ -45,6 +46,7 @@ int run(int argc, char** argv) {
     add(add_load);
     add(add_read);
     add(add_watch);
+    add(add_keys);
     add(add_certs);
     add(add_serve);
     add(add_probe);

@@ -557,8 +557,9 @@ Command add_read(CLI::App& app) {
     command->footer(footer);
     command->add_option("FILE", options->files, "captures; - is standard input")->required();
     command->add_option("--keys", options->keys,
-                        "NSS key log, PEM private keys and certificates, or a directory of them "
-                        "(repeatable)");
+                        "NSS key log, PEM private keys and certificates, a directory of them, or "
+                        "unix:PATH, a socket "
+                        "for callwright keys (repeatable)");
     command->add_option("--ca", options->trusted,
                         "a CA that certificates of signed bodies may end at (repeatable)");
     command->add_option("--call", options->calls, "only this call: its number or a Call-ID");

@@ -1,6 +1,8 @@
 #include "cli/reading.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <deque>
 #include <filesystem>
 #include <thread>
 
@@ -28,13 +30,73 @@ void add_unused(const flow::Book::Unused& unused, view::InputReport& input) {
     }
 }
 
+// A program sends its secrets while its handshake goes on: packets of a capture that goes on wait
+// for them.
+class WaitingPackets {
+  public:
+    // True when keys came that the packets before may have needed.
+    template <class TakeKeys>
+    bool hold(const capture::Packet& packet, capture::Decoder& decoder, TakeKeys take_keys) {
+        const auto now = std::chrono::steady_clock::now();
+        bool late = false;
+        if (now - looked_ >= look_every) {
+            looked_ = now;
+            late = take_keys() && decoder.has_seen_tls();
+        }
+        auto& held =
+            held_.emplace_back(Held{now + patience, packet, std::string{as_text(packet.data)}});
+        held.packet.data = as_bytes(held.bytes); // a deque does not move what it has
+        bytes_ += held.bytes.size();
+        while (held_.front().until <= now || bytes_ > most_bytes) {
+            release(decoder);
+        }
+        return late;
+    }
+    void release_all(capture::Decoder& decoder) {
+        while (!held_.empty()) {
+            release(decoder);
+        }
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds look_every{20};
+    static constexpr std::chrono::milliseconds patience{400};
+    static constexpr std::size_t most_bytes = std::size_t{64} << 20;
+    struct Held {
+        Clock::time_point until;
+        capture::Packet packet;
+        std::string bytes;
+    };
+    void release(capture::Decoder& decoder) {
+        bytes_ -= held_.front().bytes.size();
+        decoder.on_packet(held_.front().packet);
+        held_.pop_front();
+    }
+
+    std::deque<Held> held_;
+    std::size_t bytes_ = 0;
+    Clock::time_point looked_;
+};
+
 } // namespace
 
 std::optional<ReadFailure> Reading::open(const std::vector<std::string>& files,
                                          const std::vector<std::string>& keys) {
+    std::vector<std::string> sockets;
     for (const auto& path : keys) {
+        if (path.starts_with(host::key_socket_prefix)) {
+            sockets.push_back(path);
+            continue;
+        }
         if (const auto added = keys_.add_file(path); !added) {
             return ReadFailure{fmt::format("keys: {}: {}", path, words_of(added.error()))};
+        }
+    }
+    if (!sockets.empty()) {
+        sent_keys_ = std::make_unique<host::KeyFollower>(std::move(sockets));
+        if (const auto opened = sent_keys_->open_sockets(); !opened) {
+            return ReadFailure{"keys: " + opened.error()};
         }
     }
     files_ = files;
@@ -85,6 +147,16 @@ void Reading::run() {
     }
 }
 
+// True when some came.
+bool Reading::take_sent_keys() {
+    bool any = false;
+    sent_keys_->poll([&](std::string_view lines, const std::string& path) {
+        keys_.add_text(lines, path);
+        any = true;
+    });
+    return any;
+}
+
 // True when keys came after the first TLS packet.
 bool Reading::read_once() {
     smime::Keyring keyring;
@@ -108,15 +180,24 @@ bool Reading::read_once() {
     capture::Decoder decoder{*listener, keys_};
     Progress progress{"reading"};
     bool late_keys = false;
+    WaitingPackets waiting;
     while (const auto* packet = source_->next()) {
         for (const auto& secrets : source_->take_secrets()) {
             keys_.add_text(secrets, "secrets in the capture");
             late_keys = late_keys || decoder.has_seen_tls();
         }
-        decoder.on_packet(*packet);
+        if (sent_keys_ == nullptr) {
+            decoder.on_packet(*packet);
+        } else {
+            late_keys |= waiting.hold(*packet, decoder, [this] { return take_sent_keys(); });
+        }
         if (progress.is_due()) {
             progress.draw(source_->bytes_read(), source_->total_bytes());
         }
+    }
+    if (sent_keys_ != nullptr) {
+        late_keys |= take_sent_keys();
+        waiting.release_all(decoder);
     }
     decoder.finish();
 

@@ -15,6 +15,7 @@
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
 #include "flow/originals.hpp"
+#include "host/watch/key_follower.hpp"
 #include "view/report.hpp"
 
 namespace cw::cli {
@@ -27,7 +28,8 @@ struct ReadFailure {
 class Reading {
   public:
     // All files are opened before any is read, so that a wrong name costs no time.
-    // Empty on success.
+    // A key source "unix:PATH" is a socket that `callwright keys` sends to while we read a capture
+    // that goes on. Empty on success.
     std::optional<ReadFailure> open(const std::vector<std::string>& files,
                                     const std::vector<std::string>& keys);
     // Before run(): the bytes of messages are kept, too.
@@ -55,12 +57,14 @@ class Reading {
   private:
     std::optional<ReadFailure> open_files();
     bool read_once();
+    bool take_sent_keys();
     [[nodiscard]] bool can_read_again() const;
 
     std::vector<std::string> files_;
     std::unique_ptr<capture::MergedSource> source_;
     crypto::KeyRing keys_;
-    std::string trusted_; // PEM
+    std::unique_ptr<host::KeyFollower> sent_keys_; // null: nobody sends any
+    std::string trusted_;                          // PEM
     std::unique_ptr<capture::SecuredBodies> bodies_;
     std::unique_ptr<flow::Book> book_;
     std::unique_ptr<flow::Originals> originals_;

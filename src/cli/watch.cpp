@@ -300,7 +300,8 @@ Command add_watch(CLI::App& app) {
                         "take HEP 2 and 3 at this address, over UDP and TCP (repeatable)");
     command->add_option(
         "--keys", settings.keys,
-        "NSS key log that is followed as it grows, or PEM private key (repeatable)");
+        "NSS key log that is followed as it grows, unix:PATH, a socket for callwright keys, or PEM "
+        "private key (repeatable)");
     command->add_option("--capture", settings.capture.filter,
                         "what to capture, in the language of tcpdump: 'port 5061 or udp'");
     command->add_option("--filter", options->filter, "only calls that fit, as for read");

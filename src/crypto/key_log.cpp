@@ -29,6 +29,7 @@ constexpr std::size_t largest_chunks = 65536;
 constexpr std::size_t largest_line = 4096;
 constexpr std::size_t largest_pem = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t largest_problems = 100;
+constexpr std::size_t largest_notes = 1'000'000;
 constexpr std::size_t largest_tries = 16; // private keys tried blindly; each costs about 1 ms
 
 struct Label {
@@ -154,7 +155,11 @@ class KeyRing::Lines {
             text.remove_prefix(3);
         }
         text = trim(text);
-        if (text.empty() || text.front() == '#') {
+        if (text.empty()) {
+            return;
+        }
+        if (text.front() == '#') {
+            ring_.add_comment(text);
             return;
         }
         const char* why =
@@ -358,6 +363,83 @@ const char* KeyRing::add_rsa_line(std::string_view rest) {
     by_text_[std::move(name)] = secret;
     OPENSSL_cleanse(secret.data(), secret.size());
     return nullptr;
+}
+
+// --- comments
+
+namespace {
+
+// The same for both orders of the ends.
+std::uint64_t hash_of_ends(const Endpoint& a, const Endpoint& b) {
+    return hash_value(a) ^ hash_value(b);
+}
+
+bool are_ends(const ConnectionNote& note, const Endpoint& a, const Endpoint& b) {
+    return (note.client == a && note.server == b) || (note.client == b && note.server == a);
+}
+
+std::uint16_t number_from_hex(std::string_view text) {
+    std::array<std::uint8_t, 2> bytes{};
+    return text.size() == 4 && from_hex(text, bytes) ? load_be16(bytes.data()) : std::uint16_t{0};
+}
+
+} // namespace
+
+// Note: comments are anybody's; what is not ours or not right says nothing, and is no fault.
+void KeyRing::add_comment(std::string_view line) {
+    constexpr std::string_view ours = "# callwright connection ";
+    if (!line.starts_with(ours) || notes_.size() >= largest_notes) {
+        return;
+    }
+    line.remove_prefix(ours.size());
+    ConnectionNote note;
+    bool random = false;
+    bool client = false;
+    bool server = false;
+    while (!line.empty()) {
+        const auto word = take_word(line);
+        const auto equals = std::min(word.find('='), word.size());
+        const auto name = word.substr(0, equals);
+        const auto value = word.substr(std::min(equals + 1, word.size()));
+        if (name == "random") {
+            random = from_hex(value, note.client_random) == note.client_random.size();
+        } else if (name == "server_random") {
+            if (from_hex(value, note.server_random) != note.server_random.size()) {
+                note.server_random = {};
+            }
+        } else if (name == "client" || name == "server") {
+            const auto at = parse_endpoint(value, 0);
+            (name == "client" ? client : server) = at.has_value();
+            (name == "client" ? note.client : note.server) = at.value_or(Endpoint{});
+        } else if (name == "version") {
+            note.version = number_from_hex(value);
+        } else if (name == "suite") {
+            note.suite = number_from_hex(value);
+        }
+    }
+    if (!random || !client || !server) {
+        return;
+    }
+    auto& latest = notes_by_ends_[hash_of_ends(note.client, note.server)];
+    note.earlier = latest;
+    notes_.push_back(note);
+    latest = static_cast<std::uint32_t>(notes_.size());
+}
+
+std::vector<const ConnectionNote*> KeyRing::notes_of(const Endpoint& a, const Endpoint& b,
+                                                     std::size_t most) const {
+    std::vector<const ConnectionNote*> found;
+    const auto latest = notes_by_ends_.find(hash_of_ends(a, b));
+    auto at = latest != notes_by_ends_.end() ? latest->second : 0;
+    for (std::size_t looked = 0; at != 0 && found.size() < most && looked < 4 * most; ++looked) {
+        const auto& note = notes_[at - 1];
+        if (are_ends(note, a, b) &&
+            (found.empty() || found.back()->client_random != note.client_random)) {
+            found.push_back(&note);
+        }
+        at = note.earlier;
+    }
+    return found;
 }
 
 Bytes KeyRing::premaster_of(Bytes encrypted) const {

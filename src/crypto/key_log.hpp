@@ -11,13 +11,16 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <openssl/evp.h>
 
+#include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "crypto/openssl.hpp"
@@ -35,6 +38,18 @@ enum class Secret : std::uint8_t {
     ServerTraffic,   // SERVER_TRAFFIC_SECRET_0
     Exporter,        // EXPORTER_SECRET
     EarlyExporter,   // EARLY_EXPORTER_SECRET
+};
+
+// What a comment line of `callwright keys` says about a connection (docs/formats/key-log.md). It is
+// a hint: whether a key fits is shown by the records alone.
+struct ConnectionNote {
+    std::array<std::uint8_t, 32> client_random{};
+    std::array<std::uint8_t, 32> server_random{}; // all zero: not said
+    Endpoint client;
+    Endpoint server;
+    std::uint16_t version = 0; // as records have it; 0: not said
+    std::uint16_t suite = 0;   // 0: not said
+    std::uint32_t earlier = 0; // of the same two ends, plus 1
 };
 
 class KeyRing {
@@ -64,6 +79,10 @@ class KeyRing {
     [[nodiscard]] std::uint32_t entries() const {
         return static_cast<std::uint32_t>(entries_.size());
     }
+    // The connections between these two ends, whichever is the client, the latest first, at most
+    // `most`. Valid while nothing is added.
+    [[nodiscard]] std::vector<const ConnectionNote*> notes_of(const Endpoint& a, const Endpoint& b,
+                                                              std::size_t most) const;
     // From lines "RSA <first 8 bytes of the encrypted premaster> <premaster>"; else empty.
     [[nodiscard]] Bytes premaster_of(Bytes encrypted) const;
     // From lines "RSA Session-ID:<id> Master-Key:<master>"; else empty.
@@ -107,6 +126,7 @@ class KeyRing {
     class Lines;
 
     const char* add_line(std::string_view line);
+    void add_comment(std::string_view line);
     const char* add_rsa_line(std::string_view rest);
     void put(Bytes client_random, Secret kind, Bytes secret);
     std::uint32_t store(Secret kind, Bytes secret, std::uint32_t next);
@@ -121,8 +141,10 @@ class KeyRing {
     std::deque<Entry> entries_;
     std::vector<std::uint32_t> table_; // entry + 1, open addressing, a power of two
     std::vector<std::unique_ptr<std::uint8_t[], Wipe>> chunks_;
-    std::uint32_t used_ = 0;                                      // of the last chunk
-    std::map<std::string, std::array<std::uint8_t, 48>> by_text_; // of the RSA lines
+    std::uint32_t used_ = 0; // of the last chunk
+    std::deque<ConnectionNote> notes_;
+    std::unordered_map<std::uint64_t, std::uint32_t> notes_by_ends_; // hash of both: latest, plus 1
+    std::map<std::string, std::array<std::uint8_t, 48>> by_text_;    // of the RSA lines
     std::vector<std::unique_ptr<EVP_PKEY, FreeKey>> keys_;
     std::vector<KeyPtr> all_keys_;
     std::vector<CertificatePtr> certificates_;

@@ -328,6 +328,53 @@ TEST(KeyFiles, OfADirectoryAreAllTakenInTheOrderOfTheirNames) {
     EXPECT_TRUE(same(ring.secret(0, Secret::Master), bytes(48, 2)));
 }
 
+TEST(Comments, OfCallwrightKeysNameTheEndsOfConnections) {
+    const Endpoint client{*IpAddress::parse("192.0.2.1"), 40112};
+    const Endpoint server{*IpAddress::parse("2001:db8::9"), 5061};
+    KeyRing ring;
+    const auto line = [](unsigned random, std::string_view more) {
+        return fmt::format("# callwright connection random={} {}\n", hex(32, random), more);
+    };
+    const std::string ends = "client=192.0.2.1:40112 server=[2001:db8::9]:5061 ";
+    ring.add_text(
+        line(1, ends + "version=0303 suite=c030 server_random=" + hex(32, 77) + " by=x[1]") +
+            line(2, "server=[2001:db8::9]:5061 client=192.0.2.1:40112 new=thing") +
+            line(3, "client=192.0.2.1:40113 server=[2001:db8::9]:5061"),
+        "a");
+    const auto found = ring.notes_of(server, client, 8);
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_TRUE(same(found[0]->client_random, bytes(32, 2))); // the latest first
+    EXPECT_EQ(found[0]->version, 0);
+    EXPECT_TRUE(same(found[1]->client_random, bytes(32, 1)));
+    EXPECT_TRUE(same(found[1]->server_random, bytes(32, 77)));
+    EXPECT_EQ(found[1]->version, 0x0303);
+    EXPECT_EQ(found[1]->suite, 0xc030);
+    EXPECT_EQ(found[1]->client, client);
+    EXPECT_EQ(found[1]->server, server);
+    EXPECT_EQ(ring.notes_of(client, server, 1).size(), 1U);
+    EXPECT_TRUE(ring.notes_of(client, client, 8).empty());
+    EXPECT_TRUE(ring.problems().empty());
+}
+
+TEST(Comments, ThatAreBrokenSayNothingAndAreNoFault) {
+    const Endpoint client{*IpAddress::parse("192.0.2.1"), 40112};
+    const Endpoint server{*IpAddress::parse("192.0.2.9"), 5061};
+    const auto good = fmt::format("# callwright connection random={} client=192.0.2.1:40112 "
+                                  "server=192.0.2.9:5061",
+                                  hex(32, 1));
+    for (std::size_t size = 0; size < good.size(); ++size) { // every beginning of it
+        KeyRing ring;
+        ring.add_text(good.substr(0, size), "a");
+        const auto found = ring.notes_of(client, server, 8);
+        EXPECT_TRUE(found.empty()) << good.substr(0, size);
+        EXPECT_TRUE(ring.problems().empty());
+    }
+    KeyRing ring;
+    ring.add_text("# something else\n# callwright connection \n# callwright connection = == =x\n",
+                  "a");
+    EXPECT_TRUE(ring.notes_of(client, server, 8).empty());
+}
+
 TEST(KeyRing, TellsThatSomethingWasAdded) {
     KeyRing ring;
     EXPECT_TRUE(ring.empty());

@@ -39,9 +39,9 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 
 
 class Baresip(Process):
-    """`media`: srtp-mand (SDES) or dtls_srtp. Its digest is MD5 only."""
+    """`media`: srtp-mand (SDES) or dtls_srtp. `before`: a command that starts it. Its digest is MD5 only."""
 
-    def __init__(self, folder, user, domain, password, trusted, dns_port, media="srtp-mand", name=None):
+    def __init__(self, folder, user, domain, password, trusted, dns_port, media="srtp-mand", name=None, before=()):
         name = name or f"baresip-{user}"
         home = os.path.join(folder, name)
         os.makedirs(home)
@@ -53,7 +53,7 @@ class Baresip(Process):
               f"<sip:{user}@{domain};transport=tls>;auth_user={user};auth_pass={password};regint=600;"
               f"mediaenc={media};audio_codecs=pcmu;mwi=no\n")
         write(os.path.join(home, "contacts"), "")
-        super().__init__(name, ["/usr/bin/baresip", "-f", home, "-v"], folder)
+        super().__init__(name, [*before, "/usr/bin/baresip", "-f", home, "-v"], folder)
         self.events, self.input, self.control, self.summaries = [], b"", None, 0
         self.user = user
 

@@ -486,6 +486,9 @@ std::string Connection::key_hint() const {
     if (!summary_.decrypted) {
         return {};
     }
+    if (summary_.by_ends) {
+        return "start not captured; the key log names the two ends";
+    }
     if (summary_.by_trial) {
         return "start not captured; keys found by trial";
     }
@@ -510,8 +513,9 @@ void Connection::describe(flow::Connection& out) const {
     out.established = summary_.established;
     out.records = summary_.records;
     out.version = summary_.version != 0 ? version_name(summary_.version) : std::string{};
-    out.cipher = summary_.server_hello_seen || summary_.by_trial ? suite_name(summary_.suite)
-                                                                 : std::string{};
+    out.cipher = summary_.server_hello_seen || summary_.by_trial || summary_.by_ends
+                     ? suite_name(summary_.suite)
+                     : std::string{};
     out.group = summary_.group != 0 ? group_name(summary_.group) : std::string{};
     out.offered = summary_.offered;
     out.sni = summary_.sni;

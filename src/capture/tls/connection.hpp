@@ -8,6 +8,7 @@
 //
 //   connection.cpp   records: which are protected, with which keys, what they hold
 //   handshake.cpp    handshake messages, and the keys that follow from them
+//   joining.cpp      starts that were not captured, where a key log names the ends
 //   resync.cpp       lost bytes, records that do not open, starts that were not captured
 #pragma once
 
@@ -61,6 +62,7 @@ struct Summary {
     bool close_notify_server = false;
     bool early_data = false;      // accepted by the server
     bool by_trial = false;        // the start was not captured, and the keys were found by trial
+    bool by_ends = false;         // as by_trial, but the key log names the two ends
     bool rsa_key = false;         // an RSA private key opened it
     std::uint32_t lost_frame = 0; // Reason::LostBytes: where
     Instant hello;
@@ -84,6 +86,12 @@ class Connection {
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
+
+    // Its two ends, where they are known: key logs may name them (crypto::ConnectionNote).
+    void set_ends(const Endpoint& client, const Endpoint& server) {
+        client_ = client;
+        server_ = server;
+    }
 
     // The next bytes that `from` sent, in order.
     void on_bytes(Side from, Bytes bytes, const Datagram& by, Sink& sink);
@@ -201,8 +209,15 @@ class Connection {
     std::optional<Opened> try_entry(Side from, std::uint32_t entry, const Record& record);
     bool on_candidate(Side from, const Record& record, const Now& now);
 
+    // joining.cpp
+    std::optional<Opened> open_noted(Side from, const Record& record);
+    std::optional<Opened> try_legacy(Side from, const crypto::ConnectionNote& note,
+                                     const Record& record);
+
     const crypto::KeyRing& ring_;
     SessionCache& shared_;
+    Endpoint client_; // as the caller has them
+    Endpoint server_;
     std::array<Half, 2> halves_; // by the caller's side
     std::unique_ptr<Handshake> handshake_;
     std::uint32_t entry_ = crypto::KeyRing::none; // of the key ring

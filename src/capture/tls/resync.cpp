@@ -11,6 +11,9 @@ namespace {
 // How far ahead sequence numbers are tried one by one. A TLS record of SIP is some 500 bytes, so
 // this is half a megabyte of lost capture.
 constexpr std::uint64_t window = 1024;
+// Where a key log names the ends of a connection, so that its key is most likely right: all that
+// went by before the capture began.
+constexpr std::uint64_t wide_window = 65536;
 // Connections without a start: keys tried where each try covers the whole window, and otherwise.
 constexpr std::uint32_t most_slow_entries = 64;
 constexpr std::uint8_t most_trials = 3; // records per direction
@@ -47,7 +50,8 @@ std::optional<Opened> Connection::open_searching(DirectionKeys& keys, std::uint6
             return opened;
         }
     }
-    for (std::uint64_t ahead = 0, start = sequence; ahead < window; ++ahead) {
+    const auto most = summary_.by_ends ? wide_window : window;
+    for (std::uint64_t ahead = 0, start = sequence; ahead < most; ++ahead) {
         if (auto opened = try_at(start + ahead)) {
             return opened;
         }
@@ -202,6 +206,9 @@ std::optional<Opened> Connection::open_without_start(Side from, const Record& re
     if (entry_ != crypto::KeyRing::none) {
         return try_entry(from, entry_, record);
     }
+    if (auto opened = open_noted(from, record)) {
+        return opened;
+    }
     for (std::uint32_t entry = 0; entry < ring_.entries(); ++entry) {
         if (shared_.is_used(entry)) {
             continue;
@@ -216,7 +223,8 @@ std::optional<Opened> Connection::open_without_start(Side from, const Record& re
     return std::nullopt;
 }
 
-// Only TLS 1.3 can be read without its hello: the secrets of earlier versions need both randoms.
+// Only TLS 1.3 can be read without its hello and without a note: the secrets of earlier versions
+// need both randoms.
 std::optional<Opened> Connection::try_entry(Side from, std::uint32_t entry, const Record& record) {
     constexpr std::uint16_t aes_128 = 0x1301;
     constexpr std::uint16_t aes_256 = 0x1302;

@@ -270,6 +270,106 @@ TEST(MissingStart, AMissingServerHelloIsNoHindranceInTls13) {
     EXPECT_EQ(other_side.listener.heard[1], "answer");
 }
 
+// As `callwright keys` writes it: up to TLS 1.2 only this makes the records readable.
+std::string note(const Peers& peers, std::string_view version, std::string_view suite) {
+    const auto hello = peers.bytes_of(Side::Client);
+    const auto answer = peers.bytes_of(Side::Server);
+    const auto random = [](std::string_view record) { // behind headers of record, message, version
+        std::string hex;
+        for (const auto c : record.substr(11, 32)) {
+            hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
+        }
+        return hex;
+    };
+    return fmt::format("# callwright connection random={} client=192.0.2.1:40112 "
+                       "server=192.0.2.9:5061 version={}{} server_random={} at=1 by=x[1]\n",
+                       random(hello), version, suite, random(answer));
+}
+
+const Endpoint noted_client{*IpAddress::parse("192.0.2.1"), 40112};
+const Endpoint noted_server{*IpAddress::parse("192.0.2.9"), 5061};
+
+TEST(NotedEnds, OpenWhatWasJoinedInTheMiddleInEveryVersion) {
+    struct Row {
+        int version;
+        const char* name;
+        const char* ciphers;
+        const char* suite;
+        bool rsa;
+    };
+    for (const auto& c :
+         {Row{TLS1_3_VERSION, "0304", "", " suite=1302", true},
+          Row{TLS1_2_VERSION, "0303", "ECDHE-RSA-AES256-GCM-SHA384", " suite=c030", true},
+          Row{TLS1_2_VERSION, "0303", "ECDHE-RSA-AES128-GCM-SHA256", "", true},
+          Row{TLS1_2_VERSION, "0303", "ECDHE-ECDSA-CHACHA20-POLY1305", "", false},
+          Row{TLS1_2_VERSION, "0303", "ECDHE-RSA-AES128-SHA256:@SECLEVEL=0", " suite=c027",
+              true}}) {
+        for (const bool swapped : {false, true}) {
+            Options options{.version = c.version, .rsa = c.rsa};
+            if (*c.ciphers != '\0') {
+                options.ciphers = c.ciphers;
+            }
+            Peers peers{options};
+            ASSERT_TRUE(peers.handshake());
+            const std::size_t before = 1500; // more than is tried without a note
+            std::size_t first = 0;
+            for (std::size_t i = 0; i < before + 10; ++i) {
+                first = i == before ? peers.wire().size() : first;
+                ASSERT_TRUE(peers.send(Side::Client, message(i)));
+                ASSERT_TRUE(peers.send(Side::Server, message(i)));
+            }
+            Tap tap{note(peers, c.name, c.suite) + peers.key_log()};
+            tap.connection.set_ends(swapped ? noted_server : noted_client,
+                                    swapped ? noted_client : noted_server);
+            std::string expected;
+            for (std::size_t i = before; i < before + 10; ++i) {
+                expected += message(i);
+            }
+            for (std::size_t i = first; i < peers.wire().size(); ++i) {
+                const auto& piece = peers.wire()[i];
+                tap.feed(swapped ? other(piece.from) : piece.from, piece.bytes);
+            }
+            EXPECT_EQ(tap.listener.heard[0], expected) << c.name << c.ciphers;
+            EXPECT_EQ(tap.listener.heard[1], expected) << c.name << c.ciphers;
+            EXPECT_EQ(tap.connection.roles_swapped(), swapped);
+            EXPECT_EQ(tap.connection.key_hint(),
+                      "start not captured; the key log names the two ends");
+            EXPECT_EQ(tap.connection.reason(), "");
+        }
+    }
+}
+
+TEST(NotedEnds, OfSomebodyElseOrWithOtherKeysOpenNothing) {
+    Peers peers{{.version = TLS1_2_VERSION}};
+    ASSERT_TRUE(peers.handshake());
+    const auto start = peers.wire().size();
+    ASSERT_TRUE(peers.send(Side::Client, "question"));
+    Peers stranger{{.version = TLS1_2_VERSION}};
+    ASSERT_TRUE(stranger.handshake());
+    for (const auto& log :
+         {note(stranger, "0303", "") + stranger.key_log(), // other keys
+          note(peers, "0303", "") + stranger.key_log(),    // no key
+          note(peers, "0399", "") + peers.key_log(),       // no such version
+          note(peers, "0303", " suite=ffff") + peers.key_log(),
+          std::string{"# callwright connection random=12 client=x server=\n"} + peers.key_log()}) {
+        Tap tap{log};
+        tap.connection.set_ends(noted_client, noted_server);
+        for (std::size_t i = start; i < peers.wire().size(); ++i) {
+            tap.feed(peers.wire()[i].from, peers.wire()[i].bytes);
+        }
+        tap.finish();
+        EXPECT_EQ(tap.listener.heard[0], "");
+        EXPECT_TRUE(tap.connection.reason().starts_with("handshake not captured"));
+        EXPECT_EQ(tap.described().version, "");
+    }
+    Tap elsewhere{note(peers, "0303", "") + peers.key_log()};
+    elsewhere.connection.set_ends(noted_client, noted_client);
+    for (std::size_t i = start; i < peers.wire().size(); ++i) {
+        elsewhere.feed(peers.wire()[i].from, peers.wire()[i].bytes);
+    }
+    EXPECT_EQ(elsewhere.listener.heard[0], "");
+}
+
 TEST(MissingStart, IsSaidInWords) {
     Peers old{{.version = TLS1_2_VERSION}};
     ASSERT_TRUE(old.handshake());

@@ -17,8 +17,23 @@ constexpr std::size_t longest_line = 4096; // a secret has 96 digits, a random 6
 
 KeyFollower::KeyFollower(std::vector<std::string> paths) {
     for (auto& path : paths) {
-        files_.emplace_back().path = std::move(path);
+        if (path.starts_with(key_socket_prefix)) {
+            socket_paths_.push_back(path.substr(key_socket_prefix.size()));
+        } else {
+            files_.emplace_back().path = std::move(path);
+        }
     }
+}
+
+std::expected<void, std::string> KeyFollower::open_sockets() {
+    for (const auto& path : socket_paths_) {
+        auto opened = KeySocket::open(path);
+        if (!opened) {
+            return std::unexpected{std::move(opened.error())};
+        }
+        sockets_.push_back(std::move(*opened));
+    }
+    return {};
 }
 
 bool KeyFollower::open(File& file) {
@@ -72,6 +87,11 @@ void KeyFollower::poll(
         if (file.unfinished.size() > longest_line) {
             file.unfinished.clear(); // no key log
         }
+    }
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+        sockets_[i].poll([&](std::string_view lines) {
+            to(lines, std::string{key_socket_prefix} + socket_paths_[i]);
+        });
     }
 }
 

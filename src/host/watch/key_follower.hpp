@@ -1,8 +1,10 @@
 // Key logs that grow while we watch: what is added to a file is read as it comes, also when the
-// file appears later, is emptied or is replaced. Key files in PEM are read once. Secrets: what is
-// read goes to `to` and nowhere else. Not thread-safe.
+// file appears later, is emptied or is replaced; "unix:PATH" is a socket that secrets are sent to.
+// Key files in PEM are read once. Secrets: what is read goes to `to` and nowhere else. Not
+// thread-safe.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "host/watch/key_socket.hpp"
 #include "net/socket.hpp"
 
 namespace cw::host {
@@ -18,6 +21,8 @@ class KeyFollower {
   public:
     explicit KeyFollower(std::vector<std::string> paths);
 
+    // Makes the sockets; what fails is told in words. Before poll().
+    std::expected<void, std::string> open_sockets();
     // Reads what is new; `to` gets whole lines of a key log, each with its line end, and the name
     // of the file. At most 4 MB a file and call.
     void poll(const std::function<void(std::string_view lines, const std::string& path)>& to);
@@ -38,6 +43,8 @@ class KeyFollower {
     static bool was_replaced(File& file);
 
     std::vector<File> files_;
+    std::vector<std::string> socket_paths_;
+    std::vector<KeySocket> sockets_;
 };
 
 } // namespace cw::host

@@ -53,6 +53,9 @@ std::expected<void, std::string> Watch::open_all() {
             }
         }
     }
+    if (auto opened = follower_.open_sockets(); !opened) {
+        return std::unexpected{"keys: " + opened.error()};
+    }
     std::vector<PacketRing::Interface> links;
     for (const auto& name : settings_.interfaces) {
         auto opened = capture::LiveInterface::open(name, settings_.capture,

@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -52,6 +54,51 @@ TEST_F(WatchFiles, AKeyLogThatWasEmptiedOrReplacedIsReadFromItsBeginning) {
     write_file(path_ + ".new", "another\n");
     std::filesystem::rename(path_ + ".new", path_);
     EXPECT_EQ("another\n", polled(follower));
+}
+
+TEST_F(WatchFiles, ASocketTakesWholeMessagesOfManySendersAndBelongsToItsOwnerAlone) {
+    const auto at = folder_ + "/keys.sock";
+    const auto connected = [&] {
+        net::Descriptor sender{::socket(AF_UNIX, SOCK_SEQPACKET, 0)};
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::ranges::copy(at, address.sun_path);
+        return ::connect(sender.get(), reinterpret_cast<const sockaddr*>(&address),
+                         sizeof address) == 0
+                   ? std::move(sender)
+                   : net::Descriptor{};
+    };
+    const auto send = [](const net::Descriptor& to, std::string_view text) {
+        return ::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(text.size());
+    };
+    {
+        KeyFollower follower{{"unix:" + at}};
+        ASSERT_TRUE(follower.open_sockets());
+        EXPECT_EQ(std::filesystem::perms{0600}, std::filesystem::status(at).permissions());
+        const auto one = connected();
+        auto two = connected();
+        ASSERT_TRUE(one.open() && two.open());
+        EXPECT_TRUE(send(one, "a\nb\n"));
+        EXPECT_TRUE(send(two, "c\n"));
+        EXPECT_TRUE(send(two, "no end"));
+        EXPECT_TRUE(send(two, std::string(60000, 'x') + "\n")); // cut, and so no line
+        EXPECT_EQ("a\nb\nc\n", polled(follower));
+        two.reset();
+        EXPECT_TRUE(send(one, "d\n"));
+        EXPECT_EQ("d\n", polled(follower));
+        KeyFollower second{{"unix:" + at}};
+        const auto refused = second.open_sockets();
+        ASSERT_FALSE(refused);
+        EXPECT_NE(refused.error().find("another reader listens"), std::string::npos);
+    }
+    EXPECT_FALSE(std::filesystem::exists(at));
+    write_file(at, "a file");
+    KeyFollower third{{"unix:" + at}};
+    EXPECT_FALSE(third.open_sockets());
+    EXPECT_TRUE(std::filesystem::exists(at)) << "what is not ours stays";
+    KeyFollower fourth{{"unix:" + std::string(200, 'x')}};
+    EXPECT_FALSE(fourth.open_sockets());
 }
 
 TEST_F(WatchFiles, ARingKeepsTheLatestFilesAndEachOfThemStandsAlone) {
