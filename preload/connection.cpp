@@ -51,7 +51,8 @@ void add_number_in_hex(Text& text, unsigned number) {
 void add_program(Text& text) {
     const char* name = program_invocation_short_name;
     for (std::size_t i = 0; name != nullptr && name[i] != '\0' && i < 32; ++i) {
-        const bool plain = (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'A' && name[i] <= 'Z') ||
+        const bool plain = (name[i] >= '0' && name[i] <= '9') ||
+                           (name[i] >= 'A' && name[i] <= 'Z') ||
                            (name[i] >= 'a' && name[i] <= 'z') || name[i] == '-' || name[i] == '_' ||
                            name[i] == '.';
         text.add({plain ? name + i : "_", 1});

@@ -11,11 +11,11 @@ namespace cw::preload {
 struct Connection {
     int fd = -1; // that the library knows
     bool is_server = false;
-    bool datagrams = false;                        // DTLS
-    unsigned version = 0;                          // as records have it; 0: not known
-    unsigned suite = 0;                            // its number; 0: not known
-    std::string_view suite_name = {};              // where there is no number
-    const unsigned char* server_random = nullptr;  // 32 bytes; below TLS 1.3 keys come of it as well
+    bool datagrams = false;                       // DTLS
+    unsigned version = 0;                         // as records have it; 0: not known
+    unsigned suite = 0;                           // its number; 0: not known
+    std::string_view suite_name = {};             // where there is no number
+    const unsigned char* server_random = nullptr; // 32 bytes; below TLS 1.3 keys come of it as well
 };
 
 // One secret: `random` and `secret` in hexadecimal, as key logs have them. The comment comes before

@@ -23,7 +23,8 @@ using SecretFunction = int(Session session, const char* label, const Datum* secr
 CALLWRIGHT_HOOK int gnutls_init(Session* session, unsigned flags);
 CALLWRIGHT_HOOK void gnutls_deinit(Session session);
 CALLWRIGHT_HOOK void gnutls_session_set_keylog_function(Session session, SecretFunction* function);
-CALLWRIGHT_HOOK SecretFunction* gnutls_session_get_keylog_function(const gnutls_session_int* session);
+CALLWRIGHT_HOOK SecretFunction*
+gnutls_session_get_keylog_function(const gnutls_session_int* session);
 
 namespace cw::preload {
 namespace {
@@ -39,7 +40,7 @@ struct GnuTls {
     void (*randoms)(Session, Datum*, Datum*) = nullptr;
     void (*descriptors)(Session, int*, int*) = nullptr;
     int (*version)(Session) = nullptr;
-    const char* (*suite)(Session) = nullptr; // from 3.7.4 on
+    const char* (*suite)(Session) = nullptr;     // from 3.7.4 on
     std::atomic<SecretFunction*> first{nullptr}; // GnuTLS's own, for SSLKEYLOGFILE
 };
 constinit GnuTls gnutls;
@@ -60,8 +61,7 @@ bool is_there(const void* caller) {
         return false;
     }
     const auto* beside = reinterpret_cast<const void*>(gnutls.init);
-    load_gnutls(beside, gnutls.deinit, "gnutls_deinit",
-                reinterpret_cast<void*>(&::gnutls_deinit));
+    load_gnutls(beside, gnutls.deinit, "gnutls_deinit", reinterpret_cast<void*>(&::gnutls_deinit));
     load_gnutls(beside, gnutls.set_function, "gnutls_session_set_keylog_function",
                 reinterpret_cast<void*>(&::gnutls_session_set_keylog_function));
     load_gnutls(beside, gnutls.get_function, "gnutls_session_get_keylog_function",
@@ -143,7 +143,8 @@ int on_secret(Session session, const char* label, const Datum* secret, bool is_s
     Connection connection;
     int sending = -1;
     gnutls.descriptors(session, &connection.fd, &sending);
-    if (Ends ends; !find_ends(connection.fd, false, ends) && !find_ends(connection.fd, true, ends)) {
+    if (Ends ends;
+        !find_ends(connection.fd, false, ends) && !find_ends(connection.fd, true, ends)) {
         connection.fd = -1; // a pointer of the program's that was cut off
     }
     connection.is_server = is_server;

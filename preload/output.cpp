@@ -75,7 +75,7 @@ void tell(const char* why) {
 
 // Ours still, and not a file of the program's under the number that it has closed on us.
 bool is_ours(int fd) {
-    struct stat now {};
+    struct stat now{};
     return fd >= 0 && fstat(fd, &now) == 0 && now.st_dev == output.device.load() &&
            now.st_ino == output.inode.load();
 }
@@ -86,7 +86,7 @@ void keep(int fd) {
         syscall(SYS_close, fd);
         fd = up;
     }
-    struct stat now {};
+    struct stat now{};
     if (fstat(fd, &now) == 0) {
         output.device.store(now.st_dev);
         output.inode.store(now.st_ino);

@@ -149,9 +149,12 @@ bool is_said(const Facts& facts, const FactValue& value) {
     return std::ranges::any_of(facts, [&](const Fact& fact) {
         const auto* word = std::get_if<Word>(&value);
         const auto* said = std::get_if<Said>(&value);
+        const auto* encrypted = std::get_if<Encrypted>(&value);
         return fact.value.index() == value.index() && !may_repeat(value) &&
                (word == nullptr || *word == std::get<Word>(fact.value)) &&
-               (said == nullptr || said->about == std::get<Said>(fact.value).about);
+               (said == nullptr || said->about == std::get<Said>(fact.value).about) &&
+               (encrypted == nullptr ||
+                encrypted->recipient == std::get<Encrypted>(fact.value).recipient);
     });
 }
 

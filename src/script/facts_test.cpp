@@ -207,6 +207,7 @@ TEST(Facts, AreReadAsTheyArePrinted) {
     const std::string texts[] = {
         request("DTLS-SRTP offer"),
         request("encrypted for bob"),
+        request("encrypted, encrypted for bob, encrypted for alice, signed"),
         response("within 1500ms"),
         request("X-Trace: {env.A}, no b"),
         request("no X-Trace"),
