@@ -37,7 +37,8 @@ std::vector<flow::Connection> Reading::connections() {
     return all;
 }
 
-std::unique_ptr<Reading> read_capture(const std::string& path, const std::string& key_file) {
+std::unique_ptr<Reading> read_capture(const std::string& path, const std::string& key_file,
+                                      flow::MediaTap* tap) {
     auto source = capture::PacketSource::open(path, 0);
     if (!source) {
         return nullptr;
@@ -45,6 +46,9 @@ std::unique_ptr<Reading> read_capture(const std::string& path, const std::string
     auto reading = std::make_unique<Reading>();
     if (!key_file.empty() && !reading->keys.add_file(key_file)) {
         return nullptr;
+    }
+    if (tap != nullptr) {
+        reading->book.tap_media(*tap);
     }
     run(**source, *reading);
     return reading;

@@ -23,8 +23,9 @@ struct Reading {
     std::vector<flow::Connection> connections();
 };
 
-// Null when the file could not be opened.
-std::unique_ptr<Reading> read_capture(const std::string& path, const std::string& key_file = {});
+// Null when the file could not be opened. `tap` hears the media.
+std::unique_ptr<Reading> read_capture(const std::string& path, const std::string& key_file = {},
+                                      flow::MediaTap* tap = nullptr);
 std::unique_ptr<Reading> read_capture(Bytes file);
 
 } // namespace cw::test

@@ -52,7 +52,7 @@ struct Decoder::FromSctp final : SctpStream::Sink {
 };
 
 Decoder::Decoder(flow::Listener& listener, const crypto::KeyRing& keys)
-    : listener_(listener), shared_{keys, sessions_, *this} {}
+    : listener_(listener), dtls_(keys), shared_{keys, sessions_, *this} {}
 
 Decoder::~Decoder() = default;
 
@@ -109,8 +109,11 @@ void Decoder::on_udp(const Datagram& datagram) {
         ignore(datagram, "stun");
         return;
     case rtp::Kind::Dtls:
-        ignore(datagram, "dtls");
         listener_.on_dtls(sighting_of(datagram));
+        if (!dtls_.on_datagram(datagram, listener_)) {
+            ignore(datagram, "dtls");
+        }
+        tls_seen_ = true;
         return;
     case rtp::Kind::TurnChannel:
         ignore(datagram, "turn channel data");

@@ -12,6 +12,7 @@
 
 #include "capture/conversation.hpp"
 #include "capture/decapsulate.hpp"
+#include "capture/dtls.hpp"
 #include "capture/packet.hpp"
 #include "capture/sctp.hpp"
 #include "crypto/key_log.hpp"
@@ -37,7 +38,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
     bool describe(std::uint32_t id, flow::Connection& connection) const;
     // Connections whose state is kept.
     [[nodiscard]] std::size_t connections() const { return conversations_.size(); }
-    // TLS was met before this packet: keys that come later may be too late.
+    // TLS or DTLS was met before this packet: keys that come later may be too late.
     [[nodiscard]] bool has_seen_tls() const { return tls_seen_; }
 
   private:
@@ -78,6 +79,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
     flow::Listener& listener_;
     std::vector<std::unique_ptr<Input>> inputs_;
     tls::SessionCache sessions_;
+    DtlsHandshakes dtls_;
     Conversation::Shared shared_;
     boost::unordered_flat_map<Ends, std::unique_ptr<Conversation>> conversations_;
     boost::unordered_flat_map<std::uint32_t, const Conversation*> by_id_; // of the same

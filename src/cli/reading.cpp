@@ -141,8 +141,9 @@ void Reading::run() {
     prepare_heap(source_->total_bytes());
     const bool late_keys = read_once();
     const auto& counts = book_->counts();
-    if (late_keys && counts.tls_decrypted < counts.tls_connections && can_read_again() &&
-        !open_files()) {
+    const bool closed =
+        counts.tls_decrypted < counts.tls_connections || counts.dtls_srtp_unread > 0;
+    if (late_keys && closed && can_read_again() && !open_files()) {
         read_once();
     }
 }

@@ -125,7 +125,7 @@ template <class Io, class S>
     requires std::is_same_v<std::remove_const_t<S>, MediaStream>
 void transfer(Io& io, S& s) {
     io(s.first), io(s.last), io(s.source), io(s.destination), io(s.ssrc), io(s.payload_type);
-    io(s.announced), io(s.codec), io(s.srtp);
+    io(s.announced), io(s.codec), io(s.srtp), io(s.suite), io(s.srtp_problem), io(s.opening);
     io(s.packets), io(s.expected), io(s.duplicates), io(s.out_of_order), io(s.missing), io(s.lost);
     io(s.jitter_ms), io(s.mean_jitter_ms), io(s.max_gap_ms), io(s.mos);
     io(s.rtcp_reports), io(s.rtcp_loss), io(s.dtmf);
@@ -157,8 +157,9 @@ MediaStream unpack_stream(std::string_view blob, TextPool& pool) {
     transfer(reader, stream);
     reader(texts);
     const auto base = pool.append(texts);
-    stream.codec.offset += base;
-    stream.srtp.offset += base;
+    for (auto* text : {&stream.codec, &stream.srtp, &stream.suite, &stream.srtp_problem}) {
+        TextPool::rebase(*text, base);
+    }
     return stream;
 }
 

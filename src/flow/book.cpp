@@ -162,7 +162,7 @@ void Book::on_message(const MessageEvent& event) {
         return;
     }
     if (session != nullptr) {
-        media_.announce(slot, *session, event.at.time);
+        media_.announce(slot, *session, event.at);
     }
     correlate(leg, event, session);
     note_end(leg, slots_[slot].open, message);
@@ -244,6 +244,11 @@ void Book::on_media(const MediaEvent& event) {
 
 void Book::on_dtls(const Sighting& at) {
     media_.on_dtls(at);
+}
+
+void Book::on_dtls_srtp(const DtlsSrtp& handshake) {
+    counts_.dtls_srtp_unread += handshake.client_key ? 0U : 1U;
+    media_.on_dtls_srtp(handshake);
 }
 
 void Book::store_stream(std::uint32_t slot, const MediaStream& stream, const TextPool& texts) {

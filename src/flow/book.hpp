@@ -41,6 +41,7 @@ struct Counts {
     std::uint64_t tls_decrypted = 0;
     std::uint64_t rtp_streams = 0;
     std::uint64_t stray_streams = 0; // RTP that no session description announced
+    std::uint64_t dtls_srtp_unread = 0; // DTLS handshakes for SRTP whose secrets were not known
 };
 
 class Book final : public Listener {
@@ -59,11 +60,15 @@ class Book final : public Listener {
 
     // Who opens signed and encrypted bodies; must outlive the Book. Before the first event.
     void open_bodies_with(BodyOpener& opener) { opener_ = &opener; }
+    // Who wants what is in the packets of media, opened where that was possible; must outlive the
+    // Book. Before the first event.
+    void tap_media(MediaTap& tap) { media_.tap(tap); }
 
     void on_sip(const SipEvent& event) override;
     void on_message(const MessageEvent& event);
     void on_media(const MediaEvent& event) override;
     void on_dtls(const Sighting& at) override;
+    void on_dtls_srtp(const DtlsSrtp& handshake) override;
     void on_connection(const Connection& connection) override;
     void finish(Instant end) override;
 

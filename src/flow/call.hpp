@@ -163,6 +163,27 @@ struct Dtmf {
     std::uint16_t duration_ms = 0;
 };
 
+// How the key came that opened an SRTP stream: in signalling [RFC 4568], or by DTLS [RFC 5764].
+enum class KeyExchange : std::uint8_t { None, Sdes, Dtls };
+
+// How far the SRTP of a stream could be opened.
+struct Opening {
+    std::uint64_t opened = 0; // packets that a key opened
+    std::uint64_t failed = 0; // packets that are not authentic with any key that was found
+    std::uint64_t cut = 0;    // packets that the capture holds in part: they cannot be proved
+    std::uint32_t rtcp_opened = 0;
+    std::uint32_t rtcp_failed = 0;
+    Instant failed_since; // the first that failed
+    std::uint32_t failed_frame = 0;
+    std::uint32_t key_frame = 0;   // the packet that brought the key; 0: no key fits
+    std::uint32_t rollovers = 0;   // the rollover counter at the end [RFC 3711 §3.3.1]
+    std::uint32_t key_changes = 0; // to another key while it went on
+    std::uint16_t failed_sequence = 0;
+    KeyExchange by = KeyExchange::None;
+    bool encrypted = true; // false: authenticated alone (UNENCRYPTED_SRTP, NULL ciphers)
+    bool proved = true;    // false: without authentication (UNAUTHENTICATED_SRTP)
+};
+
 // One RTP stream: an SSRC between two endpoints.
 struct MediaStream {
     Instant first;
@@ -174,6 +195,9 @@ struct MediaStream {
     bool announced = false; // an SDP of the call named this source or destination
     Text codec;             // "PCMU/8000", or "RTPType-107" when nothing tells
     Text srtp;              // crypto suite, "DTLS-SRTP", or empty
+    Text suite;             // the crypto suite that opened it; empty: not opened
+    Text srtp_problem;      // why it, or some of it, was not opened, and what that points to
+    Opening opening;
     std::uint64_t packets = 0;
     std::uint64_t expected = 0; // by sequence numbers [RFC 3550 §A.3]
     std::uint64_t duplicates = 0;
@@ -283,10 +307,35 @@ enum class Protection : std::uint8_t { None, Clear, Mixed, Secure };
 std::string_view to_string(Kind kind);   // "call", "registration"…
 std::string_view to_string(State state); // "trying"…
 
+// A way that signalling of a call took between two ends: a connection, or datagrams.
+struct Hop {
+    Endpoint client; // who opened the connection, or sent the first message
+    Endpoint server;
+    Transport transport = Transport::Udp;
+    std::uint32_t connection = 0; // Connection::id, 0: none
+    std::uint32_t messages = 0;
+    std::uint32_t first = none; // index in Call::messages of the first of them
+    bool secure = false;
+    bool weak = false;       // TLS that should not be used any more: see notes
+    bool mutual = false;     // the client showed a certificate as well
+    bool keys_shown = false; // SDES keys went here
+    std::string version{};   // "TLSv1.3"; empty: no TLS, or not known
+    std::string cipher{};
+    std::string verified{};     // who was verified against which name, and how; what is not known
+    bool verified_good = false; // the certificate names who was asked for
+    std::vector<std::string> notes{}; // what is weak about it, with the RFC that says so
+};
+
 struct Security {
     Protection signalling = Protection::Clear;
     Protection media = Protection::None;
-    std::string weakest; // one sentence
+    std::string weakest{}; // one sentence
+    std::vector<Hop> hops{};
+    std::string sips{}; // the promise of a sips URI, kept or broken [RFC 5630]; empty: none made
+    bool sips_broken = false;
+    std::string keys_exposed{}; // SDES keys: who could read them; empty: there were none
+    std::string media_by{};     // how the media was protected, in words; empty: no media
+    std::string smime{};        // bodies signed or encrypted end to end; empty: there were none
 };
 
 // What is wrong, filled by diagnose/. Those of a call stand with a cause before its consequences,

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "flow/call.hpp"
+#include "rtp/srtp_suite.hpp"
 #include "sip/message.hpp"
 
 namespace cw::flow {
@@ -48,6 +51,17 @@ struct MediaEvent {
     std::uint32_t missing = 0; // bytes of the payload that were not captured
 };
 
+// What a DTLS handshake between two ends of media has agreed on [RFC 5764].
+struct DtlsSrtp {
+    Sighting at; // source: the DTLS client; destination: its server
+    // What each side sends with; nothing: the secrets are not known, see reason.
+    std::optional<rtp::SrtpParameters> client_key = {};
+    std::optional<rtp::SrtpParameters> server_key = {};
+    std::string version = {}; // "DTLSv1.2"
+    std::string cipher = {};
+    std::string reason = {};
+};
+
 // Who wants to know what was seen. Sources tell it in the order of their packets.
 class Listener {
   public:
@@ -56,6 +70,8 @@ class Listener {
     virtual void on_media(const MediaEvent& event) = 0;
     // DTLS was seen between these two: what follows there as RTP is DTLS-SRTP.
     virtual void on_dtls(const Sighting& at) = 0;
+    // A handshake has agreed on SRTP keys, or would have told them if its secrets were known.
+    virtual void on_dtls_srtp(const DtlsSrtp& handshake) = 0;
     // A connection that has ended, or is still open at the end of the capture.
     virtual void on_connection(const Connection& connection) = 0;
     // Nothing more will come. `end` is the time of the last packet.

@@ -60,7 +60,9 @@ std::shared_ptr<const MediaTable::Description> MediaTable::describe(const sdp::S
     return place;
 }
 
-void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, Instant now) {
+void MediaTable::announce(std::uint32_t slot, const sdp::Session& session,
+                          const Sighting& sighting) {
+    const auto now = sighting.time;
     ++announced_;
     released_.erase(slot);
     for (const auto& media : session.media) {
@@ -74,7 +76,12 @@ void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, Insta
             entry.slots[0] = slot;
         }
         entry.time = now;
+        const bool was_protected = entry.description && !entry.description->srtp.empty();
         entry.description = describe(session, media);
+        srtp_.announce(slot, session, media, *at, sighting);
+        if (was_protected || !entry.description->srtp.empty()) {
+            srtp_.note_change();
+        }
     }
     sweep(now);
 }
@@ -129,7 +136,7 @@ bool MediaTable::on_rtp(const MediaEvent& event, const FlowKey& key) {
     }
     auto* stream = stream_of(flow, key, packet->ssrc);
     if (stream != nullptr) {
-        count(*stream, event, *packet);
+        count(*stream, key, event, *packet);
     }
     return stream != nullptr;
 }
@@ -154,7 +161,7 @@ bool MediaTable::recognise(Flow& flow, const FlowKey& key, const MediaEvent& eve
             stream->stats.add(arrival);
         }
     }
-    count(*stream, event, packet);
+    count(*stream, key, event, packet);
     return true;
 }
 
@@ -192,12 +199,18 @@ void MediaTable::attach(Stream& stream, const FlowKey& key) const {
             }
         }
     }
-    // The receiver chose the payload types, and the later description of the two is the answer,
-    // which says what was agreed [RFC 3264 §6.1].
-    const auto* chosen = to != nullptr ? to : from;
-    stream.formats = chosen->description->formats;
-    const auto* agreed = to != nullptr && from != nullptr && from->time > to->time ? from : chosen;
-    stream.srtp = agreed->description->srtp;
+    // The receiver chose the payload types.
+    stream.formats = (to != nullptr ? to : from)->description->formats;
+    stream.srtp = agreed_protection(key);
+}
+
+// The later description of the two is the answer, which says what was agreed [RFC 3264 §6.1].
+std::string_view MediaTable::agreed_protection(const FlowKey& key) const {
+    const auto* to = find(key.destination);
+    const auto* from = find(key.source);
+    const bool from_is_later = to == nullptr || (from != nullptr && from->time > to->time);
+    const auto* agreed = from_is_later ? from : to;
+    return agreed == nullptr ? std::string_view{} : std::string_view{agreed->description->srtp};
 }
 
 const MediaTable::Format& MediaTable::format_of(Stream& stream, std::uint8_t payload_type) {
@@ -214,7 +227,8 @@ const MediaTable::Format& MediaTable::format_of(Stream& stream, std::uint8_t pay
     return stream.formats.emplace_back(std::move(format));
 }
 
-void MediaTable::count(Stream& stream, const MediaEvent& event, const rtp::Packet& packet) {
+void MediaTable::count(Stream& stream, const FlowKey& key, const MediaEvent& event,
+                       const rtp::Packet& packet) {
     const auto& format = format_of(stream, packet.payload_type);
     stream.stats.add({.time = event.at.time,
                       .timestamp = packet.timestamp,
@@ -222,8 +236,22 @@ void MediaTable::count(Stream& stream, const MediaEvent& event, const rtp::Packe
                       .sequence = packet.sequence,
                       .payload_type = packet.payload_type,
                       .event = format.event});
-    if (format.event && stream.srtp.empty() && stream.digits.size() < most_digits) {
-        const auto digit = stream.dtmf.add({.time = event.at.time,
+    if (srtp_.changes() != stream.keys_looked) [[unlikely]] {
+        look_for_keys(stream, key, true);
+    }
+    if (stream.opening != nullptr) {
+        open(stream, key, event, packet);
+    } else if (stream.srtp.empty() && (format.event || tap_ != nullptr)) {
+        take_payload(stream, key, event.at.time, packet);
+    }
+}
+
+// Of a packet in clear, or one that was opened.
+void MediaTable::take_payload(Stream& stream, const FlowKey& key, Instant time,
+                              const rtp::Packet& packet) {
+    const auto& format = format_of(stream, packet.payload_type);
+    if (format.event && stream.digits.size() < most_digits) {
+        const auto digit = stream.dtmf.add({.time = time,
                                             .timestamp = packet.timestamp,
                                             .clock = format.clock,
                                             .marker = packet.marker,
@@ -232,10 +260,24 @@ void MediaTable::count(Stream& stream, const MediaEvent& event, const rtp::Packe
             stream.digits.push_back({digit->time, digit->digit, digit->duration_ms});
         }
     }
+    if (tap_ != nullptr) {
+        tap_->on_media_packet({.time = time,
+                               .source = key.source,
+                               .destination = key.destination,
+                               .ssrc = stream.ssrc,
+                               .timestamp = packet.timestamp,
+                               .clock = format.clock,
+                               .sequence = packet.sequence,
+                               .payload_type = packet.payload_type,
+                               .marker = packet.marker,
+                               .encoding = format.encoding,
+                               .payload = packet.payload});
+    }
 }
 
-bool MediaTable::on_rtcp(const MediaEvent& event, const FlowKey&) {
-    rtp::CompoundReader reader{event.payload};
+bool MediaTable::on_rtcp(const MediaEvent& event, const FlowKey& key) {
+    const auto opened = srtp_.changes() == 0 ? std::nullopt : open_rtcp(event, key);
+    rtp::CompoundReader reader{opened.value_or(event.payload)};
     bool any = false;
     while (const auto packet = reader.next()) {
         any = true;
@@ -256,31 +298,31 @@ bool MediaTable::on_rtcp(const MediaEvent& event, const FlowKey&) {
 }
 
 void MediaTable::on_dtls(const Sighting& at) {
-    dtls_[{at.source, at.destination}] = at.time;
+    const auto [known, fresh] = dtls_.insert_or_assign(FlowKey{at.source, at.destination}, at.time);
+    if (fresh) {
+        srtp_.note_change();
+    }
 }
 
 void MediaTable::hand_over(const FlowKey& key, Flow& flow) {
-    const bool dtls = dtls_.contains(key) || dtls_.contains({key.destination, key.source});
     for (auto& stream : flow.streams) {
-        hand_over(key, stream, dtls);
+        hand_over(key, stream);
         by_ssrc_.erase(stream.ssrc);
     }
 }
 
-void MediaTable::hand_over(const FlowKey& key, Stream& stream, bool dtls) {
+void MediaTable::hand_over(const FlowKey& key, Stream& stream) {
     if (stream.slot == none) {
         attach(stream, key); // a description may have come after the media
     }
+    MediaStream out;
+    TextPool texts;
+    conclude(stream, key, out, texts);
     if (const auto last = stream.dtmf.finish()) {
         stream.digits.push_back({last->time, last->digit, last->duration_ms});
     }
-    if (stream.srtp.empty() && dtls) {
-        stream.srtp = "DTLS-SRTP";
-    }
     const auto& stats = stream.stats;
     const auto& format = format_of(stream, stats.payload_type());
-    TextPool texts;
-    MediaStream out;
     out.first = stats.first_time();
     out.last = stats.last_time();
     out.source = key.source;
@@ -331,8 +373,17 @@ void MediaTable::sweep(Instant now) {
         return (released != released_.end() && long_ago(released->second)) ||
                now - entry.second.time > announced_for;
     });
+    for (const auto& [slot, released] : released_) {
+        if (long_ago(released)) {
+            srtp_.forget(slot);
+        }
+    }
     boost::unordered::erase_if(released_,
                                [&](const auto& entry) { return long_ago(entry.second); });
+    srtp_.forget_before(now - announced_for);
+    boost::unordered::erase_if(controls_, [&](const auto& entry) {
+        return entry.second.empty() || now - entry.second.back().last > idle;
+    });
     boost::unordered::erase_if(
         dtls_, [&](const auto& entry) { return now - entry.second > announced_for; });
     sweep_at_ = std::max<std::size_t>(1024, 2 * (flows_.size() + announcements_.size()));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,9 @@
 
 #include "flow/call.hpp"
 #include "flow/event.hpp"
+#include "flow/media_tap.hpp"
+#include "flow/srtp_keys.hpp"
+#include "flow/srtp_opening.hpp"
 #include "rtp/dtmf.hpp"
 #include "rtp/heuristic.hpp"
 #include "rtp/packet.hpp"
@@ -36,13 +40,17 @@ class MediaTable {
 
     explicit MediaTable(Ended ended) : ended_(std::move(ended)) {}
 
+    // Who wants what is in the packets; must outlive the table.
+    void tap(MediaTap& tap) { tap_ = &tap; }
+
     // `session` was sent on leg `slot`.
-    void announce(std::uint32_t slot, const sdp::Session& session, Instant now);
+    void announce(std::uint32_t slot, const sdp::Session& session, const Sighting& at);
     // The call of this leg is over: its addresses may soon serve another one.
     void release(std::uint32_t slot, Instant now);
     // True when the payload was taken for RTP or RTCP.
     bool on_packet(const MediaEvent& event);
     void on_dtls(const Sighting& at);
+    void on_dtls_srtp(const DtlsSrtp& handshake);
     // Hands over the streams of the legs that `ended` names.
     void end(const std::function<bool(std::uint32_t slot)>& ended);
     // Hands over all that is left.
@@ -80,16 +88,17 @@ class MediaTable {
         std::uint32_t ssrc = 0;
         bool announced = false;
         std::string srtp;
+        std::unique_ptr<SrtpOpening> opening; // while there are keys that may open it
+        std::uint64_t keys_looked = 0;        // SrtpKeys::changes() when they were looked for
         std::uint32_t rtcp_reports = 0;
         double rtcp_loss = -1;
     };
-    struct FlowKey {
-        Endpoint source;
-        Endpoint destination;
-        bool operator==(const FlowKey&) const = default;
-        friend std::size_t hash_value(const FlowKey& k) {
-            return mix_hash(hash_value(k.source), hash_value(k.destination));
-        }
+    using FlowKey = MediaFlow;
+    struct Control { // SRTCP of one source
+        std::uint32_t ssrc = 0;
+        std::uint64_t keys_looked = 0;
+        Instant last;
+        rtp::SrtpReader reader;
     };
     struct Flow {
         std::vector<Stream> streams;                 // one an SSRC, few
@@ -106,16 +115,38 @@ class MediaTable {
     bool on_rtcp(const MediaEvent& event, const FlowKey& key);
     bool recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
                    const rtp::Packet& packet);
-    void count(Stream& stream, const MediaEvent& event, const rtp::Packet& packet);
+    void count(Stream& stream, const FlowKey& key, const MediaEvent& event,
+               const rtp::Packet& packet);
+    void take_payload(Stream& stream, const FlowKey& key, Instant time, const rtp::Packet& packet);
+    // SRTP, in media_srtp.cpp.
+    struct FromOpening;
+    void open(Stream& stream, const FlowKey& key, const MediaEvent& event,
+              const rtp::Packet& packet);
+    // `going_on`: a packet of it came just now, so what its addresses announce is about it.
+    void look_for_keys(Stream& stream, const FlowKey& key, bool going_on);
+    [[nodiscard]] std::vector<std::uint32_t> slots_of(std::uint32_t slot, const FlowKey& key) const;
+    std::optional<Bytes> open_rtcp(const MediaEvent& event, const FlowKey& key);
+    void add_keys(Control& control, const FlowKey& key);
+    [[nodiscard]] bool dtls_seen(const FlowKey& key) const {
+        return dtls_.contains(key) || dtls_.contains(key.back());
+    }
+    void conclude(Stream& stream, const FlowKey& key, MediaStream& out, TextPool& texts);
+    [[nodiscard]] std::string why_closed(const Stream& stream, const FlowKey& key) const;
     Stream* stream_of(Flow& flow, const FlowKey& key, std::uint32_t ssrc);
     void attach(Stream& stream, const FlowKey& key) const;
     [[nodiscard]] const Announcement* find(const Endpoint& at) const;
+    [[nodiscard]] std::string_view agreed_protection(const FlowKey& key) const;
     static const Format& format_of(Stream& stream, std::uint8_t payload_type);
     void hand_over(const FlowKey& key, Flow& flow);
-    void hand_over(const FlowKey& key, Stream& stream, bool dtls);
+    void hand_over(const FlowKey& key, Stream& stream);
     void sweep(Instant now);
 
     Ended ended_;
+    MediaTap* tap_ = nullptr;
+    SrtpKeys srtp_;
+    rtp::SrtpReader::Budget budget_;
+    std::vector<const SrtpKey*> found_; // scratch
+    boost::unordered_flat_map<FlowKey, std::vector<Control>> controls_;
     boost::unordered_flat_map<Endpoint, Announcement> announcements_;
     boost::unordered_flat_map<FlowKey, std::unique_ptr<Flow>> flows_;
     boost::unordered_flat_map<std::uint32_t, FlowKey> by_ssrc_; // for RTCP

@@ -25,6 +25,7 @@ class Originals final : public Listener {
     void on_sip(const SipEvent& event) override;
     void on_media(const MediaEvent& event) override { next_->on_media(event); }
     void on_dtls(const Sighting& at) override { next_->on_dtls(at); }
+    void on_dtls_srtp(const DtlsSrtp& handshake) override { next_->on_dtls_srtp(handshake); }
     void on_connection(const Connection& connection) override { next_->on_connection(connection); }
     void finish(Instant end) override { next_->finish(end); }
 

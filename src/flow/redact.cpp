@@ -250,6 +250,8 @@ MediaStream Redactor::stream(const MediaStream& stream, const TextPool& texts, T
     masked.destination = endpoint(stream.destination);
     masked.codec = out.add(texts.view(stream.codec));
     masked.srtp = out.add(texts.view(stream.srtp));
+    masked.suite = out.add(texts.view(stream.suite));
+    masked.srtp_problem = out.add(without_random(std::string{texts.view(stream.srtp_problem)}));
     for (auto& digit : masked.dtmf) {
         digit.digit = 'x';
     }

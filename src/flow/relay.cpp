@@ -63,6 +63,12 @@ void Relay::on_dtls(const Sighting& at) {
     add({.kind = Kind::Dtls, .at = at}, {});
 }
 
+void Relay::on_dtls_srtp(const DtlsSrtp& handshake) {
+    const auto index = static_cast<std::uint32_t>(filling_->handshakes.size());
+    filling_->handshakes.push_back(handshake);
+    add({.kind = Kind::DtlsSrtp, .connection = index, .at = handshake.at}, {});
+}
+
 void Relay::on_connection(const Connection& connection) {
     const auto index = static_cast<std::uint32_t>(filling_->connections.size());
     filling_->connections.push_back(connection);
@@ -93,6 +99,7 @@ void Relay::run() {
         }
         batch->records.clear();
         batch->connections.clear();
+        batch->handshakes.clear();
         batch->bytes.clear();
         lock.lock();
         spare_.push_back(std::move(batch));
@@ -113,6 +120,9 @@ bool Relay::tell(const Batch& batch) {
             break;
         case Kind::Dtls:
             listener_.on_dtls(r.at);
+            break;
+        case Kind::DtlsSrtp:
+            listener_.on_dtls_srtp(batch.handshakes[r.connection]);
             break;
         case Kind::Connection:
             listener_.on_connection(batch.connections[r.connection]);

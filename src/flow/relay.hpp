@@ -35,17 +35,18 @@ class Relay final : public Listener {
     void on_sip(const SipEvent& event) override;
     void on_media(const MediaEvent& event) override;
     void on_dtls(const Sighting& at) override;
+    void on_dtls_srtp(const DtlsSrtp& handshake) override;
     void on_connection(const Connection& connection) override;
     // Returns when the listener has been told everything and has finished.
     void finish(Instant end) override;
 
   private:
-    enum class Kind : std::uint8_t { Sip, Media, Dtls, Connection, Finish };
+    enum class Kind : std::uint8_t { Sip, Media, Dtls, DtlsSrtp, Connection, Finish };
     struct Record {
         Kind kind = Kind::Sip;
         Transport transport = Transport::Udp;
         bool truncated = false;
-        std::uint32_t connection = 0; // id; for Kind::Connection the index in Batch::connections
+        std::uint32_t connection = 0; // id; for Kind::Connection and DtlsSrtp the index in Batch
         std::uint32_t missing = 0;
         std::size_t offset = 0; // in Batch::bytes
         std::size_t length = 0;
@@ -55,6 +56,7 @@ class Relay final : public Listener {
         Batch();
         std::vector<Record> records;
         std::vector<Connection> connections;
+        std::vector<DtlsSrtp> handshakes;
         std::string bytes;
     };
 

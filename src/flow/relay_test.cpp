@@ -18,6 +18,9 @@ struct Scribe final : Listener {
         said.push_back(fmt::format("media {} {} {}", e.at.frame, e.missing, as_text(e.payload)));
     }
     void on_dtls(const Sighting& at) override { said.push_back(fmt::format("dtls {}", at.frame)); }
+    void on_dtls_srtp(const DtlsSrtp& handshake) override {
+        said.push_back(fmt::format("dtls-srtp {} {}", handshake.at.frame, handshake.cipher));
+    }
     void on_connection(const Connection& c) override {
         said.push_back(fmt::format("connection {} {}", c.id, c.sni));
     }
@@ -42,6 +45,7 @@ void tell_story(Listener& listener) {
             break;
         case 3:
             listener.on_dtls(at);
+            listener.on_dtls_srtp({.at = at, .cipher = text});
             break;
         default: {
             Connection connection;

@@ -48,6 +48,10 @@ SrtpSecret::~SrtpSecret() {
 }
 
 Result<SrtpParameters> srtp_parameters_of_dtls(std::uint16_t profile, Bytes key_and_salt) {
+    // [RFC 5764 §4.1.2] SRTP_NULL_HMAC_SHA1_80 and _32 authenticate as the others and do not
+    // encrypt. Note: the RFC names no length for their keys; implementations take those of AES-128.
+    const bool null_cipher = profile == 5 || profile == 6;
+    profile = null_cipher ? static_cast<std::uint16_t>(profile - 4) : profile;
     const auto* facts = std::ranges::find(suites, profile, &SrtpSuiteFacts::dtls_profile);
     if (profile == 0 || facts == suites.end()) {
         return fail(Code::Unsupported, 0, "an SRTP protection profile that is not known");
@@ -57,6 +61,7 @@ Result<SrtpParameters> srtp_parameters_of_dtls(std::uint16_t profile, Bytes key_
     }
     SrtpParameters out{.suite = facts->suite, .keys = {SrtpMasterKey{}}};
     out.keys[0].secret = SrtpSecret{key_and_salt};
+    out.encrypt_rtp = out.encrypt_rtcp = !null_cipher;
     return out;
 }
 

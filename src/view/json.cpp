@@ -432,6 +432,7 @@ void JsonReport::write_media(const flow::MediaStream& s, const flow::TextPool& t
     j.member_or_null("codec", texts.view(s.codec));
     j.member("payload_type", std::uint32_t{s.payload_type});
     j.member_or_null("srtp", texts.view(s.srtp));
+    write_opening(s, texts);
     j.member("packets", s.packets);
     j.member("expected", s.expected);
     j.member("lost", s.lost);
@@ -473,6 +474,37 @@ void JsonReport::write_media(const flow::MediaStream& s, const flow::TextPool& t
         j.close_object();
     }
     j.close_array();
+    j.close_object();
+}
+
+// What became of SRTP; null for RTP in clear.
+void JsonReport::write_opening(const flow::MediaStream& s, const flow::TextPool& texts) {
+    auto& j = json_;
+    j.key("opening");
+    if (s.srtp.length == 0) {
+        j.null();
+        return;
+    }
+    const auto& o = s.opening;
+    j.open_object();
+    j.member("opened", o.opened);
+    j.member("failed", o.failed);
+    j.member("cut", o.cut);
+    j.member_or_null("suite", texts.view(s.suite));
+    const std::string_view by = o.by == flow::KeyExchange::Sdes   ? "sdes"
+                                : o.by == flow::KeyExchange::Dtls ? "dtls"
+                                                                  : "";
+    j.member_or_null("keys", by);
+    write_frame("key_frame", o.key_frame);
+    j.member("key_changes", o.key_changes);
+    j.member("rollovers", o.rollovers);
+    j.member("encrypted", o.encrypted);
+    j.member("authenticated", o.proved);
+    write_time("failed_since", o.failed_since);
+    write_frame("failed_frame", o.failed_frame);
+    j.member("rtcp_opened", o.rtcp_opened);
+    j.member("rtcp_failed", o.rtcp_failed);
+    j.member_or_null("problem", texts.view(s.srtp_problem));
     j.close_object();
 }
 

@@ -45,6 +45,16 @@ class JsonReport {
     void write_messages(const flow::Call& call);
     void write_message(const flow::Call& call, std::uint32_t index);
     void write_media(const flow::MediaStream& s, const flow::TextPool& texts);
+    void write_opening(const flow::MediaStream& s, const flow::TextPool& texts);
+    template <std::size_t N>
+    void write_frame(const char (&name)[N], std::uint32_t frame) {
+        json_.key(name);
+        if (frame > 0) {
+            json_.value(frame);
+        } else {
+            json_.null(); // no packet has this number
+        }
+    }
     void write_legs(const flow::Call& call);
     template <std::size_t N>
     void write_time(const char (&name)[N], Instant t) {

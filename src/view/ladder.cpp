@@ -365,13 +365,16 @@ void Layout::add_streams() {
         }
         auto& row = add(RowKind::Media, s.first, s.source, s.destination);
         row.has_delta = false;
-        row.tone = s.srtp.length > 0 ? Tone::Good : Tone::Plain;
+        row.tone = s.opening.failed > 0   ? Tone::Bad
+                   : s.srtp.length > 0 ? Tone::Good
+                                       : Tone::Plain;
         row.lock = s.srtp.length > 0 ? Lock::Secure : Lock::Open;
         row.toward_left = row.from > row.to;
         std::tie(row.from, row.to) = std::minmax({row.from, row.to});
         row.until = s.last;
         row.label = media_label(call_, s);
         row.detail = media_detail(s);
+        add_note(media_note(call_, s), s.opening.failed > 0 ? Tone::Bad : Tone::Dim);
         add_digits(s);
     }
     if (call_.streams.size() > max_streams) {

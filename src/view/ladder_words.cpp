@@ -283,7 +283,18 @@ std::string media_detail(const flow::MediaStream& s) {
         append_decimal(out, s.jitter_ms, 1);
         out += " ms";
     }
+    if (s.opening.failed > 0) {
+        out += "  ";
+        append_grouped(out, s.opening.failed);
+        out += " not authentic";
+    } else if (s.srtp.length > 0) {
+        out += s.opening.opened > 0 ? "  opened" : "  not opened";
+    }
     return out;
+}
+
+std::string media_note(const flow::Call& call, const flow::MediaStream& s) {
+    return wire(call.text(s.srtp_problem), 240);
 }
 
 std::string title_of(const flow::Call& call, std::uint64_t calls_in_all) {

@@ -11,6 +11,7 @@ namespace {
 
 namespace extension {
 constexpr std::uint16_t server_name = 0;
+constexpr std::uint16_t use_srtp = 14;
 constexpr std::uint16_t alpn = 16;
 constexpr std::uint16_t encrypt_then_mac = 22;
 constexpr std::uint16_t extended_master_secret = 23;
@@ -99,12 +100,15 @@ std::string names_of_versions(Bytes data) {
 
 } // namespace
 
-Result<ClientHelloFields> parse_client_hello(Bytes body) {
+Result<ClientHelloFields> parse_client_hello(Bytes body, bool dtls) {
     Reader reader{body};
     ClientHelloFields out;
     out.version = reader.be16();
     out.random = reader.take(32);
     out.session_id = reader.vec8();
+    if (dtls) {
+        (void)reader.vec8(); // cookie
+    }
     out.ciphers = reader.vec16().size() / 2;
     (void)reader.vec8(); // compression methods
     if (!reader.ok() || out.session_id.size() > 32) {
@@ -120,6 +124,9 @@ Result<ClientHelloFields> parse_client_hello(Bytes body) {
             break;
         case extension::session_ticket:
             out.ticket = data;
+            break;
+        case extension::use_srtp:
+            out.srtp_profiles = Reader{data}.vec16();
             break;
         case extension::pre_shared_key:
             out.psk = true;
@@ -174,6 +181,10 @@ Result<ServerHelloFields> parse_server_hello(Bytes body) {
             break;
         case extension::alpn:
             out.alpn = names_of_alpn(data);
+            break;
+        case extension::use_srtp:
+            out.srtp_profile =
+                data.size() >= 4 ? load_be16(data.data() + 2) : std::uint16_t{0};
             break;
         case extension::extended_master_secret:
             out.extended_master_secret = true;

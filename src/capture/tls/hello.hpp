@@ -15,7 +15,8 @@ struct ClientHelloFields {
     std::uint16_t version = 0; // legacy_version
     Bytes random;              // 32 bytes
     Bytes session_id;
-    Bytes ticket; // of the session_ticket extension [RFC 5077 §3.2]
+    Bytes ticket;        // of the session_ticket extension [RFC 5077 §3.2]
+    Bytes srtp_profiles; // that it offers, two bytes each [RFC 5764 §4.1.1]
     std::string offered;
     std::string sni;
     std::string alpn;
@@ -30,6 +31,7 @@ struct ServerHelloFields {
     Bytes session_id;
     std::uint16_t suite = 0;
     std::uint16_t group = 0;
+    std::uint16_t srtp_profile = 0; // chosen; 0: none
     std::string alpn;
     bool retry = false; // it is a HelloRetryRequest
     bool psk = false;
@@ -37,8 +39,9 @@ struct ServerHelloFields {
     bool encrypt_then_mac = false;       // [RFC 7366]
 };
 
-// `body` is the handshake message after its header of 4 bytes.
-Result<ClientHelloFields> parse_client_hello(Bytes body);
+// `body` is the handshake message after its header of 4 bytes; of DTLS, 12 bytes. That of DTLS has a
+// cookie [RFC 6347 §4.2.1].
+Result<ClientHelloFields> parse_client_hello(Bytes body, bool dtls = false);
 Result<ServerHelloFields> parse_server_hello(Bytes body);
 // A hello in the format of SSL 2.0 that offers TLS [RFC 5246 §E.2]; `message` begins with its type.
 // The random is put into `random`, which the result views.

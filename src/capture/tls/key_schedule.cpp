@@ -77,27 +77,54 @@ bool Hasher::hmac(Hash hash, Bytes key, std::initializer_list<Bytes> parts, std:
 
 bool Hasher::expand_label(Hash hash, Bytes secret, std::string_view label,
                           std::span<std::uint8_t> out) {
-    if (out.size() > size_of(hash) || label.size() > 32) {
+    return out.size() <= size_of(hash) && expand_label(hash, secret, "tls13 ", label, {}, out);
+}
+
+// HKDF-Expand(secret, HkdfLabel, size) [RFC 8446 §7.1, RFC 5869 §2.3].
+bool Hasher::expand_label(Hash hash, Bytes secret, std::string_view prefix, std::string_view label,
+                          Bytes context, std::span<std::uint8_t> out) {
+    if (out.size() > 255 * size_of(hash) || out.size() > 0xffff || label.size() > 32 ||
+        context.size() > 255) {
         return false;
     }
-    // One block of HKDF-Expand: HMAC(secret, HkdfLabel || 0x01) [RFC 5869 §2.3].
-    const std::array<std::uint8_t, 9> head{0,
+    const std::array<std::uint8_t, 3> head{static_cast<std::uint8_t>(out.size() >> 8),
                                            static_cast<std::uint8_t>(out.size()),
-                                           static_cast<std::uint8_t>(6 + label.size()),
-                                           't',
-                                           'l',
-                                           's',
-                                           '1',
-                                           '3',
-                                           ' '};
-    const std::array<std::uint8_t, 2> tail{0, 1}; // empty context, block counter
+                                           static_cast<std::uint8_t>(prefix.size() + label.size())};
+    const std::array<std::uint8_t, 1> context_size{static_cast<std::uint8_t>(context.size())};
     std::array<std::uint8_t, largest_digest> block{};
-    if (!hmac(hash, secret, {head, as_bytes(label), tail}, block.data())) {
-        return false;
+    Bytes before;
+    std::uint8_t number = 0;
+    while (!out.empty()) {
+        const std::array<std::uint8_t, 1> counter{++number};
+        if (!hmac(hash, secret,
+                  {before, head, as_bytes(prefix), as_bytes(label), context_size, context, counter},
+                  block.data())) {
+            return false;
+        }
+        before = Bytes{block}.first(size_of(hash));
+        const auto part = std::min(before.size(), out.size());
+        std::copy_n(block.begin(), part, out.begin());
+        out = out.subspan(part);
     }
-    std::copy_n(block.begin(), out.size(), out.begin());
     OPENSSL_cleanse(block.data(), block.size());
     return true;
+}
+
+// TLS-Exporter(label, "", size) = HKDF-Expand-Label(Derive-Secret(Secret, label, ""), "exporter",
+// Hash(""), size); Derive-Secret hashes its messages, of which there are none.
+bool Hasher::export_dtls13(Hash hash, Bytes exporter_secret, std::string_view label,
+                           std::span<std::uint8_t> out) {
+    std::array<std::uint8_t, largest_digest> nothing{};
+    std::array<std::uint8_t, largest_digest> derived{};
+    const auto size = size_of(hash);
+    const auto none = Bytes{nothing}.first(size);
+    const bool done =
+        digest(hash, {}, nothing.data()) &&
+        expand_label(hash, exporter_secret, "dtls13", label, none,
+                     std::span{derived}.first(size)) &&
+        expand_label(hash, Bytes{derived}.first(size), "dtls13", "exporter", none, out);
+    OPENSSL_cleanse(derived.data(), derived.size());
+    return done;
 }
 
 bool Hasher::p_hash(Hash hash, Bytes secret, std::string_view label, Bytes seed_a, Bytes seed_b,

@@ -28,11 +28,18 @@ class Hasher {
     // [RFC 8446 §7.1], with an empty context. `out` is at most size_of(hash) bytes long.
     bool expand_label(Hash hash, Bytes secret, std::string_view label, std::span<std::uint8_t> out);
 
+    // What DTLS 1.3 exports for `label`, without a context [RFC 8446 §7.5]; its labels begin with
+    // "dtls13" [RFC 9147 §5.9].
+    bool export_dtls13(Hash hash, Bytes exporter_secret, std::string_view label,
+                       std::span<std::uint8_t> out);
+
     // The PRF of `version` with `hash` (TLS 1.2; the earlier ones use MD5 and SHA-1 together).
     bool prf(std::uint16_t version, Hash hash, Bytes secret, std::string_view label, Bytes seed_a,
              Bytes seed_b, std::span<std::uint8_t> out);
 
   private:
+    bool expand_label(Hash hash, Bytes secret, std::string_view prefix, std::string_view label,
+                      Bytes context, std::span<std::uint8_t> out);
     bool p_hash(Hash hash, Bytes secret, std::string_view label, Bytes seed_a, Bytes seed_b,
                 std::span<std::uint8_t> out); // XORs onto `out`
 

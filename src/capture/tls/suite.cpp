@@ -231,6 +231,12 @@ std::string version_name(std::uint16_t version) {
         return "TLSv1.2";
     case version::tls13:
         return "TLSv1.3";
+    case version::dtls10:
+        return "DTLSv1.0";
+    case version::dtls12:
+        return "DTLSv1.2";
+    case version::dtls13:
+        return "DTLSv1.3";
     default:
         break;
     }

@@ -64,6 +64,9 @@ inline constexpr std::uint16_t tls10 = 0x0301;
 inline constexpr std::uint16_t tls11 = 0x0302;
 inline constexpr std::uint16_t tls12 = 0x0303;
 inline constexpr std::uint16_t tls13 = 0x0304;
+inline constexpr std::uint16_t dtls10 = 0xfeff;
+inline constexpr std::uint16_t dtls12 = 0xfefd;
+inline constexpr std::uint16_t dtls13 = 0xfefc;
 } // namespace version
 
 // TLS 1.3 or one of its drafts.

@@ -33,6 +33,8 @@ function mediaPane(entry) {
             ['Jitter', [meter(stream.jitter_ms / 60, stream.jitter_ms < 20 ? 'good' : stream.jitter_ms < 40 ? 'slow' : 'bad'), `${stream.mean_jitter_ms.toFixed(1)} ms, at most ${stream.jitter_ms.toFixed(1)} ms`]],
             ['Longest gap', [`${stream.max_gap_ms.toFixed(0)} ms`]],
             stream.rtcp?.reports ? ['Receiver says', [`${stream.rtcp.reports} reports`, stream.rtcp.fraction_lost === null ? '' : `, ${(stream.rtcp.fraction_lost * 100).toFixed(1)} % lost`]] : null,
+            stream.opening ? ['Opened', [`${stream.opening.opened} of ${stream.packets} packets`, stream.opening.keys ? ` by ${stream.opening.keys.toUpperCase()}, ${stream.opening.suite}` : '']] : null,
+            stream.opening?.problem ? ['Why not', [element('span', {class: stream.opening.failed > 0 ? 'bad' : 'dim'}, stream.opening.problem)]] : null,
             stream.dtmf.length > 0 ? ['DTMF', [stream.dtmf.map(digit => digit.digit).join(' ')]] : null,
         ].filter(Boolean);
         return element('details', {open: streams.length < 5 ? '' : null},

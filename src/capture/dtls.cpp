@@ -1,0 +1,242 @@
+#include "capture/dtls.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include "capture/tls/hello.hpp"
+#include "rtp/srtp_suite.hpp"
+
+namespace cw::capture {
+namespace {
+
+constexpr std::size_t record_header = 13;
+constexpr std::size_t message_header = 12;
+constexpr std::uint8_t handshake_record = 22;
+constexpr std::uint8_t client_hello = 1;
+constexpr std::uint8_t server_hello = 2;
+constexpr std::uint8_t hello_verify_request = 3;
+constexpr std::size_t largest_hello = 16384;
+constexpr std::size_t most_offered = 16;
+constexpr Duration kept = seconds(3600);
+// [RFC 5764 §4.2] "EXTRACTOR-dtls_srtp"
+constexpr std::string_view label = "EXTRACTOR-dtls_srtp";
+
+std::uint32_t load_be24(const std::uint8_t* at) {
+    return std::uint32_t{at[0]} << 16U | std::uint32_t{at[1]} << 8U | at[2];
+}
+
+// The sizes of master key and salt of a profile; 0: not one that we have.
+struct Sizes {
+    std::size_t key = 0;
+    std::size_t salt = 0;
+};
+Sizes sizes_of(std::uint16_t profile) {
+    for (const auto& facts : rtp::all_srtp_suites()) {
+        const bool null_cipher = facts.dtls_profile != 0 && facts.dtls_profile + 4 == profile &&
+                                 !facts.aead; // see rtp::srtp_parameters_of_dtls()
+        if (profile != 0 && (facts.dtls_profile == profile || null_cipher)) {
+            return {facts.key, facts.salt};
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+bool DtlsHandshakes::on_datagram(const Datagram& datagram, flow::Listener& listener) {
+    const Ends ends{std::min(datagram.source, datagram.destination),
+                    std::max(datagram.source, datagram.destination)};
+    auto at = handshakes_.find(ends);
+    // Only a ClientHello begins one: record of handshake, epoch 0, message type 1.
+    const auto payload = datagram.payload;
+    const bool begins = payload.size() > record_header && payload[0] == handshake_record &&
+                        load_be16(payload.data() + 3) == 0 && payload[record_header] == client_hello;
+    if (at == handshakes_.end()) {
+        if (!begins) {
+            return false;
+        }
+        if (handshakes_.size() >= most_handshakes) {
+            sweep(datagram.time);
+        }
+        at = handshakes_.emplace(ends, Handshake{}).first;
+    }
+    auto& handshake = at->second;
+    on_records(handshake, datagram);
+    if (handshake.answered && !handshake.known && handshake.looked != ring_.generation()) {
+        tell(handshake, listener);
+    }
+    return true;
+}
+
+// Lets go of old ones; of all, when there are too many new ones.
+void DtlsHandshakes::sweep(Instant now) {
+    boost::unordered::erase_if(
+        handshakes_, [&](const auto& entry) { return now - entry.second.at.time > kept; });
+    if (handshakes_.size() >= most_handshakes) {
+        handshakes_.clear();
+    }
+}
+
+void DtlsHandshakes::on_records(Handshake& handshake, const Datagram& datagram) {
+    auto rest = datagram.payload;
+    // Of a renegotiation the records are encrypted, and those of DTLS 1.3 have another header.
+    while (rest.size() > record_header && rest[0] == handshake_record &&
+           load_be16(rest.data() + 3) == 0) {
+        const std::size_t size = load_be16(rest.data() + 11);
+        if (rest.size() < record_header + size) {
+            return; // cut by the capture
+        }
+        auto record = rest.subspan(record_header, size);
+        rest = rest.subspan(record_header + size);
+        while (record.size() >= message_header) {
+            const std::size_t part = load_be24(record.data() + 9);
+            if (record.size() < message_header + part) {
+                return;
+            }
+            on_fragment(handshake, record.first(message_header + part), datagram);
+            record = record.subspan(message_header + part);
+        }
+    }
+}
+
+// Fragments are put together in their order; a lost one means that its message is sent again.
+void DtlsHandshakes::on_fragment(Handshake& handshake, Bytes fragment, const Datagram& datagram) {
+    const auto type = fragment[0];
+    const auto size = load_be24(fragment.data() + 1);
+    const auto sequence = load_be16(fragment.data() + 4);
+    const auto offset = load_be24(fragment.data() + 6);
+    const auto body = fragment.subspan(message_header);
+    if (type != client_hello && type != server_hello && type != hello_verify_request) {
+        return;
+    }
+    if (offset == 0 && body.size() == size) {
+        on_message(handshake, type, body, datagram);
+        return;
+    }
+    const bool from_client = type == client_hello;
+    auto& partial = handshake.partial[from_client ? 0 : 1];
+    if (offset == 0) {
+        partial = {.body = {}, .size = size, .sequence = sequence, .type = type};
+    }
+    if (partial.type != type || partial.sequence != sequence || partial.size != size ||
+        offset != partial.body.size() || size > largest_hello || body.size() > size - offset) {
+        return;
+    }
+    partial.body.insert(partial.body.end(), body.begin(), body.end());
+    if (partial.body.size() == size) {
+        const auto whole = std::move(partial.body);
+        partial = {};
+        on_message(handshake, type, whole, datagram);
+    }
+}
+
+void DtlsHandshakes::on_message(Handshake& handshake, std::uint8_t type, Bytes body,
+                                const Datagram& datagram) {
+    if (type == client_hello) {
+        const auto hello = tls::parse_client_hello(body, true);
+        if (!hello || std::ranges::equal(hello->random, handshake.client_random)) {
+            return; // sent again, with the cookie or without
+        }
+        handshake = {};
+        handshake.at = {.time = datagram.time,
+                        .frame = datagram.frame,
+                        .input = datagram.input,
+                        .ip_id = 0,
+                        .source = datagram.source,
+                        .destination = datagram.destination};
+        std::ranges::copy(hello->random, handshake.client_random.begin());
+        for (Reader profiles{hello->srtp_profiles};
+             profiles.left() >= 2 && handshake.offered.size() < most_offered;) {
+            handshake.offered.push_back(profiles.be16());
+        }
+    } else if (type == server_hello && !handshake.answered &&
+               datagram.source == handshake.at.destination) {
+        const auto hello = tls::parse_server_hello(body);
+        if (!hello || hello->retry) {
+            return;
+        }
+        handshake.answered = true;
+        std::ranges::copy(hello->random, handshake.server_random.begin());
+        handshake.version = hello->version;
+        handshake.suite = hello->suite;
+        handshake.profile = hello->srtp_profile;
+    }
+}
+
+// [RFC 5764 §4.2] client_write_SRTP_master_key, server_write_SRTP_master_key, and the two salts.
+bool DtlsHandshakes::export_keys(const Handshake& handshake, std::uint16_t profile,
+                                 flow::DtlsSrtp& out) {
+    const auto* suite = tls::find_suite(handshake.suite);
+    const auto sizes = sizes_of(profile);
+    if (suite == nullptr || sizes.key == 0) {
+        return false;
+    }
+    const auto entry = ring_.find(handshake.client_random);
+    std::array<std::uint8_t, 2 * rtp::SrtpSecret::most> block{};
+    const auto used = std::span{block}.first(2 * (sizes.key + sizes.salt));
+    bool done = false;
+    if (handshake.version == tls::version::dtls13) {
+        const auto secret = ring_.secret(entry, crypto::Secret::Exporter);
+        done = !secret.empty() && hasher_.export_dtls13(suite->prf, secret, label, used);
+    } else {
+        const auto secret = ring_.secret(entry, crypto::Secret::Master);
+        // [RFC 5705 §4] without a context
+        done = !secret.empty() &&
+               hasher_.prf(handshake.version == tls::version::dtls12 ? tls::version::tls12
+                                                                     : tls::version::tls11,
+                           suite->prf, secret, label, handshake.client_random,
+                           handshake.server_random, used);
+    }
+    const auto part = [&](std::size_t side) {
+        std::array<std::uint8_t, rtp::SrtpSecret::most> secret{};
+        std::ranges::copy(used.subspan(side * sizes.key, sizes.key), secret.begin());
+        std::ranges::copy(used.subspan(2 * sizes.key + side * sizes.salt, sizes.salt),
+                          secret.begin() + static_cast<std::ptrdiff_t>(sizes.key));
+        auto made = rtp::srtp_parameters_of_dtls(profile,
+                                                 Bytes{secret}.first(sizes.key + sizes.salt));
+        OPENSSL_cleanse(secret.data(), secret.size());
+        return made ? std::optional{*made} : std::nullopt;
+    };
+    if (done) {
+        out.client_key = part(0);
+        out.server_key = part(1);
+    }
+    OPENSSL_cleanse(block.data(), block.size());
+    return done;
+}
+
+void DtlsHandshakes::tell(Handshake& handshake, flow::Listener& listener) {
+    const bool first = handshake.looked == 0xffff'ffff;
+    handshake.looked = ring_.generation();
+    flow::DtlsSrtp out{.at = handshake.at,
+                       .version = tls::version_name(handshake.version),
+                       .cipher = tls::suite_name(handshake.suite)};
+    // The choice of DTLS 1.3 is encrypted: each profile that was offered is tried on the packets.
+    const auto chosen = handshake.profile != 0 ? std::vector{handshake.profile} : handshake.offered;
+    const bool modern = handshake.version == tls::version::dtls13;
+    if (handshake.profile != 0 || modern) {
+        for (const auto profile : chosen) {
+            if (export_keys(handshake, profile, out)) {
+                handshake.known = true;
+                listener.on_dtls_srtp(out);
+            }
+        }
+    }
+    if (handshake.known || !first) {
+        return;
+    }
+    const auto& r = handshake.client_random;
+    if (chosen.empty() || (handshake.profile == 0 && !modern)) {
+        out.reason = "its DTLS handshake agreed on no SRTP profile";
+    } else if (handshake.profile != 0 && sizes_of(handshake.profile).key == 0) {
+        out.reason = fmt::format("unsupported SRTP profile 0x{:04x}", handshake.profile);
+    } else {
+        out.reason = fmt::format("no {} for client random {:02x}{:02x}{:02x}{:02x}…",
+                                 modern ? "exporter secret" : "key", r[0], r[1], r[2], r[3]);
+    }
+    listener.on_dtls_srtp(out);
+}
+
+} // namespace cw::capture

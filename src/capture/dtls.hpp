@@ -1,0 +1,74 @@
+// DTLS handshakes that agree on SRTP, read for their keys alone: which secrets of the key log
+// belong to them, and which profile was chosen [RFC 5764, RFC 5705]. What else they carry is not
+// opened. Not thread-safe; memory is bounded by the handshakes of the last hours, at most
+// most_handshakes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "base/hash.hpp"
+#include "capture/packet.hpp"
+#include "capture/tls/key_schedule.hpp"
+#include "crypto/key_log.hpp"
+#include "flow/event.hpp"
+
+namespace cw::capture {
+
+class DtlsHandshakes {
+  public:
+    static constexpr std::size_t most_handshakes = 65536;
+
+    explicit DtlsHandshakes(const crypto::KeyRing& keys) : ring_(keys) {}
+
+    // A datagram that is DTLS. The listener is told when both hellos were seen, and again when the
+    // secrets come later. True when it belongs to a handshake that was seen from its start.
+    bool on_datagram(const Datagram& datagram, flow::Listener& listener);
+
+  private:
+    // A handshake message that comes in fragments.
+    struct Partial {
+        std::vector<std::uint8_t> body;
+        std::uint32_t size = 0;
+        std::uint16_t sequence = 0;
+        std::uint8_t type = 0;
+    };
+    struct Handshake {
+        flow::Sighting at; // of the ClientHello: from client to server
+        std::array<std::uint8_t, 32> client_random{};
+        std::array<std::uint8_t, 32> server_random{};
+        std::vector<std::uint16_t> offered; // profiles
+        std::uint16_t version = 0;
+        std::uint16_t suite = 0;
+        std::uint16_t profile = 0;          // chosen; 0: not told in clear (DTLS 1.3)
+        std::uint32_t looked = 0xffff'ffff; // generation of the key ring
+        bool answered = false;              // ServerHello seen
+        bool known = false;                 // the keys
+        std::array<Partial, 2> partial;     // of client, of server
+    };
+    struct Ends {
+        Endpoint low;
+        Endpoint high;
+        bool operator==(const Ends&) const = default;
+        friend std::size_t hash_value(const Ends& e) {
+            return mix_hash(hash_value(e.low), hash_value(e.high));
+        }
+    };
+
+    void on_records(Handshake& handshake, const Datagram& datagram);
+    void on_fragment(Handshake& handshake, Bytes fragment, const Datagram& datagram);
+    void on_message(Handshake& handshake, std::uint8_t type, Bytes body, const Datagram& datagram);
+    void tell(Handshake& handshake, flow::Listener& listener);
+    bool export_keys(const Handshake& handshake, std::uint16_t profile, flow::DtlsSrtp& out);
+    void sweep(Instant now);
+
+    const crypto::KeyRing& ring_;
+    tls::Hasher hasher_;
+    boost::unordered_flat_map<Ends, Handshake> handshakes_;
+};
+
+} // namespace cw::capture
