@@ -52,7 +52,8 @@ bool DtlsHandshakes::on_datagram(const Datagram& datagram, flow::Listener& liste
     // Only a ClientHello begins one: record of handshake, epoch 0, message type 1.
     const auto payload = datagram.payload;
     const bool begins = payload.size() > record_header && payload[0] == handshake_record &&
-                        load_be16(payload.data() + 3) == 0 && payload[record_header] == client_hello;
+                        load_be16(payload.data() + 3) == 0 &&
+                        payload[record_header] == client_hello;
     if (at == handshakes_.end()) {
         if (!begins) {
             return false;
@@ -194,8 +195,8 @@ bool DtlsHandshakes::export_keys(const Handshake& handshake, std::uint16_t profi
         std::ranges::copy(used.subspan(side * sizes.key, sizes.key), secret.begin());
         std::ranges::copy(used.subspan(2 * sizes.key + side * sizes.salt, sizes.salt),
                           secret.begin() + static_cast<std::ptrdiff_t>(sizes.key));
-        auto made = rtp::srtp_parameters_of_dtls(profile,
-                                                 Bytes{secret}.first(sizes.key + sizes.salt));
+        auto made =
+            rtp::srtp_parameters_of_dtls(profile, Bytes{secret}.first(sizes.key + sizes.salt));
         OPENSSL_cleanse(secret.data(), secret.size());
         return made ? std::optional{*made} : std::nullopt;
     };

@@ -40,7 +40,7 @@ struct Counts {
     std::uint64_t tls_connections = 0;
     std::uint64_t tls_decrypted = 0;
     std::uint64_t rtp_streams = 0;
-    std::uint64_t stray_streams = 0; // RTP that no session description announced
+    std::uint64_t stray_streams = 0;    // RTP that no session description announced
     std::uint64_t dtls_srtp_unread = 0; // DTLS handshakes for SRTP whose secrets were not known
 };
 

@@ -173,7 +173,8 @@ struct Opening {
     std::uint64_t cut = 0;    // packets that the capture holds in part: they cannot be proved
     std::uint32_t rtcp_opened = 0;
     std::uint32_t rtcp_failed = 0;
-    Instant failed_since; // the first that failed
+    std::uint32_t rtcp_clear = 0; // RTCP packets that are not protected at all
+    Instant failed_since;         // the first that failed
     std::uint32_t failed_frame = 0;
     std::uint32_t key_frame = 0;   // the packet that brought the key; 0: no key fits
     std::uint32_t rollovers = 0;   // the rollover counter at the end [RFC 3711 §3.3.1]

@@ -79,7 +79,7 @@ void MediaTable::announce(std::uint32_t slot, const sdp::Session& session,
         const bool was_protected = entry.description && !entry.description->srtp.empty();
         entry.description = describe(session, media);
         srtp_.announce(slot, session, media, *at, sighting);
-        if (was_protected || !entry.description->srtp.empty()) {
+        if (was_protected || !entry.description->srtp.empty() || srtp_.has(slot)) {
             srtp_.note_change();
         }
     }

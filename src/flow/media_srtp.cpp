@@ -4,12 +4,21 @@
 #include <fmt/format.h>
 
 #include "flow/media.hpp"
+#include "rtp/rtcp.hpp"
 
 namespace cw::flow {
 namespace {
 
 constexpr std::size_t most_controls = 32; // sources of SRTCP between two ends
 constexpr std::string_view by_dtls = "DTLS-SRTP";
+
+// RTCP to its last octet: nothing is encrypted, and no tag stands behind it.
+bool is_whole_rtcp(Bytes datagram) {
+    rtp::CompoundReader reader{datagram};
+    while (reader.next()) {
+    }
+    return reader.complete();
+}
 
 } // namespace
 
@@ -133,7 +142,10 @@ std::optional<Bytes> MediaTable::open_rtcp(const MediaEvent& event, const FlowKe
     if (flow != flows_.end()) {
         for (auto& stream : flow->second->streams) {
             if (stream.ssrc == ssrc && stream.opening != nullptr) {
-                stream.opening->count_rtcp(opened.has_value());
+                stream.opening->count_rtcp(opened ? SrtpOpening::Rtcp::Opened
+                                           : is_whole_rtcp(event.payload)
+                                               ? SrtpOpening::Rtcp::Clear
+                                               : SrtpOpening::Rtcp::Failed);
             }
         }
     }

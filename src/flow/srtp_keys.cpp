@@ -23,9 +23,8 @@ std::string_view registered_name(std::string_view suite) {
         std::pair{"AES_CM_256_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_80"},
         std::pair{"AES_CM_256_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_32"},
     };
-    const auto* found = std::ranges::find(names, suite, [](const auto& n) {
-        return std::string_view{n.first};
-    });
+    const auto* found =
+        std::ranges::find(names, suite, [](const auto& n) { return std::string_view{n.first}; });
     return found == names.end() ? suite : found->second;
 }
 
@@ -111,7 +110,8 @@ void SrtpKeys::collect(std::span<const std::uint32_t> slots, const MediaFlow& fl
                 continue;
             }
             for (const auto& key : leg->second.keys) {
-                if ((key.owner == flow.source) == own && std::ranges::find(out, &key) == out.end()) {
+                if ((key.owner == flow.source) == own &&
+                    std::ranges::find(out, &key) == out.end()) {
                     out.push_back(&key);
                 }
             }

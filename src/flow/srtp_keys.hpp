@@ -46,6 +46,8 @@ class SrtpKeys {
     void announce(std::uint32_t slot, const sdp::Session& session, const sdp::Media& media,
                   const Endpoint& owner, const Sighting& at);
     void on_dtls(const DtlsSrtp& handshake);
+    // Lines with keys were sent on this leg.
+    [[nodiscard]] bool has(std::uint32_t slot) const { return legs_.contains(slot); }
     void forget(std::uint32_t slot);
     void forget_before(Instant time);
 

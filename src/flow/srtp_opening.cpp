@@ -43,8 +43,8 @@ void SrtpOpening::note_opened(std::uint32_t label) {
     failed_behind_ = 0;
 }
 
-void SrtpOpening::add(const MediaEvent& packet, std::size_t header,
-                      rtp::SrtpReader::Budget& budget, Sink& sink) {
+void SrtpOpening::add(const MediaEvent& packet, std::size_t header, rtp::SrtpReader::Budget& budget,
+                      Sink& sink) {
     budget.earn();
     if (const auto clear = reader_.open(packet.payload, header, budget)) {
         facts_.encrypted = reader_.is_encrypted();
@@ -63,10 +63,8 @@ void SrtpOpening::add(const MediaEvent& packet, std::size_t header,
         sink.on_opened(packet.at.time, kept);
         return;
     }
-    waiting_.push_back({packet.at.time,
-                        packet.at.frame,
-                        header,
-                        {packet.payload.begin(), packet.payload.end()}});
+    waiting_.push_back(
+        {packet.at.time, packet.at.frame, header, {packet.payload.begin(), packet.payload.end()}});
     if (waiting_.size() > most_waiting) {
         fail(waiting_.front());
         waiting_.pop_front();
@@ -110,22 +108,24 @@ void SrtpOpening::fail(const Waiting& packet) {
 
 // What the failures point to, by where they lie.
 std::string SrtpOpening::words_of_failures() const {
-    const auto where = fmt::format("packet {} (sequence number {})", facts_.failed_frame,
-                                   facts_.failed_sequence);
+    const auto where =
+        fmt::format("packet {} (sequence number {})", facts_.failed_frame, facts_.failed_sequence);
     if (facts_.failed == failed_before_) {
-        return fmt::format("{} before the first that opens are not authentic, from {} on: sent with "
-                           "a key that the capture does not tell (early media, or a message before "
-                           "its start)",
-                           count_of(facts_.failed), where);
+        return fmt::format(
+            "{} before the first that opens are not authentic, from {} on: sent with "
+            "a key that the capture does not tell (early media, or a message before "
+            "its start)",
+            count_of(facts_.failed), where);
     }
     if (facts_.failed == failed_behind_) {
         return fmt::format("from {} on none is authentic, {} in all: the sender has changed its "
                            "key, and no message that could be read tells the new one",
                            where, count_of(facts_.failed));
     }
-    return fmt::format("{} among {} are not authentic, the first is {}: damaged on the way, or not "
-                       "of this sender",
-                       count_of(facts_.failed), count_of(facts_.failed + facts_.opened), where);
+    return fmt::format("{} of {} {} not authentic, the first is {}: damaged on the way, or not of "
+                       "this sender",
+                       facts_.failed, count_of(facts_.failed + facts_.opened),
+                       facts_.failed == 1 ? "is" : "are", where);
 }
 
 std::string SrtpOpening::problem(const Endpoint& source, const Endpoint& destination,
@@ -154,11 +154,11 @@ std::string SrtpOpening::problem(const Endpoint& source, const Endpoint& destina
                "receiver cannot open it (RFC 4568 §6.1)";
     }
     if (reader_.counter_jumps() > 0) {
-        return fmt::format("the rollover counter of the sender has jumped {} time{}, at last to {}: "
-                           "a receiver that counts for itself is deaf from there on (RFC 3711 "
-                           "§3.3.1)",
-                           reader_.counter_jumps(), reader_.counter_jumps() == 1 ? "" : "s",
-                           facts_.rollovers);
+        return fmt::format(
+            "the rollover counter of the sender has jumped {} time{}, at last to {}: "
+            "a receiver that counts for itself is deaf from there on (RFC 3711 "
+            "§3.3.1)",
+            reader_.counter_jumps(), reader_.counter_jumps() == 1 ? "" : "s", facts_.rollovers);
     }
     return {};
 }

@@ -32,7 +32,12 @@ class SrtpOpening {
     void add(const MediaEvent& packet, std::size_t header, rtp::SrtpReader::Budget& budget,
              Sink& sink);
     void add_cut() { ++facts_.cut; }
-    void count_rtcp(bool opened) { ++(opened ? facts_.rtcp_opened : facts_.rtcp_failed); }
+    enum class Rtcp : std::uint8_t { Opened, Failed, Clear };
+    void count_rtcp(Rtcp what) {
+        ++(what == Rtcp::Opened   ? facts_.rtcp_opened
+           : what == Rtcp::Failed ? facts_.rtcp_failed
+                                  : facts_.rtcp_clear);
+    }
     // Nothing more comes: what waits is tried once more, and given up.
     void finish(rtp::SrtpReader::Budget& budget, Sink& sink);
     // The packets that wait, as they came: it is no SRTP after all.
@@ -71,7 +76,7 @@ class SrtpOpening {
     std::deque<Waiting> waiting_;
     Opening facts_;
     std::string_view suite_;
-    std::uint32_t label_ = none; // of the key in use, in origins_
+    std::uint32_t label_ = none;      // of the key in use, in origins_
     std::uint64_t failed_before_ = 0; // the first that was opened
     std::uint64_t failed_behind_ = 0; // the last that was opened, without a gap
     std::uint64_t as_plain_ = 0;      // failed packets as long as G.711 or G.722 is in clear

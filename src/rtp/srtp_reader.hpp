@@ -75,8 +75,8 @@ class SrtpReader {
     std::vector<Key> keys_;
     std::size_t current_ = none; // in keys_
     SrtpIndex index_{ReplayWindow::most};
-    bool started_ = false;           // index_ holds a packet
-    std::uint32_t misses_ = 0;       // in a row
+    bool started_ = false;     // index_ holds a packet
+    std::uint32_t misses_ = 0; // in a row
     std::uint32_t counter_jumps_ = 0;
     std::vector<std::uint8_t> scratch_;
 };

@@ -504,6 +504,7 @@ void JsonReport::write_opening(const flow::MediaStream& s, const flow::TextPool&
     write_frame("failed_frame", o.failed_frame);
     j.member("rtcp_opened", o.rtcp_opened);
     j.member("rtcp_failed", o.rtcp_failed);
+    j.member("rtcp_clear", o.rtcp_clear);
     j.member_or_null("problem", texts.view(s.srtp_problem));
     j.close_object();
 }

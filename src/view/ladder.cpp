@@ -365,9 +365,7 @@ void Layout::add_streams() {
         }
         auto& row = add(RowKind::Media, s.first, s.source, s.destination);
         row.has_delta = false;
-        row.tone = s.opening.failed > 0   ? Tone::Bad
-                   : s.srtp.length > 0 ? Tone::Good
-                                       : Tone::Plain;
+        row.tone = s.opening.failed > 0 ? Tone::Bad : s.srtp.length > 0 ? Tone::Good : Tone::Plain;
         row.lock = s.srtp.length > 0 ? Lock::Secure : Lock::Open;
         row.toward_left = row.from > row.to;
         std::tie(row.from, row.to) = std::minmax({row.from, row.to});

@@ -287,8 +287,8 @@ std::string media_detail(const flow::MediaStream& s) {
         out += "  ";
         append_grouped(out, s.opening.failed);
         out += " not authentic";
-    } else if (s.srtp.length > 0) {
-        out += s.opening.opened > 0 ? "  opened" : "  not opened";
+    } else if (s.srtp.length > 0 && s.opening.opened == 0) {
+        out += "  not opened";
     }
     return out;
 }

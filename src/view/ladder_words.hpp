@@ -35,7 +35,8 @@ std::string undecrypted_label(const flow::Connection& c);
 std::string lost_label(const flow::LostBytes& place);
 std::string connection_line(const flow::Connection& c);
 
-// "SRTP PCMU", and as detail "35 s  loss 0.1 %  MOS 4.4  opened"; and why SRTP was not opened.
+// "SRTP PCMU", and as detail "35 s  loss 0.1 %  MOS 4.4", and "not opened" where no key
+// opened its SRTP, with the reason as a note.
 std::string media_note(const flow::Call& call, const flow::MediaStream& s);
 std::string media_label(const flow::Call& call, const flow::MediaStream& s);
 std::string media_detail(const flow::MediaStream& s);

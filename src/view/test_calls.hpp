@@ -127,7 +127,10 @@ class CallMaker {
         s.announced = true;
         s.codec = text("PCMU/8000");
         s.srtp = text(srtp ? "AES_CM_128_HMAC_SHA1_80" : "");
+        s.suite = s.srtp;
+        s.opening.by = srtp ? flow::KeyExchange::Sdes : flow::KeyExchange::None;
         s.packets = s.expected = static_cast<std::uint64_t>((end_ms - ms) / 20);
+        s.opening.opened = srtp ? s.packets : 0;
         s.jitter_ms = 1.3;
         s.mean_jitter_ms = 0.4;
         s.mos = 4.4;

@@ -183,8 +183,7 @@ Result<ServerHelloFields> parse_server_hello(Bytes body) {
             out.alpn = names_of_alpn(data);
             break;
         case extension::use_srtp:
-            out.srtp_profile =
-                data.size() >= 4 ? load_be16(data.data() + 2) : std::uint16_t{0};
+            out.srtp_profile = data.size() >= 4 ? load_be16(data.data() + 2) : std::uint16_t{0};
             break;
         case extension::extended_master_secret:
             out.extended_master_secret = true;

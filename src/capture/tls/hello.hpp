@@ -39,8 +39,8 @@ struct ServerHelloFields {
     bool encrypt_then_mac = false;       // [RFC 7366]
 };
 
-// `body` is the handshake message after its header of 4 bytes; of DTLS, 12 bytes. That of DTLS has a
-// cookie [RFC 6347 §4.2.1].
+// `body` is the handshake message after its header of 4 bytes; of DTLS, 12 bytes. That of DTLS has
+// a cookie [RFC 6347 §4.2.1].
 Result<ClientHelloFields> parse_client_hello(Bytes body, bool dtls = false);
 Result<ServerHelloFields> parse_server_hello(Bytes body);
 // A hello in the format of SSL 2.0 that offers TLS [RFC 5246 §E.2]; `message` begins with its type.

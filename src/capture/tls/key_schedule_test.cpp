@@ -91,5 +91,18 @@ TEST(Hasher, ComputesThePrfOfEachVersion) {
                         "5d");
 }
 
+// Computed with another program from RFC 8446 §7.5 and RFC 9147 §5.9: Python's hmac.
+TEST(Hasher, ExportsAsDtls13Does) {
+    Hasher hasher;
+    std::vector<std::uint8_t> secret;
+    for (std::uint8_t i = 0; i < 32; ++i) {
+        secret.push_back(i);
+    }
+    std::vector<std::uint8_t> out(60);
+    ASSERT_TRUE(hasher.export_dtls13(Hash::Sha256, secret, "EXTRACTOR-dtls_srtp", out));
+    EXPECT_EQ(hex(out), "eb8b7bc6476536f59509c76535c731b1e20e3081d2a8e0165d129870e254a371341d47fed0"
+                        "a26bfd4b9a84967514696866115940ba7016013ca0320a");
+}
+
 } // namespace
 } // namespace cw::capture::tls
