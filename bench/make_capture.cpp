@@ -9,6 +9,7 @@
 // G.711. Calls overlap: 100 start in a second of capture time, each rings and talks for some time.
 // Memory grows with the calls that are open at once, not with their number.
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
@@ -223,14 +224,18 @@ struct Tls {
         auto* certificate = X509_new();
         X509_set_version(certificate, X509_VERSION_3);
         ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-        X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-        X509_gmtime_adj(X509_getm_notAfter(certificate), 86'400 * 30);
+        ASN1_TIME_set_string(X509_getm_notBefore(certificate), "20250101000000Z");
+        ASN1_TIME_set_string(X509_getm_notAfter(certificate), "20260101000000Z");
         auto* name = X509_get_subject_name(certificate);
         X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                                    reinterpret_cast<const unsigned char*>("east.example.net"), -1,
                                    -1, 0);
         X509_set_issuer_name(certificate, name);
         X509_set_pubkey(certificate, key);
+        auto* names =
+            X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "DNS:east.example.net");
+        X509_add_ext(certificate, names, -1);
+        X509_EXTENSION_free(names);
         if (X509_sign(certificate, key, EVP_sha256()) == 0 ||
             SSL_CTX_use_certificate(server, certificate) != 1 ||
             SSL_CTX_use_PrivateKey(server, key) != 1) {

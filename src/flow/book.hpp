@@ -23,6 +23,7 @@
 
 #include "flow/call.hpp"
 #include "flow/correlate.hpp"
+#include "flow/diagnose/diagnose.hpp"
 #include "flow/event.hpp"
 #include "flow/leg.hpp"
 #include "flow/media.hpp"
@@ -239,6 +240,7 @@ class Book final : public Listener {
     std::vector<StoredConnection> connections_;
     std::vector<Undecrypted> undecrypted_;
     boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
+    diagnose::ConnectionFindings connection_findings_;
     std::vector<StoredStream> streams_;
     // Live: calls that were handed out, and whether one may have ended since.
     std::uint32_t handed_out_ = 0;

@@ -111,8 +111,8 @@ struct Message {
     std::uint32_t retransmission_of = none; // index in Call::messages
     std::uint32_t duplicate_of = none;      // the same message seen at another capture point
     std::uint64_t branch = 0;               // hash of the top Via branch, 0 when there is none
-    std::uint32_t from_tag = 0;             // hash of the tag in From, 0 when there is none
-    std::uint32_t answer_tag = 0;           // of the tag in To
+    std::uint32_t from_tag = 0;             // of a BYE, hash of the tag in From; 0: it has none
+    std::uint32_t answer_tag = 0;           // of INVITE, ACK, BYE and their answers, that in To
     std::uint32_t expires = none;           // Expires, or of a lone Contact its parameter
     std::uint16_t traits = 0;               // see Trait
     std::uint8_t max_forwards = 255;        // 255: none, or not a number below
@@ -342,15 +342,16 @@ struct Security {
 // What is wrong, filled by diagnose/. Those of a call stand with a cause before its consequences,
 // and the gravest cause first.
 struct Finding {
-    std::string rule;                    // "D01": `callwright explain D01`
-    std::string severity;                // "error", "warning", "note"
-    std::string title;                   // what happened, in one line
+    // Texts without an owner are static: they are the rule's.
+    std::string_view rule;               // "D01": `callwright explain D01`
+    std::string_view severity;           // "error", "warning", "note"
+    std::string_view title;              // what happened, in one line
     std::vector<std::uint32_t> messages; // evidence, indices in Call::messages; the first is where
                                          // the badge belongs. Empty: see connections, or the call
-    std::string rfc;                     // "RFC 3261 §13.3.1.4"
-    std::string advice;                  // what to change, and where
+    std::string_view rfc;                // "RFC 3261 §13.3.1.4"
+    std::string_view advice;             // what to change, and where
     std::string evidence{};              // what was seen: times, addresses, values
-    std::string confidence{};            // "certain", "likely", "possible"
+    std::string_view confidence{};       // "certain", "likely", "possible"
     std::uint32_t cause = none;          // index in Call::findings of what brought this about
     std::vector<std::uint32_t> connections{}; // evidence, Connection::id
 };

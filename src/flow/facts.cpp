@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
+#include "sip/scan.hpp"
 #include "sip/session_expires.hpp"
 
 namespace cw::flow {
@@ -89,15 +90,35 @@ void add_credentials(HeaderId id, std::string_view value, std::string& out) {
     add_fact(id, kept, out);
 }
 
-std::uint32_t tag_key(std::string_view name_addr) {
+// Mostly the tag is the last parameter and has no quotes: then the rest need not be looked at.
+std::optional<std::string_view> last_tag(std::string_view name_addr) {
+    const auto semicolon = name_addr.rfind(';');
+    if (semicolon == std::string_view::npos) {
+        return std::nullopt;
+    }
+    const auto param = name_addr.substr(semicolon + 1);
+    if (!param.starts_with("tag=") || sip::has_any<'"', '>', ',', ' ', '\t', '\r', '\n'>(param)) {
+        return std::nullopt;
+    }
+    return param.substr(4);
+}
+
+// The tag of a From or To value; empty when there is none.
+std::string_view tag_of(std::string_view name_addr) {
+    if (const auto tag = last_tag(name_addr)) {
+        return *tag;
+    }
     const auto bracket = name_addr.rfind('>');
     const auto params = name_addr.substr(bracket == std::string_view::npos ? 0 : bracket + 1);
     const auto semicolon = params.find(';');
     if (semicolon == std::string_view::npos) {
-        return 0;
+        return {};
     }
-    const auto tag = sip::find_param(params.substr(semicolon), "tag");
-    return tag ? static_cast<std::uint32_t>(hash_bytes(*tag)) | 1U : 0;
+    return sip::find_param(params.substr(semicolon), "tag").value_or(std::string_view{});
+}
+
+std::uint32_t tag_key(std::string_view tag) {
+    return tag.empty() ? 0 : static_cast<std::uint32_t>(hash_bytes(tag)) | 1U;
 }
 
 // "the expiration interval of a contact address": the parameter of a lone Contact, or else the
@@ -122,8 +143,12 @@ void read_traits(const MessageView& message, Message& m) {
     const auto set = [&m](Trait t, bool on) {
         m.traits = static_cast<std::uint16_t>(m.traits | (on ? std::to_underlying(t) : 0));
     };
-    const auto via = message.value(HeaderId::Via);
-    set(Trait::Rport, via.find("rport") != std::string_view::npos);
+    if (message.is_request()) {
+        const auto via = message.value(HeaderId::Via);
+        set(Trait::Rport, via.find("rport") != std::string_view::npos);
+        const auto hops = parse_number<std::uint8_t>(message.value(HeaderId::MaxForwards));
+        m.max_forwards = hops.value_or(255);
+    }
     set(Trait::NoLength, !message.has(HeaderId::ContentLength));
     set(Trait::Credentials,
         message.has(HeaderId::Authorization) || message.has(HeaderId::ProxyAuthorization));
@@ -131,8 +156,6 @@ void read_traits(const MessageView& message, Message& m) {
     set(Trait::Route, message.has(HeaderId::Route));
     set(Trait::Reliable, m.status > 100 && m.status < 200 && message.has(HeaderId::RSeq));
     set(Trait::ContactField, message.has(HeaderId::Contact));
-    const auto hops = parse_number<std::uint8_t>(message.value(HeaderId::MaxForwards));
-    m.max_forwards = hops.value_or(255);
 }
 
 } // namespace
@@ -140,9 +163,13 @@ void read_traits(const MessageView& message, Message& m) {
 std::string_view collect_facts(const MessageView& message, Message& m, std::string& buffer) {
     buffer.clear();
     read_traits(message, m);
-    m.from_tag = tag_key(message.value(HeaderId::From));
-    m.answer_tag = tag_key(message.value(HeaderId::To));
-    m.to_tag = m.answer_tag != 0;
+    // Which dialog: asked of what makes, acknowledges and ends one.
+    const bool of_dialog = m.cseq_method == sip::Method::Invite ||
+                           m.cseq_method == sip::Method::Bye || m.cseq_method == sip::Method::Ack;
+    const auto tag = tag_of(message.value(HeaderId::To));
+    m.to_tag = !tag.empty();
+    m.answer_tag = of_dialog ? tag_key(tag) : 0;
+    m.from_tag = m.method == sip::Method::Bye ? tag_key(tag_of(message.value(HeaderId::From))) : 0;
     if (m.cseq_method == sip::Method::Register || m.cseq_method == sip::Method::Subscribe) {
         m.expires = expires_of(message);
     }
@@ -156,8 +183,8 @@ std::string_view collect_facts(const MessageView& message, Message& m, std::stri
             add_fact(header.id, header.value, buffer);
         }
     }
-    const auto type = message.value(HeaderId::ContentType);
-    if (m.method == sip::Method::Notify && istarts_with(type, "message/sipfrag")) {
+    if (m.method == sip::Method::Notify &&
+        istarts_with(message.value(HeaderId::ContentType), "message/sipfrag")) {
         const auto body = message.body();
         add_fact(HeaderId::Other, body.substr(0, std::min(body.find_first_of("\r\n"), body.size())),
                  buffer);

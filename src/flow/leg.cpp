@@ -49,7 +49,12 @@ Text add_aor(StretchWriter& record, const Identity& id) {
 // Every hop adds one; a comma within a quoted parameter may count too much, which tells the same.
 std::uint8_t count_vias(const MessageView& message) {
     const auto in = [](std::string_view value) {
-        return 1 + static_cast<std::size_t>(std::ranges::count(value, ','));
+        std::size_t values = 1;
+        for (auto at = value.find(','); at != std::string_view::npos;
+             at = value.find(',', at + 1)) {
+            ++values;
+        }
+        return values;
     };
     std::size_t count = 0;
     if (!message.repeated(HeaderId::Via)) {

@@ -453,6 +453,9 @@ std::string Opened::badge() const {
 }
 
 bool may_be_secured(std::string_view content_type) {
+    if (content_type == "application/sdp") {
+        return false; // what most bodies are, told without parsing
+    }
     const auto type = sip::parse_content_type(content_type);
     return type && (iequals(type->type, "multipart") || is_pkcs7_mime(*type));
 }

@@ -13,22 +13,34 @@
 namespace cw::view {
 namespace {
 
-// Characters that stand for themselves in a JSON string.
-constexpr std::array<bool, 256> make_plain() {
-    std::array<bool, 256> plain{};
-    for (std::size_t c = 0x20; c < 0x7f; ++c) {
-        plain[c] = c != '"' && c != '\\';
+// The `n` characters from `p` on, from 1 to 8, as they stand in memory; behind them zeros.
+std::uint64_t load_up_to_eight(const char* p, std::size_t n) {
+    const auto load = [p](auto part, std::size_t at) {
+        std::memcpy(&part, p + at, sizeof part);
+        return std::uint64_t{part};
+    };
+    if (n == 8) {
+        return load(std::uint64_t{}, 0);
     }
-    return plain;
+    if constexpr (std::endian::native == std::endian::big) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, p, n);
+        return word;
+    }
+    if (n >= 4) { // two loads that overlap
+        return load(std::uint32_t{}, 0) | load(std::uint32_t{}, n - 4) << (8 * (n - 4));
+    }
+    if (n >= 2) {
+        return load(std::uint16_t{}, 0) | load(std::uint16_t{}, n - 2) << (8 * (n - 2));
+    }
+    return load(std::uint8_t{}, 0);
 }
-constexpr auto plain = make_plain();
 
-// How many of the eight characters from `p` on are plain, as far as the first that is not.
-std::size_t plain_of_eight(const char* p) {
+// How many of the eight characters in `word` stand for themselves in a JSON string, as far as the
+// first that does not.
+std::size_t plain_of(std::uint64_t word) {
     constexpr std::uint64_t ones = 0x0101'0101'0101'0101ULL;
     constexpr std::uint64_t highs = 0x80 * ones;
-    std::uint64_t word = 0;
-    std::memcpy(&word, p, sizeof word);
     if constexpr (std::endian::native == std::endian::big) {
         word = __builtin_bswap64(word);
     }
@@ -99,18 +111,14 @@ void JsonWriter::any_key(std::string_view name) {
 char* put_string(char* at, std::string_view text) {
     *at++ = '"';
     for (std::size_t i = 0; i < text.size();) {
-        if (text.size() - i >= 8) { // eight are copied, and as many kept as are plain
-            const auto n = plain_of_eight(text.data() + i);
-            std::memcpy(at, text.data() + i, 8);
-            at += n;
-            i += n;
-            if (n == 8) {
-                continue;
-            }
-        }
-        const auto byte = static_cast<std::uint8_t>(text[i]);
-        if (plain[byte]) {
-            *at++ = text[i++];
+        // Eight are copied, and as many kept as are plain.
+        const auto left = std::min<std::size_t>(text.size() - i, 8);
+        const auto word = load_up_to_eight(text.data() + i, left);
+        const auto n = std::min(plain_of(word), left);
+        std::memcpy(at, &word, sizeof word);
+        at += n;
+        i += n;
+        if (n == left) {
             continue;
         }
         const auto point = decode_utf8(text, i);

@@ -16,6 +16,7 @@ constexpr std::size_t most_open = 64;
 
 Case::Case(const Call& call, const Window& window) : call_(call), window_(window) {
     of_.assign(call.messages.size(), none);
+    transactions_.reserve(std::min<std::size_t>(call.messages.size() / 2 + 1, most_open));
     for (std::uint32_t i = 0; i < call.messages.size(); ++i) {
         const auto& m = call.messages[i];
         shared_addresses_ |= m.source.address == m.destination.address;

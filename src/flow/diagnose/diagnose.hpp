@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "flow/call.hpp"
@@ -15,7 +16,25 @@
 
 namespace cw::flow::diagnose {
 
+// What was found at connections, kept for the next call over the same one: a trunk may carry a
+// hundred thousand. Not thread-safe.
+class ConnectionFindings {
+  public:
+    // Valid until the next call.
+    const std::vector<Finding>& of(const Connection& connection, const Window& window);
+
+  private:
+    struct Known {
+        std::uint64_t records = 0; // as many as there were when it was judged
+        bool closed = false;
+        std::vector<Finding> findings;
+    };
+    std::unordered_map<std::uint32_t, Known> known_; // by Connection::id
+    std::vector<Finding> passing_;                   // of one that is not kept
+};
+
 // Fills call.findings. The call must be complete, security and connections included.
+void judge(Call& call, const Window& window, ConnectionFindings& connections);
 void judge(Call& call, const Window& window);
 
 // Of a connection that carried no message, so that no call has it.

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "flow/box_names.hpp"
 #include "flow/diagnose/families.hpp"
 #include "flow/facts.hpp"
+#include "sip/host.hpp"
 #include "sip/name_addr.hpp"
 
 namespace cw::flow::diagnose {
@@ -90,8 +92,7 @@ void check_ack_address(const Case& c, Findings& out) {
             continue;
         }
         const auto& answer = c.at(t.final);
-        const auto contact = uri_in(c.text(answer.contact));
-        if (!contact || answer.has(Trait::RecordRoute)) {
+        if (answer.contact.length == 0 || answer.has(Trait::RecordRoute)) {
             continue; // with a route set each hop may change the way
         }
         for (const auto index : c.acks()) {
@@ -100,8 +101,12 @@ void check_ack_address(const Case& c, Findings& out) {
                 !c.same_party(ack.source, t.client) || ack.time < answer.time) {
                 continue;
             }
+            if (c.text(ack.request_uri) == c.text(answer.contact)) {
+                continue; // as it should be, letter by letter
+            }
+            const auto contact = uri_in(c.text(answer.contact));
             const auto target = uri_in(c.text(ack.request_uri));
-            if (target && !same_place(*target, *contact)) {
+            if (contact && target && !same_place(*target, *contact)) {
                 const bool heard = t.finals < 3;
                 auto& finding = out.add(
                     "D02", {index, t.final},
@@ -203,8 +208,7 @@ void check_private_contact(const Case& c, Findings& out) {
             m.source.address.is_loopback()) {
             continue;
         }
-        const auto contact = uri_in(c.text(m.contact));
-        const auto address = contact ? sip::host_address(*contact) : std::nullopt;
+        const auto address = sip::host_to_address(host_of(c.text(m.contact)));
         if (!address || *address == m.source.address ||
             !(address->is_private() || address->is_loopback() || address->is_unspecified())) {
             continue;

@@ -62,8 +62,8 @@ Finding& Findings::add(std::string_view rule, std::vector<std::uint32_t> message
                        std::string evidence, Confidence confidence) {
     auto& finding = found_.size() < most ? found_.emplace_back() : spare_;
     finding = {};
-    finding.rule = rule;
     if (const auto* text = find_rule(rule)) {
+        finding.rule = text->id;
         finding.severity = to_string(text->severity);
         finding.title = text->title;
         finding.rfc = text->rfc;
@@ -76,11 +76,20 @@ Finding& Findings::add(std::string_view rule, std::vector<std::uint32_t> message
     return finding;
 }
 
+void Findings::add(const Finding& finding) {
+    if (found_.size() < most) {
+        found_.push_back(finding);
+    }
+}
+
 bool Findings::has(std::string_view rule) const {
     return std::ranges::find(found_, rule, &Finding::rule) != found_.end();
 }
 
 std::vector<Finding> Findings::take() {
+    if (found_.empty()) {
+        return {};
+    }
     std::ranges::stable_sort(found_, {}, rank_of);
     for (std::size_t i = 0; i < found_.size(); ++i) {
         found_[i].cause = cause_of(found_, i);
@@ -90,7 +99,7 @@ std::vector<Finding> Findings::take() {
     std::vector<std::uint32_t> place(found_.size(), none);
     const auto put = [&](auto&& self, std::uint32_t n) -> void {
         place[n] = static_cast<std::uint32_t>(ordered.size());
-        ordered.push_back(found_[n]);
+        ordered.push_back(std::move(found_[n])); // its cause stays readable
         for (std::uint32_t i = 0; i < found_.size(); ++i) {
             if (found_[i].cause == n && place[i] == none) {
                 self(self, i);

@@ -23,14 +23,15 @@ class Findings {
   public:
     static constexpr std::size_t most = 64; // of one call; hostile ones bring no more
 
-    // `evidence` says what was seen, with its values. The finding that is returned may be changed
-    // until the next one is added.
+    // `rule` is the id of a rule. `evidence` says what was seen, with its values. The finding that
+    // is returned may be changed until the next one is added.
     Finding& add(std::string_view rule, std::vector<std::uint32_t> messages, std::string evidence,
                  Confidence confidence = Confidence::Certain);
     Finding& add(std::string_view rule, std::initializer_list<std::uint32_t> messages,
                  std::string evidence, Confidence confidence = Confidence::Certain) {
         return add(rule, std::vector<std::uint32_t>{messages}, std::move(evidence), confidence);
     }
+    void add(const Finding& finding); // one that was made before
     [[nodiscard]] bool has(std::string_view rule) const;
     // The findings with each consequence beneath its cause, the gravest first.
     std::vector<Finding> take();

@@ -233,6 +233,14 @@ void check_media(const Case& c, Findings& out) {
     if (!c.call().answered.known()) {
         return;
     }
+    // Without a stream and with one kind of profile, what was agreed upon tells nothing.
+    const auto& lines = c.call().media_lines;
+    const bool mixed = std::ranges::any_of(lines, [&](const MediaLine& line) {
+        return line.secure_profile != lines.front().secure_profile;
+    });
+    if (c.call().streams.empty() && !mixed) {
+        return;
+    }
     const auto promises = promises_of(c.call());
     check_profiles(c, promises, out);
     check_one_way(c, promises, out);

@@ -356,9 +356,6 @@ void check_connection(const Connection& connection, const Window& window, Findin
 }
 
 void check_transport(const Case& c, Findings& out) {
-    for (const auto& connection : c.call().connections) {
-        check_connection(connection, c.window(), out);
-    }
     check_closed_within_call(c, out);
     check_framing(c, out);
     check_size(c, out);
