@@ -82,7 +82,7 @@ class Scene {
     std::set<std::string> rules() {
         std::set<std::string> ids;
         for (const auto& finding : findings()) {
-            ids.insert(finding.rule);
+            ids.emplace(finding.rule);
         }
         return ids;
     }
@@ -393,7 +393,7 @@ TEST(Diagnosis, WhatATlsConnectionShows) {
     const auto rules_of = [&window](const Connection& connection) {
         Rules ids;
         for (const auto& finding : judge_connection(connection, window)) {
-            ids.insert(finding.rule);
+            ids.emplace(finding.rule);
         }
         return ids;
     };
@@ -437,7 +437,7 @@ TEST(Diagnosis, WhatAnInputLacks) {
         Rules ids;
         for (const auto& finding :
              judge_input({.name = "x.pcap", .ignored = ignored, .problems = problems})) {
-            ids.insert(finding.rule);
+            ids.emplace(finding.rule);
         }
         return ids;
     };
