@@ -25,6 +25,7 @@ Command add_serve(CLI::App& app);
 Command add_probe(CLI::App& app);
 Command add_run(CLI::App& app);
 Command add_watch(CLI::App& app);
+Command add_search(CLI::App& app);
 Command add_explain(CLI::App& app);
 Command add_convert(CLI::App& app);
 Command add_load(CLI::App& app);

@@ -1,6 +1,7 @@
 #include "cli/interactive.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -83,6 +84,8 @@ class RawTerminal {
 
 // An escape alone is a key when nothing follows it for so long.
 constexpr int escape_ms = 40;
+// While calls go on, a look at them.
+constexpr int refresh_ms = 250;
 
 // Waits for input, or for so many milliseconds (-1: for ever); false when there will be no more.
 bool take_input(int fd, int wait_ms, std::string& bytes) {
@@ -114,25 +117,39 @@ view::ScreenOptions look_at_screen(bool ascii, bool colour) {
             .colours_256 = colour && many};
 }
 
-bool run_interactive(view::Screen& screen) {
+bool run_interactive(view::Screen& screen, const Meanwhile& meanwhile) {
     const RawTerminal terminal;
     if (!terminal.good()) {
         return false;
     }
+    using Clock = std::chrono::steady_clock;
     std::string bytes;
+    std::string drawn;
+    Clock::time_point came; // when the latest bytes did
     size_changed = 1;
     for (bool open = true; open && told_to_end == 0;) {
         if (size_changed != 0) {
             size_changed = 0;
             const auto size = size_of(terminal.fd());
             screen.resize(size.ws_col, size.ws_row);
+            drawn.clear(); // the terminal has moved what was there
         }
-        terminal.write(screen.frame());
+        if (auto frame = screen.frame(); frame != drawn) {
+            terminal.write(frame);
+            drawn = std::move(frame);
+        }
         const auto before = bytes.size();
-        if (!take_input(terminal.fd(), bytes.empty() ? -1 : escape_ms, bytes)) {
+        const int wait = !bytes.empty() ? escape_ms : meanwhile ? refresh_ms : -1;
+        if (meanwhile && !meanwhile(terminal.fd(), wait)) {
             break;
         }
-        const bool last = before > 0 && bytes.size() == before; // nothing came to finish it
+        if (!take_input(terminal.fd(), meanwhile ? 0 : wait, bytes)) {
+            break;
+        }
+        const auto now = Clock::now();
+        came = bytes.size() != before ? now : came;
+        // Nothing came to finish it.
+        const bool last = before > 0 && now - came >= std::chrono::milliseconds(escape_ms);
         std::string_view rest = bytes;
         while (open) {
             const auto key = view::take_key(rest, last);

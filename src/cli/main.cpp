@@ -21,6 +21,7 @@ constexpr const char* about =
     "ladder\n"
     "  callwright watch -i eth0 --keys tls.keys        the same, live\n"
     "  callwright keys -- kamailio -DD                 a program, with its TLS secrets logged\n"
+    "  callwright search --store calls.db alice 486    what watch --store has kept\n"
     "  callwright serve                                a registrar and proxy on localhost\n"
     "  callwright probe sips:example.com               what a SIP server shows to a client\n"
     "  callwright explain D01                          what a finding means, and how to mend it\n"
@@ -47,6 +48,7 @@ int run(int argc, char** argv) {
     add(add_read);
     add(add_watch);
     add(add_keys);
+    add(add_search);
     add(add_certs);
     add(add_serve);
     add(add_probe);

@@ -6,13 +6,8 @@
 #include <fmt/format.h>
 
 #include "cli/interactive.hpp"
-#include "cli/output.hpp"
+#include "cli/save_calls.hpp"
 #include "flow/filter.hpp"
-#include "view/cells.hpp"
-#include "view/figures.hpp"
-#include "view/ladder_text.hpp"
-#include "view/mermaid.hpp"
-#include "view/svg.hpp"
 
 namespace cw::cli {
 
@@ -34,22 +29,7 @@ void ReadScreen::for_each(const std::vector<std::uint32_t>& ids, Visit visit) {
 }
 
 void ReadScreen::add(const flow::Call& call) {
-    view::ScreenRow row;
-    row.id = call.id;
-    row.kind = to_string(call.kind);
-    view::append_time_of_day(row.time, call.start);
-    row.from = view::printable(view::address_of_record(call.text(call.from)), 256);
-    row.to = view::printable(view::address_of_record(call.text(call.to)), 256);
-    row.end = view::outcome_text(call);
-    row.security = view::security_text(call);
-    for (const auto& finding : call.findings) {
-        row.rules += row.rules.empty() ? "" : " ";
-        row.rules += view::printable(finding.rule, 16);
-    }
-    row.messages = call.messages.size();
-    row.state = view::outcome_tone(call);
-    row.safe = view::security_tone(call);
-    rows_.push_back(std::move(row));
+    rows_.push_back(view::screen_row(call));
 }
 
 view::ScreenCall ReadScreen::load(std::uint32_t id) {
@@ -83,41 +63,14 @@ bool ReadScreen::filter(const std::string& text, std::set<std::uint32_t>& fit, s
 }
 
 std::string ReadScreen::save(const std::vector<std::uint32_t>& ids, const std::string& path) {
-    const auto ends = [&](std::string_view end) { return path.ends_with(end); };
-    if (!ends(".txt") && !ends(".mmd") && !ends(".svg") && !ends(".html")) {
-        return "Which kind? name.txt, .mmd, .svg or .html";
-    }
-    if (ends(".svg") && ids.size() != 1) {
-        return "An SVG shows one call: select one";
-    }
-    auto out = Output::open(path);
-    if (!out) {
-        return fmt::format("{}: {}", path, out.error().what);
-    }
-    const view::Sink sink = [&](std::string_view text) { out->write(text); };
-    if (ends(".html")) {
-        view::PageWriter page{sink, page_};
+    return save_calls(path, ids.size(), page_, lay_out_, [&](const SaveCall& save) {
         for_each(ids, [&](const flow::Call& call, const flow::Call& shown) {
-            page.call(shown, lay_out_(shown), [&](const flow::Message& message) {
+            save(shown, [&](const flow::Message& message) {
                 return redact_ ? std::string_view{} : reading_.original(call, message);
             });
         });
-        page.finish(reading_.inputs());
-    } else {
-        std::string text;
-        for_each(ids, [&](const flow::Call&, const flow::Call& shown) {
-            const auto ladder = lay_out_(shown);
-            text += text.empty() ? "" : "\n";
-            ends(".svg")      ? view::append_svg(text, ladder)
-            : ends(".txt")    ? view::append_text(text, ladder)
-            : ids.size() == 1 ? view::append_mermaid(text, ladder)
-                              : view::append_mermaid_section(text, ladder);
-        });
-        sink(text);
-    }
-    return out->finish()
-               ? fmt::format("{} call{} saved in {}", ids.size(), ids.size() == 1 ? "" : "s", path)
-               : fmt::format("{}: writing failed", path);
+        return reading_.inputs();
+    });
 }
 
 bool ReadScreen::run(const view::ScreenOptions& options) {

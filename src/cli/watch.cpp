@@ -11,8 +11,12 @@
 
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/interactive.hpp"
 #include "cli/terminal.hpp"
+#include "cli/watch_screen.hpp"
 #include "flow/filter.hpp"
+#include "host/watch/call_keeper.hpp"
+#include "host/watch/live_calls.hpp"
 #include "host/watch/watch.hpp"
 #include "view/json.hpp"
 #include "view/ladder.hpp"
@@ -27,32 +31,38 @@ struct WatchOptions {
     host::WatchSettings settings;
     std::vector<std::string> hep;
     std::string filter;
-    std::string format = "list";
+    std::string format; // empty: the screens on a terminal, else a list
     std::string user;
     std::string color = "auto";
     double seconds = 0; // 0: until a signal
     std::uint64_t calls = 0;
     std::uint64_t ring_mb = 0;
     int width = 0;
+    std::size_t keep = 20'000;
+    std::string store;
+    store::CallStore::Settings kept;
     bool ascii = false;
 };
 
 constexpr const char* watch_description =
     "Watches calls as they happen: packets of network interfaces (libpcap) and of capture agents "
-    "(HEP, over UDP and TCP), decrypted with keys that arrive meanwhile. A call is shown when it "
-    "has "
-    "ended; memory does not grow with the time. Ctrl-C ends it, and shows what still goes on.";
+    "(HEP, over UDP and TCP), decrypted with keys that arrive meanwhile. On a terminal these are "
+    "screens with sngrep's keys; with --format, or in a pipe, a call is printed when it has ended. "
+    "Memory does not grow with the time. Ctrl-C ends it.";
 
 constexpr const char* watch_footer = R"(
 Examples:
   callwright watch                                    all interfaces; needs root or cap_net_raw
+  callwright watch -i lo -i eth0                      several; on a terminal with screens, ? tells the keys
   callwright watch -i eth0 --keys /run/tls.keys       a key log that another program writes to
   callwright watch -i eth0 --capture 'port 5061'      what is not captured costs nothing
   callwright watch --hep :9060 --format ladder        what Kamailio's siptrace or heplify sends
   callwright watch -i any --filter 'status >= 400' --format json | jq .    an object a line
+  callwright watch -i eth0 --store calls.db --store-days 7     what ended, for callwright search
   callwright watch -i eth0 --write calls.pcapng --ring-mb 100 --ring-files 20
 
-Each call that ended is one line (list), a ladder, or a JSON object a line as in `read --format json`.
+With --format each call that ended is one line (list), a ladder, or a JSON object a line as in
+`read --format json`.
 
 Exit status: 0 all is well, 2 usage, 3 an interface, port, key or output file that cannot be used.)";
 
@@ -71,19 +81,32 @@ std::string become(const std::string& name) {
     return {};
 }
 
+ColorChoice color_choice(const std::string& color) {
+    return color == "always"  ? ColorChoice::Always
+           : color == "never" ? ColorChoice::Never
+                              : ColorChoice::Auto;
+}
+
+void tell_lost(const host::Watch& watch) {
+    if (const auto lost = watch.dropped(); lost > 0) {
+        fmt::print(stderr,
+                   "callwright: watch: {} packets were lost before we had them: --buffer-mb, or "
+                   "--capture for less\n",
+                   lost);
+    }
+}
+
 // ---- what is shown
 
 class WatchView {
   public:
     WatchView(const WatchOptions& options, host::Watch& watch)
         : options_(options), watch_(watch),
-          terminal_(look_at_terminal(options.color == "always"  ? ColorChoice::Always
-                                     : options.color == "never" ? ColorChoice::Never
-                                                                : ColorChoice::Auto)) {
+          terminal_(look_at_terminal(color_choice(options.color))) {
         if (options.width > 0) {
             terminal_.columns = options.width;
         }
-        if (options.format == "list") {
+        if (options.format.empty() || options.format == "list") {
             list_.emplace([](std::string_view text) { write_out(text); },
                           view::ListOptions{.width = static_cast<std::size_t>(terminal_.columns),
                                             .ascii = ascii(),
@@ -158,12 +181,7 @@ class WatchView {
             });
             list_->finish({}, counts);
         }
-        if (const auto lost = watch_.dropped(); lost > 0) {
-            fmt::print(stderr,
-                       "callwright: watch: {} packets were lost before we had them: --buffer-mb, "
-                       "or --capture for less\n",
-                       lost);
-        }
+        tell_lost(watch_);
     }
     [[nodiscard]] std::uint64_t shown() const { return shown_; }
 
@@ -197,6 +215,32 @@ class WatchView {
 
 volatile std::sig_atomic_t watch_told_to_end = 0;
 
+// Until the user leaves.
+int watch_on_screen(const WatchOptions& options, host::Watch& watch,
+                    const std::optional<flow::Filter>& only, host::CallKeeper* keeper) {
+    host::LiveCalls calls{watch, {.ended = options.keep}};
+    WatchScreen screen{watch, calls, only, keeper};
+    const auto terminal = look_at_terminal(color_choice(options.color));
+    const auto began = std::chrono::steady_clock::now();
+    const bool shown =
+        screen.run(look_at_screen(options.ascii || !terminal.utf8, terminal.color), [&] {
+            const auto passed = std::chrono::steady_clock::now() - began;
+            return (options.seconds > 0 &&
+                    passed >= std::chrono::duration<double>(options.seconds)) ||
+                   (options.calls > 0 && calls.ended() >= options.calls);
+        });
+    if (!shown) {
+        fmt::print(stderr,
+                   "callwright: watch: there is no terminal for the screens: --format list\n");
+        return BadInput;
+    }
+    for (const auto& problem : screen.problems()) {
+        fmt::print(stderr, "callwright: watch: {}\n", problem);
+    }
+    tell_lost(watch);
+    return screen.problems().empty() ? Good : BadInput;
+}
+
 int watch_calls(const WatchOptions& options) {
     std::optional<flow::Filter> filter;
     if (!options.filter.empty()) {
@@ -227,6 +271,9 @@ int watch_calls(const WatchOptions& options) {
         settings.interfaces.emplace_back("any");
     }
     settings.ring.file_bytes = options.ring_mb << 20;
+    const bool screens =
+        options.format.empty() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+    settings.show_going_on = screens || !options.store.empty();
     auto watch = host::Watch::open(std::move(settings));
     if (!watch) {
         fmt::print(stderr, "callwright: watch: {}\n", watch.error());
@@ -240,14 +287,26 @@ int watch_calls(const WatchOptions& options) {
             return BadInput;
         }
     }
+    std::unique_ptr<host::CallKeeper> keeper;
+    if (!options.store.empty()) {
+        auto opened = host::CallKeeper::open(options.store, options.kept);
+        if (!opened) {
+            fmt::print(stderr, "callwright: watch: {}\n", opened.error());
+            return BadInput;
+        }
+        keeper = std::move(*opened);
+    }
+    if (screens) {
+        return watch_on_screen(options, **watch, filter, keeper.get());
+    }
+    for (const int signal : {SIGINT, SIGTERM}) {
+        std::signal(signal, [](int) { watch_told_to_end = 1; });
+    }
     std::string inputs;
     for (const auto& name : (*watch)->inputs()) {
         inputs += (inputs.empty() ? "" : ", ") + name;
     }
     fmt::print(stderr, "callwright: watching {}; Ctrl-C ends\n", inputs);
-    for (const int signal : {SIGINT, SIGTERM}) {
-        std::signal(signal, [](int) { watch_told_to_end = 1; });
-    }
 
     WatchView view{options, **watch};
     const auto show = [&](const flow::Call& call) {
@@ -255,6 +314,19 @@ int watch_calls(const WatchOptions& options) {
             view.call(call);
         }
     };
+    // With a store the bytes of messages are wanted, which LiveCalls hands over with each call.
+    std::optional<host::LiveCalls> calls;
+    if (keeper != nullptr) {
+        calls.emplace(**watch, host::LiveCalls::Limits{.ended = 1});
+    }
+    const host::LiveCalls::Listener listener{
+        .changed = [](std::uint32_t, const flow::Call&) {},
+        .ended =
+            [&](std::uint32_t, const flow::Call& call, const host::LiveCalls::Messages& messages) {
+                show(call);
+                keeper->put(call, messages);
+            },
+        .gone = [](std::uint32_t, std::uint32_t) {}};
     const auto began = std::chrono::steady_clock::now();
     auto looked = began;
     int status = Good;
@@ -268,7 +340,17 @@ int watch_calls(const WatchOptions& options) {
         const auto now = std::chrono::steady_clock::now();
         if (now - looked >= std::chrono::seconds(1)) {
             looked = now;
-            (*watch)->take_ended(show);
+            if (calls) {
+                calls->refresh(listener);
+                keeper->settle((*watch)->now());
+                for (const auto& problem : keeper->take_problems()) {
+                    view.clear_status();
+                    fmt::print(stderr, "callwright: watch: {}\n", problem);
+                    status = BadInput;
+                }
+            } else {
+                (*watch)->take_ended(show);
+            }
             view.status();
         }
         const bool time_over =
@@ -279,10 +361,15 @@ int watch_calls(const WatchOptions& options) {
         }
     }
     (*watch)->finish();
-    (*watch)->book().for_each_call([&](const flow::Call& call) {
-        show(call);
-        return true;
-    });
+    if (calls) {
+        calls->finish(listener);
+        keeper->settle((*watch)->now());
+    } else {
+        (*watch)->book().for_each_call([&](const flow::Call& call) {
+            show(call);
+            return true;
+        });
+    }
     view.finish();
     return status;
 }
@@ -305,7 +392,9 @@ Command add_watch(CLI::App& app) {
     command->add_option("--capture", settings.capture.filter,
                         "what to capture, in the language of tcpdump: 'port 5061 or udp'");
     command->add_option("--filter", options->filter, "only calls that fit, as for read");
-    command->add_option("--format", options->format, "list, ladder, json or mermaid")
+    command
+        ->add_option("--format", options->format,
+                     "list, ladder, json or mermaid (default: screens on a terminal, else list)")
         ->check(CLI::IsMember({"list", "ladder", "json", "mermaid"}));
     command->add_option("--write", settings.ring.path,
                         "also write the packets, with the keys, to this pcapng file (mode 0600)");
@@ -321,6 +410,21 @@ Command add_watch(CLI::App& app) {
     command->add_option("--for", options->seconds, "end after so many seconds")
         ->check(CLI::Range(0.1, 1e9));
     command->add_option("--calls", options->calls, "end after so many calls were shown");
+    command->add_option("--store", options->store,
+                        "keep what ended in this file, for callwright search (mode 0600)");
+    command
+        ->add_option_function<int>(
+            "--store-days",
+            [&kept = options->kept](int days) { kept.age = seconds(86400LL * days); },
+            "in the store, calls of the latest so many days (30)")
+        ->check(CLI::Range(1, 100'000));
+    command
+        ->add_option_function<std::uint64_t>(
+            "--store-mb", [&kept = options->kept](std::uint64_t mb) { kept.bytes = mb << 20; },
+            "in the store, about so many megabytes (1024)")
+        ->check(CLI::Range(1, 10'000'000));
+    command->add_option("--keep", options->keep, "on screens, the latest so many calls (20000)")
+        ->check(CLI::Range(1, 1'000'000));
     command->add_option("--user", options->user,
                         "become this user when all is open (default: who called sudo)");
     command->add_option("--color", options->color, "auto, always or never")

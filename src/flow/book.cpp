@@ -155,6 +155,7 @@ void Book::on_message(const MessageEvent& event) {
                                : parse_session(event.message, session_);
     const auto* session = described ? &session_ : nullptr;
     const auto& message = leg.stretch.append(event, session, body ? &*body : nullptr);
+    note_change(slot);
     ++counts_.sip_messages;
     counts_.malformed += message.malformed;
 
@@ -222,6 +223,10 @@ void Book::join(const JoinFound& found) {
     }
     const bool a_first = slots_[a].start <= slots_[b].start;
     slots_[a_first ? b : a].parent = a_first ? a : b;
+    if (noting_) {
+        joined_.push_back(a_first ? Joined{b, a} : Joined{a, b});
+        note_change(a);
+    }
     joins_.push_back({found.older, found.newer, found.score, spool_.put(found.evidence)});
 }
 
@@ -257,6 +262,9 @@ void Book::store_stream(std::uint32_t slot, const MediaStream& stream, const Tex
     }
     pack(stream, texts.bytes(), packed_);
     streams_.push_back({slot, spool_.put(packed_)});
+    if (slot != none) {
+        note_change(slot);
+    }
     ++counts_.rtp_streams;
     counts_.stray_streams += slot == none;
 }

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -88,6 +89,23 @@ class Book final : public Listener {
     // often enough.
     void take_ended(Instant now, const std::function<void(const Call&)>& visit);
     [[nodiscard]] std::uint32_t handed_out() const { return handed_out_; }
+
+    // For who shows calls while they go on. Before the first event:
+    void note_changes() { noting_ = true; }
+    // Hands out, as they are now, the calls on which something was said since the last time, until
+    // `visit` returns false; those left over, and that one, come the next time. They are not judged
+    // to be over: take_ended() says that, and is to be called first.
+    void take_changed(Instant now, const std::function<bool(const Call&)>& visit);
+    // One call as it is now; false when no such call is open. The call is valid during `visit`.
+    bool look(std::uint32_t key, Instant now, const std::function<void(const Call&)>& visit);
+    // During a visit: what the call is known by while it is open, the number of its first leg.
+    // Never given again.
+    [[nodiscard]] std::uint32_t key() const { return key_; }
+    struct Joined {            // what were two calls is one
+        std::uint32_t key = 0; // no more
+        std::uint32_t into = 0;
+    };
+    std::vector<Joined> take_joined() { return std::exchange(joined_, {}); }
     // Legs of calls that were not handed out.
     [[nodiscard]] std::size_t legs() const { return slots_.size(); }
     // What waits for its call to end, in memory or in the temporary file, in bytes.
@@ -125,6 +143,7 @@ class Book final : public Listener {
             bool ringing = false;     // an INVITE has no final answer yet
         } dialog;
         bool released = false; // its call was handed out: nothing is known of it any more
+        bool changed = false;  // it is in changed_
     };
     // The slots by number. Numbers only grow; those at the front go when they are released.
     class Slots {
@@ -177,6 +196,10 @@ class Book final : public Listener {
         std::uint32_t slot = none; // the leg it belongs to, none for a stray
         BlobRef blob;
     };
+    struct OpenStream {
+        std::uint32_t slot = none;
+        std::string packed;
+    };
     struct Undecrypted { // for the grey boxes
         Endpoint client;
         Endpoint server;
@@ -200,6 +223,9 @@ class Book final : public Listener {
     void release(std::span<const std::uint32_t> slots);
     void drop_leg(Slot& slot);
     void forget_closed(Instant now);
+    void note_change(std::uint32_t slot);
+    [[nodiscard]] std::uint32_t number_of(std::uint32_t root) const;
+    void gather_open_streams(std::vector<std::uint32_t> slots);
     void store_stream(std::uint32_t slot, const MediaStream& stream, const TextPool& texts);
 
     // Reading back, in book_read.cpp.
@@ -244,6 +270,11 @@ class Book final : public Listener {
     std::vector<StoredStream> streams_;
     // Live: calls that were handed out, and whether one may have ended since.
     std::uint32_t handed_out_ = 0;
+    bool noting_ = false;
+    std::vector<std::uint32_t> changed_; // slots
+    std::vector<Joined> joined_;
+    std::vector<OpenStream> open_streams_; // as they are now, of the calls that are looked at
+    std::uint32_t key_ = none;
     bool may_have_ended_ = false;
     Instant looked_; // when the calls were looked through the last time
     OpenConnection open_connection_;

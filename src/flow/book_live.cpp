@@ -28,6 +28,7 @@ void Book::Slots::trim() {
 void Book::take_ended(Instant now, const std::function<void(const Call&)>& visit) {
     close_quiet_legs(now);
     constexpr Duration now_and_then = seconds(10); // some end by saying nothing
+    open_streams_.clear();
     if (!std::exchange(may_have_ended_, false) && now - looked_ < now_and_then) {
         return;
     }
@@ -66,6 +67,95 @@ void Book::take_ended(Instant now, const std::function<void(const Call&)>& visit
         return gone(join.newer) && (spool_.drop(join.evidence), true);
     });
     forget_closed(now);
+}
+
+void Book::note_change(std::uint32_t slot) {
+    if (noting_ && !std::exchange(slots_[slot].changed, true)) {
+        changed_.push_back(slot);
+    }
+}
+
+// After order_calls(): which call has this root.
+std::uint32_t Book::number_of(std::uint32_t root) const {
+    const auto place = [this](std::uint32_t begin) {
+        return std::pair{slots_[members_[begin]].start, members_[begin]};
+    };
+    // A call stands where its root does, and its root is its first leg.
+    const auto at = std::ranges::lower_bound(call_begins_.begin(), call_begins_.end() - 1,
+                                             std::pair{slots_[root].start, root}, {}, place);
+    return at + 1 < call_begins_.end() && members_[*at] == root
+               ? static_cast<std::uint32_t>(at - call_begins_.begin())
+               : none;
+}
+
+void Book::gather_open_streams(std::vector<std::uint32_t> slots) {
+    std::ranges::sort(slots);
+    open_streams_.clear();
+    const auto wanted = [&](std::uint32_t slot) { return std::ranges::binary_search(slots, slot); };
+    media_.look(wanted,
+                [this](std::uint32_t slot, const MediaStream& stream, const TextPool& texts) {
+                    pack(stream, texts.bytes(), packed_);
+                    open_streams_.push_back({slot, packed_});
+                });
+    std::ranges::stable_sort(open_streams_, {}, &OpenStream::slot);
+}
+
+void Book::take_changed(Instant now, const std::function<bool(const Call&)>& visit) {
+    if (changed_.empty()) {
+        return;
+    }
+    order_calls();
+    sort_records();
+    end_ = now;
+    std::vector<std::uint32_t> numbers;
+    std::vector<std::uint32_t> slots;
+    for (const auto slot : changed_) {
+        if (slots_.has(slot)) {
+            slots_[slot].changed = false;
+            if (const auto number = number_of(root_of(slot)); number != none) {
+                numbers.push_back(number);
+            }
+        }
+    }
+    changed_.clear();
+    std::ranges::sort(numbers);
+    numbers.erase(std::ranges::unique(numbers).begin(), numbers.end());
+    for (const auto number : numbers) {
+        const auto legs = slots_of(number);
+        slots.insert(slots.end(), legs.begin(), legs.end());
+    }
+    gather_open_streams(std::move(slots));
+    Call call;
+    bool more = true;
+    for (const auto number : numbers) {
+        if (more) {
+            call.clear();
+            assemble(number, call);
+            more = visit(call);
+        }
+        if (!more) {
+            note_change(slots_of(number).front());
+        }
+    }
+}
+
+bool Book::look(std::uint32_t key, Instant now, const std::function<void(const Call&)>& visit) {
+    if (!slots_.has(key)) {
+        return false;
+    }
+    order_calls();
+    const auto number = number_of(root_of(key));
+    if (number == none) {
+        return false;
+    }
+    sort_records();
+    end_ = now;
+    const auto legs = slots_of(number);
+    gather_open_streams({legs.begin(), legs.end()});
+    Call call;
+    assemble(number, call);
+    visit(call);
+    return true;
 }
 
 // Nothing is retransmitted any more on any of its legs, and no dialog is up.

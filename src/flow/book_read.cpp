@@ -87,6 +87,10 @@ void Book::load_leg(std::uint32_t slot, Call& call) {
         LegNames later;
         unpack(spool_.get(*ref), call, ref == chain_.rbegin() ? names : later);
     }
+    if (const auto index = slots_[slot].open; index != none) {
+        LegNames later;
+        unpack(open_[index]->stretch.blob(slots_[slot].last), call, chain_.empty() ? names : later);
+    }
     const auto number = static_cast<std::uint8_t>(std::min(call.legs.size(), most_legs));
     for (auto i = first; i < call.messages.size(); ++i) {
         call.messages[i].leg = number;
@@ -117,6 +121,10 @@ void Book::add_streams(std::span<const std::uint32_t> slots, Call& call) {
         const auto [begin, end] = std::ranges::equal_range(streams_, slot, {}, &StoredStream::slot);
         for (auto at = begin; at != end; ++at) {
             call.streams.push_back(unpack_stream(spool_.get(at->blob), call.pool));
+        }
+        const auto going_on = std::ranges::equal_range(open_streams_, slot, {}, &OpenStream::slot);
+        for (const auto& stream : going_on) {
+            call.streams.push_back(unpack_stream(stream.packed, call.pool));
         }
     }
     std::ranges::stable_sort(call.streams, {}, &MediaStream::first);
@@ -184,6 +192,7 @@ void Book::add_connections(Call& call) {
 
 void Book::assemble(std::uint32_t number, Call& call) {
     const auto slots = slots_of(number);
+    key_ = root_of(slots.front());
     call.id = handed_out_ + number + 1;
     for (const auto slot : slots) {
         load_leg(slot, call);

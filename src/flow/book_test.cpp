@@ -408,5 +408,83 @@ TEST_F(LiveBookTest, NumbersGoOnAndMemoryDoesNotGrowOverManyCalls) {
     EXPECT_GT(200'000U, most_stored);
 }
 
+// Calls that go on, as a screen shows them.
+class GoingOnTest : public LiveBookTest {
+  protected:
+    GoingOnTest() { book_.note_changes(); }
+    // Key and number of messages of each call that changed.
+    std::vector<std::pair<std::uint32_t, std::size_t>> changed(std::int64_t ms) {
+        std::vector<std::pair<std::uint32_t, std::size_t>> out;
+        book_.take_changed(at(ms), [&](const Call& call) {
+            out.emplace_back(book_.key(), call.messages.size());
+            return true;
+        });
+        return out;
+    }
+    using Seen = std::vector<std::pair<std::uint32_t, std::size_t>>;
+};
+
+TEST_F(GoingOnTest, ACallIsShownAsItGrowsAndOnlyWhenItGrew) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0"});
+    EXPECT_EQ((Seen{{0, 1}}), changed(10));
+    EXPECT_EQ(Seen{}, changed(20));
+    see(100, pbx, phone, {.start = "SIP/2.0 180 Ringing", .answered = true});
+    see(200, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = "other"});
+    EXPECT_EQ((Seen{{0, 2}, {1, 1}}), changed(210));
+    EXPECT_TRUE(take(300).empty());
+    std::size_t looked = 0;
+    EXPECT_TRUE(book_.look(0, at(300), [&](const Call& call) {
+        looked = call.messages.size();
+        EXPECT_EQ(State::Ringing, call.state);
+        EXPECT_EQ("sip:alice@example.com", call.text(call.from));
+    }));
+    EXPECT_EQ(2U, looked);
+    EXPECT_FALSE(book_.look(7, at(300), [](const Call&) {}));
+}
+
+TEST_F(GoingOnTest, WhatIsLeftOverComesTheNextTime) {
+    for (const char* id : {"a", "b", "c"}) {
+        see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = id});
+    }
+    int visits = 0;
+    book_.take_changed(at(10), [&](const Call&) { return ++visits < 2; });
+    EXPECT_EQ(2, visits);
+    EXPECT_EQ((Seen{{1, 1}, {2, 1}}), changed(20)) << "the one at which it stopped, too";
+}
+
+TEST_F(GoingOnTest, ACallGoesOnUnderItsKeyAfterItWasQuiet) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0"});
+    see(10, pbx, phone, {.start = "SIP/2.0 200 OK", .answered = true});
+    EXPECT_EQ((Seen{{0, 2}}), changed(20));
+    EXPECT_TRUE(take(100'000).empty());
+    see(100'000, phone, pbx,
+        {.start = "BYE sip:bob@10.0.0.9 SIP/2.0", .cseq = "2 BYE", .answered = true});
+    EXPECT_EQ((Seen{{0, 3}}), changed(100'010)) << "what lies in the spool, and what is new";
+    see(100'020, pbx, phone, {.start = "SIP/2.0 200 OK", .cseq = "2 BYE", .answered = true});
+    const auto calls = take(110'000);
+    ASSERT_EQ(1U, calls.size());
+    EXPECT_EQ(4U, calls[0].messages.size());
+    EXPECT_EQ(Seen{}, changed(110'000)) << "it has ended";
+    EXPECT_FALSE(book_.look(0, at(110'000), [](const Call&) {}));
+}
+
+TEST_F(GoingOnTest, TwoCallsThatBecomeOneAreTold) {
+    see(0, phone, pbx, {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = "in"});
+    see(5, pbx, carrier,
+        {.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = "out", .to_user = "bob"});
+    changed(10);
+    see(20, phone, pbx,
+        {.start = "INVITE sip:x@example.com SIP/2.0",
+         .call_id = "late",
+         .more = "Replaces: out;from-tag=1;to-tag=2\r\n",
+         .to_user = "x"});
+    bool joined = false;
+    for (const auto& one : book_.take_joined()) {
+        EXPECT_LT(one.into, one.key);
+        joined = true;
+    }
+    EXPECT_TRUE(joined);
+}
+
 } // namespace
 } // namespace cw::flow

@@ -321,6 +321,35 @@ void MediaTable::hand_over(const FlowKey& key, Stream& stream) {
     if (const auto last = stream.dtmf.finish()) {
         stream.digits.push_back({last->time, last->digit, last->duration_ms});
     }
+    picture(stream, key, out, texts);
+    out.dtmf = std::move(stream.digits);
+    ended_(stream.slot, out, texts);
+}
+
+void MediaTable::look(const std::function<bool(std::uint32_t slot)>& wanted, const Ended& visit) {
+    for (auto& [key, flow] : flows_) {
+        for (auto& stream : flow->streams) {
+            if (stream.slot == none) {
+                attach(stream, key); // a description may have come after the media
+            }
+            if (stream.slot == none || !wanted(stream.slot)) {
+                continue;
+            }
+            MediaStream out;
+            TextPool texts;
+            if (stream.opening != nullptr) {
+                out.opening = stream.opening->facts();
+                out.suite = texts.add(stream.opening->suite());
+            }
+            picture(stream, key, out, texts);
+            out.dtmf = stream.digits;
+            visit(stream.slot, out, texts);
+        }
+    }
+}
+
+// What was counted of a stream, and what it is.
+void MediaTable::picture(Stream& stream, const FlowKey& key, MediaStream& out, TextPool& texts) {
     const auto& stats = stream.stats;
     const auto& format = format_of(stream, stats.payload_type());
     out.first = stats.first_time();
@@ -349,8 +378,6 @@ void MediaTable::hand_over(const FlowKey& key, Stream& stream) {
                                          .jitter_ms = stats.mean_jitter_ms()});
     out.rtcp_reports = stream.rtcp_reports;
     out.rtcp_loss = stream.rtcp_loss;
-    out.dtmf = std::move(stream.digits);
-    ended_(stream.slot, out, texts);
 }
 
 // Lets go of what has ended. Costs a look at every entry, so it waits until the tables have

@@ -55,6 +55,9 @@ class MediaTable {
     void end(const std::function<bool(std::uint32_t slot)>& ended);
     // Hands over all that is left.
     void flush();
+    // Shows the streams that go on on the legs that `wanted` names, as they are now. Costs a look
+    // at every stream.
+    void look(const std::function<bool(std::uint32_t slot)>& wanted, const Ended& visit);
 
   private:
     struct Format { // what a payload type means
@@ -139,6 +142,7 @@ class MediaTable {
     static const Format& format_of(Stream& stream, std::uint8_t payload_type);
     void hand_over(const FlowKey& key, Flow& flow);
     void hand_over(const FlowKey& key, Stream& stream);
+    static void picture(Stream& stream, const FlowKey& key, MediaStream& out, TextPool& texts);
     void sweep(Instant now);
 
     Ended ended_;

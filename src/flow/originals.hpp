@@ -2,7 +2,9 @@
 // ladder needs. Stands between a source and its listener and keeps a copy of each message that
 // passes, in memory first and then in a file without a name (spool.hpp).
 //
-// Single-threaded: told by the source's thread, asked after finish().
+// Where nothing ends, as in a live capture, they are forgotten with the calls that they belong to.
+//
+// Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +34,23 @@ class Originals final : public Listener {
     // The bytes of a message of `call`; empty when they are not known. Valid until the next of().
     std::string_view of(const Call& call, const Message& message);
 
+    // Nobody will ask for the messages of this call any more.
+    void forget(const Call& call);
+    // Nor for any that came before: those that became part of no call.
+    void forget_before(Instant time);
+    [[nodiscard]] std::size_t size() const { return kept_.size() - free_.size(); }
+
   private:
     struct Kept {
-        BlobRef blob;
+        BlobRef blob;              // empty: this place is free
         std::uint32_t next = none; // of the same packet
+        Instant time;
+        std::uint64_t packet = 0;
+        bool shared = false; // there were others in its packet
     };
+    // Its place in kept_, or none.
+    std::uint32_t find(const Call& call, const Message& message);
+    void drop(std::uint32_t index);
     static std::uint64_t key(std::uint16_t input, std::uint32_t frame) {
         return std::uint64_t{input} << 32 | frame;
     }
@@ -44,6 +58,7 @@ class Originals final : public Listener {
     Listener* next_;
     Spool spool_;
     std::vector<Kept> kept_;
+    std::vector<std::uint32_t> free_;                               // places in it
     boost::unordered_flat_map<std::uint64_t, std::uint32_t> first_; // by packet
 };
 

@@ -64,5 +64,34 @@ TEST(Originals, OfAPacketThatNobodySawNothingIsKnown) {
     EXPECT_TRUE(originals.of(Call{}, message).empty());
 }
 
+TEST(Originals, MessagesGoWithTheirCallAndThoseOfNoCallWithTheTime) {
+    Book book;
+    Originals originals{book};
+    for (std::uint32_t frame = 1; frame <= 100; ++frame) {
+        const auto one = options("one" + std::to_string(frame), 1);
+        const auto two = options("two" + std::to_string(frame), 1);
+        originals.on_sip(event(one, frame)); // both in one packet
+        originals.on_sip(event(two, frame));
+    }
+    originals.on_sip(event("no message at all", 101));
+    EXPECT_EQ(originals.size(), 201U);
+    originals.finish(Instant{1'700'000'001'000'000'000});
+    std::size_t calls = 0;
+    book.for_each_call([&](const Call& call) {
+        if (++calls % 2 == 0) {
+            originals.forget(call);
+            EXPECT_TRUE(originals.of(call, call.messages.front()).empty());
+        } else {
+            EXPECT_NE(originals.of(call, call.messages.front())
+                          .find(call.text(call.legs.front().call_id)),
+                      std::string_view::npos);
+        }
+        return true;
+    });
+    EXPECT_EQ(originals.size(), 101U);
+    originals.forget_before(Instant{1'700'000'000'000'000'000 + 200});
+    EXPECT_EQ(originals.size(), 0U);
+}
+
 } // namespace
 } // namespace cw::flow

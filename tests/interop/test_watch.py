@@ -3,11 +3,11 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import time
 
 from harness import PROGRAM, SOURCE, InteropTest, Process, free_port, need, wait_for
+from hep import hep3, message
 from servers import KAMAILIO_MODULES, listens, write
 
 KAMAILIO = """#!KAMAILIO
@@ -29,27 +29,6 @@ modparam("siptrace", "trace_on", 1)
 modparam("siptrace", "trace_mode", 1)
 request_route {{ sl_send_reply("200", "OK"); exit; }}
 """
-
-
-def hep3(text, source, destination):
-    """A packet of HEP 3 with a message that went from port `source` to port `destination` on loopback."""
-    def chunk(kind, value):
-        return struct.pack("!HHH", 0, kind, 6 + len(value)) + value
-
-    now = time.time()
-    home = socket.inet_aton("127.0.0.1")
-    body = b"".join((
-        chunk(1, b"\x02"), chunk(2, b"\x11"), chunk(3, home), chunk(4, home), chunk(7, struct.pack("!H", source)),
-        chunk(8, struct.pack("!H", destination)), chunk(9, struct.pack("!I", int(now))),
-        chunk(10, struct.pack("!I", int(now % 1 * 1e6))), chunk(11, b"\x01"), chunk(12, struct.pack("!I", 7)),
-        chunk(15, text.encode())))
-    return b"HEP3" + struct.pack("!H", 6 + len(body)) + body
-
-
-def message(first, call, cseq):
-    tag = ";tag=2" if first.startswith("SIP") else ""
-    return (f"{first}\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK{call}\r\nFrom: <sip:alice@example.com>;tag=1\r\n"
-            f"To: <sip:bob@example.com>{tag}\r\nCall-ID: {call}\r\nCSeq: {cseq}\r\nContent-Length: 0\r\n\r\n")
 
 
 class Watch(InteropTest):
@@ -152,3 +131,37 @@ class Refused(InteropTest):
                                           check=False)
                     self.assertEqual(status, done.returncode, done.stderr)
                     self.assertIn(words, done.stderr)
+
+
+class Store(Watch):
+    def search(self, store, *words):
+        done = subprocess.run([PROGRAM, "search", "--store", store, "--format", "json", *words], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        return json.loads(done.stdout)["calls"]
+
+    def test_what_ended_is_found_after_the_watcher_was_killed(self):
+        port, store = free_port(), os.path.join(self.folder, "calls.db")
+        watcher = self.watch("--hep", f"127.0.0.1:{port}", "--store", store)
+        self.assertEqual(0o600, os.stat(store).st_mode & 0o777, "it holds whole messages")
+        evil = "evil'; DROP TABLE call; --\x01@example.com"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            for call in ("one@example.com", "two@example.com", evil):
+                for first, source, destination in (("OPTIONS sip:bob@example.com SIP/2.0", 5060, 5070), ("SIP/2.0 200 OK", 5070, 5060)):
+                    udp.sendto(hep3(message(first, call, "1 OPTIONS"), source, destination), ("127.0.0.1", port))
+        wait_for("they have ended", lambda: len(self.calls(watcher)) == 3, 30)
+        wait_for("and are kept", lambda: len(self.search(store)) == 3, 30)
+        os.kill(watcher.pid, signal.SIGKILL)
+        watcher.wait_exit(20)
+        self.assertEqual([["one@example.com"]], [call["call_ids"] for call in self.search(store, "one@example.com", "OPTIONS")])
+        self.assertEqual(1, len(self.search(store, "'; DROP TABLE call; --")))
+        self.assertEqual([], self.search(store, "three"))
+        number = str(self.search(store, "two@example.com")[0]["id"])
+        ladder = subprocess.run([PROGRAM, "search", "--store", store, "--call", number, "--format", "ladder"], capture_output=True,
+                                text=True, timeout=60, check=True).stdout
+        self.assertIn("OPTIONS", ladder)
+        # Another watcher goes on with the same store.
+        again = self.started(Process("again", [PROGRAM, "watch", "--hep", f"127.0.0.1:{port}", "--store", store], self.folder))
+        wait_for("it watches", lambda: "watching" in again.log())
+        self.ended(again)
+        self.assertEqual(3, len(self.search(store)))

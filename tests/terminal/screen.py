@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""`callwright read -i` in a real terminal (tmux, 80×24): sngrep's own walk through list, ladder, message and comparison, key
-by key; other sizes and kinds of terminal. Exit status 77: no tmux.   CALLWRIGHT_PROGRAM is the program."""
+"""`callwright read -i` and `callwright watch` in a real terminal (tmux, 80×24): sngrep's own walk through list, ladder, message
+and comparison, key by key, on a capture and while calls go on; other sizes and kinds of terminal. Exit status 77: no tmux.
+CALLWRIGHT_PROGRAM is the program."""
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +13,9 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "interop"))
+from hep import hep3, message  # noqa: E402
+
 PROGRAM = os.environ.get("CALLWRIGHT_PROGRAM", str(ROOT / "build/release/callwright"))
 EXAMPLE = ROOT / "examples/secure-call.pcapng"
 SECONDS = 60  # that a screen may take on a busy machine
@@ -54,7 +59,7 @@ class Terminal:
         self.tmux("kill-server")
 
 
-class Screen(unittest.TestCase):
+class InTerminal(unittest.TestCase):
     def terminal(self, **how):
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder, True)
@@ -62,6 +67,8 @@ class Screen(unittest.TestCase):
         self.addCleanup(terminal.close)
         return terminal
 
+
+class Screen(InTerminal):
     def test_the_walk_of_sngrep(self):
         t = self.terminal()
         t.start()
@@ -145,6 +152,101 @@ class Screen(unittest.TestCase):
                              timeout=SECONDS, start_new_session=True, check=False)
         self.assertEqual(got.returncode, 3)
         self.assertIn("no terminal", got.stderr)
+
+
+class Watching(InTerminal):
+    """Calls that a capture agent reports, while they go on."""
+
+    def watching(self, *options, **how):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        t = self.terminal(**how)
+        t.keys(f"{PROGRAM} watch --hep 127.0.0.1:{self.port} {' '.join(options)}", "Enter")
+        t.wait_for("0 of 0 calls", "hep 127.0.0.1")
+        self.agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.agent.close)
+        return t
+
+    def say(self, call, first, cseq="1 INVITE"):
+        ends = (5070, 5060) if first.startswith("SIP/2.0") else (5060, 5070)
+        text = message(first, f"{call}@example.com", cseq).replace("sip:alice@", f"sip:{call}@")
+        self.agent.sendto(hep3(text, *ends), ("127.0.0.1", self.port))
+
+    def hang_up(self, call):
+        self.say(call, "BYE sip:bob@example.com SIP/2.0", "2 BYE")
+        self.say(call, "SIP/2.0 200 OK", "2 BYE")
+
+    def test_calls_appear_change_and_end_while_one_looks(self):
+        t = self.watching()
+        self.say("anna", "INVITE sip:bob@example.com SIP/2.0")
+        t.wait_for("1 of 1 calls", "anna@", "trying")
+        self.say("anna", "SIP/2.0 180 Ringing")
+        t.wait_for("ringing", "p Pause")
+        self.say("carl", "INVITE sip:bob@example.com SIP/2.0")
+        t.wait_for("2 of 2 calls", "carl@")
+        t.keys("Enter")  # the first is chosen still
+        t.wait_for("180 Ringing", "anna@")
+        self.say("anna", "SIP/2.0 200 OK")
+        self.say("anna", "ACK sip:bob@example.com SIP/2.0", "1 ACK")
+        t.wait_for("200 OK", "ACK")
+        t.keys("Enter")
+        t.wait_for("Message 1 of 4", "Call-ID: anna@example.com")
+        t.keys("q")
+        t.wait_for("180 Ringing")
+        t.keys("q")
+        t.wait_for("2 of 2 calls", "up, ")
+        self.hang_up("anna")
+        t.wait_for("✓ comple")
+        self.say("carl", "SIP/2.0 486 Busy Here")
+        self.say("carl", "ACK sip:bob@example.com SIP/2.0", "1 ACK")
+        t.wait_for("busy (486)")
+        t.keys("F7")
+        t.wait_for("Filter:")
+        t.keys("-l", "state == busy")
+        t.keys("Enter")
+        t.wait_for("1 of 2 calls", "carl@")
+        self.say("dora", "INVITE sip:bob@example.com SIP/2.0")
+        t.wait_for("1 of 3 calls")
+        self.say("dora", "SIP/2.0 486 Busy Here")
+        t.wait_for("2 of 3 calls", "dora@")
+        t.keys("F7")
+        t.wait_for("Filter:")
+        t.keys("C-u", "Enter")
+        t.wait_for("3 of 3 calls")
+        t.keys("z")
+        t.wait_for("time^")
+        t.keys("p")
+        t.wait_for("paused")
+        self.say("emil", "INVITE sip:bob@example.com SIP/2.0")
+        time.sleep(1)
+        self.assertNotIn("emil", t.screen())
+        t.keys("p")
+        t.wait_for("4 of 4 calls", "emil@")
+        # Ended calls are forgotten when one asks for it; the others stay.
+        end = time.monotonic() + SECONDS
+        while "1 of 1 calls" not in t.screen():
+            self.assertLess(time.monotonic(), end, t.screen())
+            t.keys("F5")
+            time.sleep(0.5)
+        t.wait_for("emil@")
+        t.keys("q")
+        t.wait_for("ready$")
+
+    def test_no_more_calls_are_kept_than_asked_for(self):
+        t = self.watching("--keep", "20")
+        for i in range(60):
+            self.say(f"c{i:02}", "MESSAGE sip:bob@example.com SIP/2.0", "1 MESSAGE")
+            self.say(f"c{i:02}", "SIP/2.0 200 OK", "1 MESSAGE")
+            time.sleep(0.005)
+        t.wait_for("60 of 60 calls")
+        end = time.monotonic() + SECONDS
+        while (kept := int((screen := t.screen()).split(" of ")[1].split(" ")[0])) > 20:  # until they have ended
+            self.assertLess(time.monotonic(), end, screen)
+            time.sleep(0.1)
+        self.assertEqual(kept, 19, screen)  # some more go at once, so that it happens seldom
+        t.keys("End")
+        t.wait_for("c59@")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,13 @@ std::expected<void, std::string> Watch::open_all() {
         ring_ = std::make_unique<PacketRing>(std::move(*ring));
     }
     book_ = std::make_unique<flow::Book>();
-    decoder_ = std::make_unique<capture::Decoder>(*book_, keys_);
+    if (settings_.show_going_on) {
+        book_->note_changes();
+        originals_ = std::make_unique<flow::Originals>(*book_);
+        decoder_ = std::make_unique<capture::Decoder>(*originals_, keys_);
+    } else {
+        decoder_ = std::make_unique<capture::Decoder>(*book_, keys_);
+    }
     book_->ask_for_open([this](std::uint32_t id, flow::Connection& connection) {
         return decoder_->describe(id, connection);
     });
@@ -102,7 +108,7 @@ void Watch::take_keys() {
     });
 }
 
-bool Watch::turn(Duration wait) {
+bool Watch::turn(Duration wait, std::span<const int> also) {
     std::vector<pollfd> watched;
     for (const auto& interface : interfaces_) {
         watched.push_back({interface->descriptor(), POLLIN, 0});
@@ -112,6 +118,9 @@ bool Watch::turn(Duration wait) {
     }
     if (watched.empty()) {
         return false;
+    }
+    for (const int descriptor : also) {
+        watched.push_back({descriptor, POLLIN, 0});
     }
     const auto most = held_.empty() ? wait : std::min(wait, keys_every);
     ::poll(watched.data(), watched.size(), static_cast<int>(most.milliseconds()));
@@ -184,7 +193,11 @@ void Watch::decode(const capture::Packet& packet) {
 }
 
 void Watch::take_ended(const std::function<void(const flow::Call&)>& visit) {
-    book_->take_ended(time_of_day() - settings_.patience, visit);
+    book_->take_ended(now(), visit);
+}
+
+Instant Watch::now() const {
+    return time_of_day() - (settings_.keys.empty() ? Duration{} : settings_.patience);
 }
 
 void Watch::finish() {

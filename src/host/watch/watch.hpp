@@ -11,6 +11,7 @@
 #include <deque>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "capture/live_interface.hpp"
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
+#include "flow/originals.hpp"
 #include "host/watch/hep_intake.hpp"
 #include "host/watch/key_follower.hpp"
 #include "host/watch/packet_ring.hpp"
@@ -32,7 +34,8 @@ struct WatchSettings {
     // Where there are keys a packet waits so long for those that it needs: a program writes them
     // while its handshake goes on.
     Duration patience = milliseconds(400);
-    PacketRing::Settings ring; // no path: nothing is written
+    PacketRing::Settings ring;  // no path: nothing is written
+    bool show_going_on = false; // calls are looked at while they go on, and the bytes of messages
 };
 
 class Watch {
@@ -40,13 +43,18 @@ class Watch {
     // Everything is opened, or nothing is: then a sentence says what failed and what to try.
     static std::expected<std::unique_ptr<Watch>, std::string> open(WatchSettings settings);
 
-    // Takes what comes within `wait`. False when no input is left; problems() says why.
-    bool turn(Duration wait);
+    // Takes what comes within `wait`, which ends early when one of `also` can be read. False when
+    // no input is left; problems() says why.
+    bool turn(Duration wait, std::span<const int> also = {});
     void take_ended(const std::function<void(const flow::Call&)>& visit);
     // What is held is decoded; the Book is finished.
     void finish();
 
     [[nodiscard]] flow::Book& book() { return *book_; }
+    // With show_going_on.
+    [[nodiscard]] flow::Originals& originals() { return *originals_; }
+    // What is decoded is as old as this: the time of day, less what is waited for keys.
+    [[nodiscard]] Instant now() const;
     [[nodiscard]] std::uint64_t packets() const { return packets_; }
     // Packets that we lost, by the kernel or the network card: calls may have holes.
     [[nodiscard]] std::uint64_t dropped() const;
@@ -77,6 +85,7 @@ class Watch {
     crypto::KeyRing keys_;
     KeyFollower follower_;
     std::unique_ptr<flow::Book> book_;
+    std::unique_ptr<flow::Originals> originals_;
     std::unique_ptr<capture::Decoder> decoder_;
     std::vector<std::unique_ptr<capture::LiveInterface>> interfaces_;
     std::vector<std::unique_ptr<HepIntake>> hep_;

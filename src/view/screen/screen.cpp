@@ -21,9 +21,24 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-std::string words_of_row(const ScreenRow& row) {
-    return lower(fmt::format("{} {} {} {} {} {} {}", row.kind, row.time, row.from, row.to, row.end,
-                             row.security, row.rules));
+// All words occur, each in some column. They are in lower case.
+bool has_words(const ScreenRow& row, std::string_view words) {
+    const auto same = [](char a, char b) {
+        return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 'a' - 'A') : a) == b;
+    };
+    const std::string* texts[] = {&row.kind, &row.time,     &row.from, &row.to,
+                                  &row.end,  &row.security, &row.rules};
+    while (!words.empty()) {
+        const auto word = words.substr(0, words.find(' '));
+        words.remove_prefix(std::min(word.size() + 1, words.size()));
+        const bool there = std::ranges::any_of(texts, [&](const std::string* text) {
+            return !std::ranges::search(*text, word, same).empty();
+        });
+        if (!word.empty() && !there) {
+            return false;
+        }
+    }
+    return true;
 }
 
 const std::string& text_column(const ScreenRow& row, std::size_t column) {
@@ -50,7 +65,7 @@ const std::string& text_column(const ScreenRow& row, std::size_t column) {
 Screen::Screen(std::vector<ScreenRow> rows, ScreenSource source, const ScreenOptions& options)
     : rows_(std::move(rows)), source_(std::move(source)), options_(options) {
     arrange();
-    if (rows_.size() == 1) {
+    if (rows_.size() == 1 && !live()) {
         open_flow();
     }
 }
@@ -111,7 +126,7 @@ bool Screen::key(const std::string& key) {
     if (key == "ctrl-c") {
         return false;
     }
-    if (at_ == At::Help) {
+    if (at_ == At::Help || at_ == At::Stats) {
         at_ = before_;
         return true;
     }
@@ -133,6 +148,7 @@ bool Screen::key(const std::string& key) {
     case At::Compare:
         return raw_key(key);
     case At::Help:
+    case At::Stats:
         break;
     }
     return true;
@@ -151,7 +167,9 @@ bool Screen::list_key(const std::string& key) {
         open_flow();
     } else if (key == "f6" || key == "r") {
         open_flow();
-        open_raw(1);
+        if (at_ == At::Flow) {
+            open_raw(1);
+        }
     } else if (key == "space") {
         const auto id = rows_[shown_[chosen_]].id;
         if (selected_.erase(id) == 0) {
@@ -166,10 +184,22 @@ bool Screen::list_key(const std::string& key) {
         ask(Prompt::Search);
     } else if (key == "f7" || key == "f") {
         ask(Prompt::Filter);
+    } else if (live() && (key == "f5" || key == "ctrl-l" || key == "f9")) {
+        source_.forget(key == "f9");
+        settle();
     } else if (key == "f5" || key == "ctrl-l") {
         search_.clear();
         filter_.clear();
         arrange();
+    } else if (live() && key == "p") {
+        pause();
+    } else if (live() && key == "A") {
+        follow_ = !follow_;
+        said_ = follow_ ? "The newest call is followed; A ends it" : "The choice stays where it is";
+        settle();
+    } else if (key == "i") {
+        before_ = At::List;
+        at_ = At::Stats;
     } else if (key == "<" || key == ">") {
         column_ = (column_ + (key == ">" ? 1 : list_columns - 1)) % list_columns;
         arrange();
@@ -182,7 +212,7 @@ bool Screen::list_key(const std::string& key) {
 
 bool Screen::flow_key(const std::string& key) {
     if (key == "esc" || key == "q") {
-        if (rows_.size() == 1) {
+        if (rows_.size() == 1 && !live()) {
             return false;
         }
         back();
@@ -283,19 +313,24 @@ void Screen::prompt_key(const std::string& key) {
 void Screen::apply_filter() {
     fit_.clear();
     std::string why;
-    if (!filter_.empty() && !source_.filter(filter_, fit_, why)) {
+    if ((live() || !filter_.empty()) && !source_.filter(filter_, fit_, why)) {
         said_ = why;
         filter_.clear();
     }
     arrange();
 }
 
+bool Screen::is_shown(const ScreenRow& row) const {
+    return (filter_.empty() || fit_.contains(row.id)) && has_words(row, lower(search_));
+}
+
 void Screen::arrange() {
+    const auto chosen =
+        chosen_ < shown_.size() && shown_[chosen_] < rows_.size() ? rows_[shown_[chosen_]].id : 0;
     shown_.clear();
-    const auto word = lower(search_);
+    const auto words = lower(search_);
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-        if ((filter_.empty() || fit_.contains(rows_[i].id)) &&
-            (word.empty() || words_of_row(rows_[i]).find(word) != std::string::npos)) {
+        if ((filter_.empty() || fit_.contains(rows_[i].id)) && has_words(rows_[i], words)) {
             shown_.push_back(i);
         }
     }
@@ -308,8 +343,18 @@ void Screen::arrange() {
         return column_ == 0 ? left.id < right.id
                             : text_column(left, column_) < text_column(right, column_);
     };
-    std::ranges::stable_sort(shown_, before);
-    chosen_ = std::min(chosen_, shown_.empty() ? 0 : shown_.size() - 1);
+    // Mostly they stand already as they are to be shown.
+    if (!std::ranges::is_sorted(shown_, before)) {
+        std::ranges::stable_sort(shown_, before);
+    }
+    choose(chosen);
+}
+
+void Screen::choose(std::uint32_t id) {
+    const auto same =
+        std::ranges::find_if(shown_, [&](std::size_t place) { return rows_[place].id == id; });
+    chosen_ = same != shown_.end() ? static_cast<std::size_t>(same - shown_.begin())
+                                   : std::min(chosen_, shown_.empty() ? 0 : shown_.size() - 1);
 }
 
 std::vector<std::uint32_t> Screen::selection() const {
@@ -323,7 +368,13 @@ void Screen::open_flow() {
     if (shown_.empty()) {
         return;
     }
-    call_ = source_.load(rows_[shown_[chosen_]].id);
+    auto call = source_.load(rows_[shown_[chosen_]].id);
+    if (live() && call.ladder.columns.empty()) {
+        said_ = "This call is not kept any more";
+        return;
+    }
+    call_ = std::move(call);
+    flow_id_ = rows_[shown_[chosen_]].id;
     at_ = At::Flow;
     marked_.clear();
     place_ = sideways_ = 0;

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "view/ladder.hpp"
@@ -22,6 +23,7 @@ namespace cw::view {
 struct ScreenRow {
     std::uint32_t id = 0;
     std::string kind, time, from, to, end, security, rules;
+    std::string outcome; // `end` without its figures: "completed"
     std::size_t messages = 0;
     Tone state = Tone::Plain;
     Tone safe = Tone::Plain;
@@ -35,12 +37,19 @@ struct ScreenCall {
 
 struct ScreenSource {
     std::function<ScreenCall(std::uint32_t id)> load;
-    // The calls that fit a filter; false and in `why` what is wrong with it.
+    // The calls that fit a filter; false and in `why` what is wrong with it. Live, an empty one,
+    // too.
     std::function<bool(const std::string& filter, std::set<std::uint32_t>& fit, std::string& why)>
         filter;
     // Writes calls to a file; returns what to say about it.
     std::function<std::string(const std::vector<std::uint32_t>& ids, const std::string& path)> save;
+    // Live: forgets calls that have ended, all or those that the filter hides. Empty: the calls are
+    // those of a capture that is over.
+    std::function<void(bool hidden_only)> forget = {};
 };
+
+// The row of a call; `live`: it may go on.
+ScreenRow screen_row(const flow::Call& call, bool live = false);
 
 struct ScreenOptions {
     std::size_t width = 80;
@@ -54,6 +63,17 @@ class Screen {
   public:
     Screen(std::vector<ScreenRow> rows, ScreenSource source, const ScreenOptions& options);
 
+    // ---- live
+    // A call that is new or has changed; `fits` the filter. Shown by settle().
+    void put(ScreenRow row, bool fits);
+    // It is no more; `into` is the call that it became part of, or 0.
+    void remove(std::uint32_t id, std::uint32_t into);
+    // Arranges what came since the last time. What was chosen stays chosen.
+    void settle();
+    // What is watched, and how it goes: for the first line.
+    void tell(std::string status, Tone tone);
+    [[nodiscard]] bool paused() const { return paused_; }
+
     // False: the user wants to leave.
     bool key(const std::string& key);
     void resize(std::size_t width, std::size_t height);
@@ -63,7 +83,7 @@ class Screen {
     [[nodiscard]] std::string text() const;
 
   private:
-    enum class At : std::uint8_t { List, Flow, Raw, Compare, Help };
+    enum class At : std::uint8_t { List, Flow, Raw, Compare, Help, Stats };
     enum class Prompt : std::uint8_t { None, Search, Filter, Save };
     struct Line {
         std::string text;
@@ -77,6 +97,13 @@ class Screen {
     void ask(Prompt prompt);
     void apply_filter();
     void arrange();
+    [[nodiscard]] bool is_shown(const ScreenRow& row) const;
+    void choose(std::uint32_t id);
+    void take(ScreenRow row, bool fits);
+    void drop_removed();
+    void reload_flow();
+    void pause();
+    [[nodiscard]] bool live() const { return static_cast<bool>(source_.forget); }
     void move(std::ptrdiff_t by);
     [[nodiscard]] std::ptrdiff_t step_of(const std::string& key) const; // 0: it is no movement
     void open_flow();
@@ -94,7 +121,8 @@ class Screen {
     void paint_flow(std::vector<Line>& out) const;
     void paint_raw(std::vector<Line>& out) const;
     void paint_compare(std::vector<Line>& out) const;
-    static void paint_help(std::vector<Line>& out);
+    void paint_help(std::vector<Line>& out) const;
+    void paint_stats(std::vector<Line>& out) const;
     [[nodiscard]] std::string bar() const;
     [[nodiscard]] std::string list_line(const ScreenRow* row) const;
     [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
@@ -117,6 +145,17 @@ class Screen {
     std::set<std::uint32_t> fit_;
     std::size_t column_ = 0;
     bool upwards_ = false;
+    // Live.
+    std::unordered_map<std::uint32_t, std::size_t> place_of_;  // in rows_
+    std::unordered_map<std::uint32_t, std::uint32_t> removed_; // and what they became part of
+    std::vector<std::pair<ScreenRow, bool>> held_;             // came while it was paused
+    std::string status_;
+    Tone status_tone_ = Tone::Plain;
+    bool paused_ = false;
+    bool follow_ = false;       // the newest call is chosen
+    bool disordered_ = false;   // rows changed since arrange()
+    bool flow_stale_ = false;   // the call on the ladder changed
+    std::uint32_t flow_id_ = 0; // the call on the ladder
     // The ladder.
     ScreenCall call_;
     TextLines lines_;

@@ -1,5 +1,7 @@
 // What the screens look like.
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -91,7 +93,7 @@ constexpr std::string_view help[] = {
     "              F5 ^L       show all again",
     "              F6 r        its messages",
     "              F7 f        filter: status >= 400 and to ~ 4930",
-    "              < > z       sort by another column, turn the order",
+    "              < > z  i    sort by another column, turn the order; statistics",
     "",
     "  ladder      Enter F6 r  the message  Space  on two: compare them",
     "              F2 d D      only SDP     F3 m   media on, off   M  only media",
@@ -160,6 +162,10 @@ std::string Screen::list_line(const ScreenRow* row) const {
 
 void Screen::paint_list(std::vector<Line>& out) const {
     std::string head = fmt::format("callwright · {} of {} calls", shown_.size(), rows_.size());
+    if (!status_.empty()) {
+        head += " · " + ink(status_, status_tone_);
+    }
+    head += paused_ ? " · " + ink("paused", Tone::Slow) : "";
     if (!selected_.empty()) {
         head += fmt::format(" · {} selected", selected_.size());
     }
@@ -324,11 +330,52 @@ void Screen::paint_compare(std::vector<Line>& out) const {
     }
 }
 
-void Screen::paint_help(std::vector<Line>& out) {
+void Screen::paint_help(std::vector<Line>& out) const {
     out.push_back({"Keys", false});
     out.push_back({"", false});
-    for (const auto line : help) {
+    for (auto line : help) {
+        if (live() && line.contains("F5 ^L")) {
+            line = "              F5 ^L       forget ended calls  F9  those that the filter hides";
+        }
         out.push_back({std::string{line}, false});
+    }
+    if (live()) {
+        out.push_back({"              p  pause    A  follow the newest call", false});
+    }
+}
+
+// How many there are of each kind, end and protection.
+void Screen::paint_stats(std::vector<Line>& out) const {
+    const std::pair<std::string_view, std::string ScreenRow::*> tables[] = {
+        {"By kind", &ScreenRow::kind},
+        {"By end", &ScreenRow::outcome},
+        {"By protection", &ScreenRow::security}};
+    out.push_back({fmt::format("{} calls are shown, of {}", shown_.size(), rows_.size()), false});
+    for (const auto& [name, field] : tables) {
+        std::map<std::string_view, std::size_t> counts;
+        for (const auto place : shown_) {
+            ++counts[rows_[place].*field];
+        }
+        std::vector<std::pair<std::size_t, std::string_view>> order;
+        for (const auto& [text, count] : counts) {
+            order.emplace_back(count, text);
+        }
+        std::ranges::sort(order, std::greater{});
+        out.push_back({"", false});
+        out.push_back({ink(name, Tone::Dim), false});
+        const auto most = order.empty() ? 1 : order.front().first;
+        constexpr std::size_t longest = 24; // of a bar
+        for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 8); ++i) {
+            const auto [count, text] = order[i];
+            std::string bar;
+            for (std::size_t n = 0; n < std::max<std::size_t>(count * longest / most, 1); ++n) {
+                bar += options_.ascii ? "#" : "█";
+            }
+            out.push_back(
+                {fmt::format("{:>9}  {} {}", count,
+                             in_cells(text.empty() ? "none" : text, 26, options_.ascii), bar),
+                 false});
+        }
     }
 }
 
@@ -344,6 +391,11 @@ std::string Screen::bar() const {
     }
     switch (at_) {
     case At::List:
+        if (live()) {
+            return "Esc Quit  Enter Show  F1 Help  F2 Save  F3 Search  F5 Clear  F7 Filter  p "
+                   "Pause  "
+                   "<> Sort";
+        }
         return "Esc Quit  Enter Show  Space Select  F1 Help  F2 Save  F3 Search  F7 Filter  <> "
                "Sort";
     case At::Flow:
@@ -353,6 +405,7 @@ std::string Screen::bar() const {
         return "Esc Back  Space Next";
     case At::Compare:
     case At::Help:
+    case At::Stats:
         break;
     }
     return "Esc Back";
@@ -375,6 +428,9 @@ std::vector<Screen::Line> Screen::lines() const {
         break;
     case At::Help:
         paint_help(out);
+        break;
+    case At::Stats:
+        paint_stats(out);
         break;
     }
     out.resize(options_.height - 1);

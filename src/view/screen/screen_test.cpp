@@ -229,5 +229,147 @@ TEST(Screen, AnEmptyListAndAnEmptyCallTakeEveryKey) {
     }
 }
 
+// ---- live
+
+struct LiveScreen {
+    std::vector<bool> forgotten; // what forget() was asked for
+    std::size_t messages = 2;    // of the call that load() gives
+    bool kept = true;
+    Screen screen;
+
+    explicit LiveScreen(const ScreenOptions& options = {.width = 140, .colour = false})
+        : screen({}, source(), options) {}
+    ScreenSource source() {
+        return {.load =
+                    [this](std::uint32_t) {
+                        ScreenCall out;
+                        if (kept) {
+                            auto call = made::dropped_call();
+                            call.messages.resize(std::min(messages, call.messages.size()));
+                            out.ladder = layout(call);
+                            out.messages.assign(call.messages.size(), "INVITE sip:b SIP/2.0\r\n");
+                            out.sdp.assign(call.messages.size(), false);
+                        }
+                        return out;
+                    },
+                .filter =
+                    [](const std::string& filter, std::set<std::uint32_t>& fit, std::string&) {
+                        if (filter == "odd") {
+                            fit = {1, 3, 5};
+                        }
+                        return true;
+                    },
+                .save = [](const auto&, const auto&) { return std::string{"saved"}; },
+                .forget = [this](bool hidden_only) { forgotten.push_back(hidden_only); }};
+    }
+    void put(std::uint32_t id, std::string end = "ringing", bool fits = true) {
+        ScreenRow row;
+        row.id = id;
+        row.kind = row.outcome = "call";
+        row.from = "alice" + std::to_string(id) + "@a.example";
+        row.end = std::move(end);
+        screen.put(std::move(row), fits);
+        screen.settle();
+    }
+    void type(std::string_view text) {
+        for (const char c : text) {
+            screen.key(c == '\n' ? std::string{"enter"} : std::string{c});
+        }
+    }
+    [[nodiscard]] std::string chosen() const { // the line that is
+        const auto text = screen.text();
+        const auto at = text.find("\n>");
+        return text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+    }
+};
+
+TEST(ScreenLive, CallsComeChangeAndGoAndTheChoiceStays) {
+    LiveScreen live;
+    for (std::uint32_t id = 1; id <= 5; ++id) {
+        live.put(id);
+    }
+    EXPECT_NE(live.screen.text().find("5 of 5 calls"), std::string::npos);
+    live.screen.key("down");
+    live.screen.key("down");
+    EXPECT_NE(live.chosen().find("alice3@"), std::string::npos) << live.screen.text();
+    live.put(3, "up, 3 s");
+    EXPECT_NE(live.chosen().find("up, 3 s"), std::string::npos);
+    live.screen.remove(1, 0);
+    live.screen.remove(2, 0);
+    live.put(6);
+    EXPECT_NE(live.chosen().find("alice3@"), std::string::npos);
+    EXPECT_NE(live.screen.text().find("4 of 4 calls"), std::string::npos);
+    live.screen.remove(3, 5);
+    live.screen.settle();
+    EXPECT_NE(live.chosen().find("alice5@"), std::string::npos) << "it is part of that one now";
+}
+
+TEST(ScreenLive, TheOrderAndTheFilterHoldForWhatComes) {
+    LiveScreen live;
+    live.put(1);
+    live.put(2);
+    live.screen.key("z"); // the newest first
+    live.put(3);
+    auto text = live.screen.text();
+    EXPECT_LT(text.find("alice3@"), text.find("alice1@"));
+    live.screen.key("f7");
+    live.type("odd\n");
+    live.put(4, "ringing", false);
+    live.put(5);
+    text = live.screen.text();
+    EXPECT_NE(text.find("3 of 5 calls"), std::string::npos) << text;
+    EXPECT_EQ(text.find("alice4@"), std::string::npos);
+    live.put(5, "busy", false);
+    EXPECT_NE(live.screen.text().find("2 of 5 calls"), std::string::npos);
+}
+
+TEST(ScreenLive, APauseHoldsWhatComesAndLosesNothing) {
+    LiveScreen live;
+    live.put(1);
+    live.screen.key("p");
+    live.put(2);
+    live.screen.remove(1, 0);
+    live.screen.settle();
+    EXPECT_NE(live.screen.text().find("1 of 1 calls"), std::string::npos);
+    EXPECT_NE(live.screen.text().find("paused"), std::string::npos);
+    live.screen.key("p");
+    EXPECT_NE(live.screen.text().find("1 of 1 calls"), std::string::npos);
+    EXPECT_NE(live.screen.text().find("alice2@"), std::string::npos);
+}
+
+TEST(ScreenLive, ALadderGrowsAndItsCursorStaysAtItsMessage) {
+    LiveScreen live;
+    live.put(1);
+    live.screen.key("enter");
+    live.screen.key("t"); // the ladder alone
+    EXPECT_NE(live.chosen().find("INVITE"), std::string::npos) << live.screen.text();
+    const auto before = live.chosen();
+    live.messages = 6;
+    live.put(1, "up");
+    EXPECT_EQ(before, live.chosen());
+    EXPECT_NE(live.screen.text().find("6 messages"), std::string::npos) << live.screen.text();
+    live.kept = false;
+    live.screen.remove(1, 0);
+    live.screen.settle();
+    EXPECT_NE(live.screen.text().find("6 messages"), std::string::npos) << "what was shown stays";
+    live.screen.key("q");
+    EXPECT_NE(live.screen.text().find("0 of 0 calls"), std::string::npos);
+}
+
+TEST(ScreenLive, KeysOfTheListForgetAndFollow) {
+    LiveScreen live;
+    live.put(1);
+    live.screen.key("f5");
+    live.screen.key("f9");
+    EXPECT_EQ(live.forgotten, (std::vector<bool>{false, true}));
+    live.screen.key("A");
+    live.put(2);
+    EXPECT_NE(live.chosen().find("alice2@"), std::string::npos);
+    live.screen.key("i");
+    EXPECT_NE(live.screen.text().find("By kind"), std::string::npos);
+    live.screen.key("q");
+    EXPECT_NE(live.screen.text().find("2 of 2 calls"), std::string::npos);
+}
+
 } // namespace
 } // namespace cw::view
