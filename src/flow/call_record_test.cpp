@@ -106,10 +106,10 @@ TEST(CallRecord, ComesBackAsItWas) {
 TEST(CallRecord, HoldsEveryField) {
     EXPECT_EQ(sizeof(Message), 216U);
     EXPECT_EQ(sizeof(MediaLine), 56U);
-    EXPECT_EQ(sizeof(MediaStream), 200U);
+    EXPECT_EQ(sizeof(MediaStream), 288U);
     EXPECT_EQ(sizeof(Connection), 536U);
     EXPECT_EQ(sizeof(Finding), 280U);
-    EXPECT_EQ(sizeof(Call), 392U);
+    EXPECT_EQ(sizeof(Call), 552U);
 }
 
 TEST(CallRecord, OfAnotherVersionIsReadAsFarAsItIsKnown) {
