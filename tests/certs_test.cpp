@@ -1,6 +1,8 @@
 // callwright certs, as it is used: a CA, certificates, and the verdict on them.
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "program.hpp"
 
 namespace {
@@ -132,6 +134,126 @@ TEST_F(Certs, NoKeyIsEverPrinted) {
         EXPECT_FALSE(contains(said, text.substr(line, 40)));
     }
     EXPECT_FALSE(contains(said, "PRIVATE KEY"));
+}
+
+TEST_F(Certs, HaveThePurposesThatWereAskedFor) {
+    (void)done("init");
+    for (const auto& [purposes, shown] :
+         {std::pair{"sipDomain,serverAuth", "serverAuth, sipDomain"},
+          std::pair{"clientAuth", "clientAuth"}, std::pair{"any", "anyExtendedKeyUsage"}}) {
+        (void)done(std::string{"issue a.example --force --eku "} + purposes);
+        const auto text = done("show ca/a.example.pem");
+        EXPECT_TRUE(contains(text, shown)) << text;
+    }
+    expect("check ca/a.example.pem --policy strict", 0, "good");
+    (void)done("issue a.example --force --eku none");
+    const auto none = cw::tests::run_shell("openssl x509 -noout -ext extendedKeyUsage -in " +
+                                           path("ca/a.example.pem") + " 2>&1");
+    EXPECT_TRUE(contains(none.text, "No extensions in certificate")) << none.text;
+    expect("issue b.example --eku codeSigning", 2, "sipDomain");
+}
+
+TEST_F(Certs, ForBodiesAreTakenByOpenSsl) {
+    (void)done("init");
+    (void)done("issue alice@example.com --smime");
+    (void)done("issue bob@example.com --smime --rsa");
+    expect("check ca/alice@example.com.pem --policy smime --for alice@example.com", 0, "good");
+    expect("check ca/alice@example.com.pem --for alice@example.com", 1, "serverAuth");
+    expect("check ca/alice@example.com.pem --policy smime --for bob@example.com", 1, "other names");
+    const auto openssl = [&](const std::string& arguments) {
+        return cw::tests::run_shell("cd " + path("ca") + " && openssl cms " + arguments + " 2>&1");
+    };
+    for (const auto* who : {"alice", "bob"}) { // ECDSA and ECDH, RSA
+        const auto file = std::string{who} + "@example.com";
+        EXPECT_EQ(openssl("-sign -text -signer " + file + ".pem -inkey " + file +
+                          ".key -out signed " +
+                          "</etc/hostname && openssl cms -verify -CAfile ca.pem -purpose smimesign "
+                          "-in signed && openssl cms -encrypt -aes128 -in signed -out sealed " +
+                          file + ".pem && openssl cms -decrypt -in sealed -inkey " + file +
+                          ".key -recip " + file + ".pem")
+                      .status,
+                  0)
+            << who;
+    }
+}
+
+// "certificates that need to be tested" [RFC 6216 §6], with the CA that the document prints.
+TEST_F(Certs, OfRfc6216AreJudgedAsItsSection6Asks) {
+    const std::string folder = CALLWRIGHT_SHARED_DIR "/material/rfc6216/";
+    if (content_of(folder + "pem/ca_cert.pem").empty()) {
+        GTEST_SKIP() << "no shared material";
+    }
+    struct Row {
+        const char* file;
+        const char* expected; // with "smime", a person
+        int status;
+        const char* words;
+        bool crl = false;
+    };
+    for (const auto& row : {
+             Row{"01_smime_good", "fluffy@example.com", 0, "good", true},
+             Row{"02_smime_uri_mismatch", "fluffy@example.com", 1, "other names"},
+             Row{"03_smime_untrusted_root", "fluffy@example.com", 1, "was not sent along"},
+             Row{"04_smime_incomplete_chain", "fluffy@example.com", 1, "was not sent along"},
+             Row{"05_smime_expired", "fluffy@example.com", 1, "expired"},
+             Row{"06_smime_revoked", "fluffy@example.com", 1, "revoked", true},
+             Row{"07_smime_no_digitalSignature", "fluffy@example.com", 1, "digitalSignature"},
+             Row{"08_tls_good_dns", "example.com", 0, "good", true},
+             Row{"09_tls_good_cn_no_dns", "example.com", 0, "good"},
+             Row{"09b_tls_good_cn_wildcard_no_dns", "a.example.com", 0, "good"},
+             Row{"10_tls_ip_san_empty_subject", "127.0.0.1", 0, "good"},
+             Row{"11_tls_bad_no_match", "example.com", 1, "other names"},
+             Row{"11b_tls_bad_dns_mismatch_cn_match", "example.com", 1, "other names"},
+             Row{"11c_tls_bad_wildcard_dns", "a.example.com", 1, "other names"},
+             Row{"12_tls_untrusted_root", "example.com", 1, "was not sent along"},
+             Row{"13_tls_incomplete_chain", "example.com", 1, "was not sent along"},
+             Row{"14_tls_expired", "example.com", 1, "expired"},
+             Row{"14b_tls_not_yet_valid", "example.com", 1, "valid only in"},
+             Row{"15_tls_revoked", "example.com", 1, "revoked", true},
+             Row{"16_tls_no_serverAuth", "example.com", 1, "serverAuth"},
+             Row{"17_tls_no_sipDomain_eku", "example.com", 1, "sipDomain"},
+             Row{"17b_tls_any_eku_good", "example.com", 0, "good"},
+         }) {
+        const std::string file{row.file};
+        expect("check " + folder + "sec6/" + file + ".pem --at 2026-11-30 --ca " + folder +
+                   "pem/ca_cert.pem --for " + row.expected + " --policy " +
+                   (contains(file, "smime") ? "smime" : "strict") +
+                   (row.crl ? " --crl " + folder + "sec6/ca.crl.pem" : ""),
+               row.status, row.words);
+    }
+}
+
+// Who signed and what was said, by the command line alone: certificates issued, a flow performed
+// with them, its capture read with keys and CA, with a key alone, and with nothing.
+TEST_F(Certs, OfPeopleOpenAndVerifyWhatIsReadOutOfACapture) {
+    (void)done("init");
+    for (const auto* who : {"alice", "bob"}) {
+        (void)done(std::string{"issue "} + who + "@example.com --smime");
+        const auto base = path(std::string{"ca/"} + who + "@example.com");
+        std::ofstream{base + ".both"} << content_of(base + ".pem") << content_of(base + ".key");
+    }
+    std::ofstream{path("flow.mmd")} << "sequenceDiagram\n"
+                                       "    actor alice as Alice\n"
+                                       "    %% certificate: ca/alice@example.com.both\n"
+                                       "    actor bob as Bob\n"
+                                       "    %% certificate: ca/bob@example.com.both\n\n"
+                                       "    alice->>bob: MESSAGE \"At nine.\" (signed, encrypted)\n"
+                                       "    Note over bob: reads \"At nine.\" signed by alice\n"
+                                       "    bob-->>alice: 200 OK\n";
+    const auto performed = run("run flow.mmd --trust ca/ca.pem --pcap-out flow.pcapng");
+    ASSERT_EQ(performed.status, 0) << performed.text;
+    const auto ladder = [&](const std::string& options) {
+        return run("read flow.pcapng --format ladder --width 200 " + options).text;
+    };
+    const auto all = ladder("--keys ca/bob@example.com.both --ca ca/ca.pem");
+    EXPECT_TRUE(contains(all, "signed by alice@example.com, encrypted for bob@example.com")) << all;
+    const auto no_ca = ladder("--keys ca/bob@example.com.both");
+    EXPECT_TRUE(contains(no_ca, "certificate is not good")) << no_ca;
+    const auto no_key = ladder("--keys ca/alice@example.com.both --ca ca/ca.pem");
+    EXPECT_TRUE(contains(no_key, "no key of theirs is here")) << no_key;
+    const auto missing = run("read flow.pcapng --ca no-such-file.pem");
+    EXPECT_EQ(missing.status, 3) << missing.text;
+    EXPECT_TRUE(contains(missing.text, "no-such-file.pem")) << missing.text;
 }
 
 } // namespace

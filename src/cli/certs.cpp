@@ -1,4 +1,6 @@
 // callwright certs: a small CA for SIP, and a verifier that explains.
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -6,7 +8,9 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "base/text.hpp"
 #include "cli/certificate_text.hpp"
 #include "cli/commands.hpp"
 #include "crypto/ca_directory.hpp"
@@ -149,7 +153,32 @@ struct IssueOptions : CommonOptions {
     bool rsa = false;
     bool sip_domain = false;
     bool smime = false;
+    std::vector<std::string> purposes;
 };
+
+// Those that --eku names, and no others. False when one is not known.
+bool set_purposes(const std::vector<std::string>& names, crypto::LeafSpec& spec) {
+    using Purpose = bool crypto::LeafSpec::*;
+    constexpr std::array known{
+        std::pair{std::string_view{"serverAuth"}, Purpose{&crypto::LeafSpec::server_auth}},
+        std::pair{std::string_view{"clientAuth"}, Purpose{&crypto::LeafSpec::client_auth}},
+        std::pair{std::string_view{"sipDomain"}, Purpose{&crypto::LeafSpec::sip_domain}},
+        std::pair{std::string_view{"emailProtection"},
+                  Purpose{&crypto::LeafSpec::email_protection}},
+        std::pair{std::string_view{"any"}, Purpose{&crypto::LeafSpec::any_purpose}},
+    };
+    for (const auto& [name, purpose] : known) {
+        spec.*purpose = false;
+    }
+    return std::ranges::all_of(names, [&](const std::string& wanted) {
+        for (const auto& [name, purpose] : known) {
+            if (iequals(name, wanted)) {
+                return spec.*purpose = true;
+            }
+        }
+        return wanted == "none";
+    });
+}
 
 void print_issued(const IssueOptions& options, const crypto::CaDirectory& ca,
                   const crypto::IssuedFiles& issued, const crypto::CertificateFacts& facts,
@@ -200,6 +229,11 @@ int issue(const IssueOptions& options) {
     spec.sip_domain = options.sip_domain;
     spec.email_protection = options.smime;
     spec.server_auth = spec.client_auth = !options.smime;
+    if (!options.purposes.empty() && !set_purposes(options.purposes, spec)) {
+        return report_usage("--eku", fmt::format("{}", fmt::join(options.purposes, ",")),
+                            "serverAuth, clientAuth, sipDomain, emailProtection, any and none are "
+                            "known");
+    }
     auto ca = open_directory(options);
     if (!ca) {
         return report_no_ca(ca.error());
@@ -226,6 +260,7 @@ void add_issue(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
         "  callwright certs issue localhost 127.0.0.1 ::1\n"
         "  callwright certs issue alice@example.com          a person, for a phone's TLS\n"
         "  callwright certs issue alice@example.com --smime  a person, to sign and read bodies\n"
+        "  callwright certs issue example.com --eku sipDomain,serverAuth\n"
         "  callwright certs issue old.example --from 2020-01-01 --days 30    expired, for a "
         "test\n\n"
         "A domain is written as sip URI and as DNS name, an address as iPAddress. Wildcards do "
@@ -243,6 +278,11 @@ void add_issue(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
                       "with the extended key usage sipDomain (RFC 5924) too");
     command->add_flag("--smime", options->smime,
                       "for signed and encrypted bodies alone: emailProtection, not TLS");
+    command
+        ->add_option("--eku", options->purposes,
+                     "exactly these extended key usages: serverAuth, clientAuth, sipDomain, "
+                     "emailProtection, any; or none")
+        ->delimiter(',');
     command->add_flag("--force", options->force, "replace what was issued for NAME before");
     add_format(*command, *options);
     commands.emplace_back(command, [options] { return issue(*options); });

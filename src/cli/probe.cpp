@@ -51,6 +51,7 @@ struct ProbeCommand {
     std::string dns;
     std::vector<std::string> trusted;
     std::string crl;
+    bool ocsp = false;
     std::string certificate;
     std::string key;
     std::string version;
@@ -238,6 +239,12 @@ class Printer {
         if (!tls.chain.empty()) {
             add_certificates(tls);
         }
+        if (tls.ocsp) {
+            row("OCSP", fmt::format("{}: {} ({})", to_string(tls.ocsp->verdict.state),
+                                    view::printable(tls.ocsp->verdict.what),
+                                    view::printable(tls.ocsp->from.empty() ? "no responder is named"
+                                                                           : tls.ocsp->from)));
+        }
         row("clients", client_words(tls));
         row("resumption", resumption_words(tls.resumption));
     }
@@ -383,6 +390,8 @@ class Printer {
             write_certificate(json_, facts, wall_clock());
         }
         json_.close_array();
+        json_.key("ocsp");
+        write_ocsp(tls.ocsp);
         json_.key("client_certificate");
         json_.open_object();
         json_.member("asked", tls.certificate_asked);
@@ -391,6 +400,23 @@ class Printer {
         write_list("acceptable", tls.acceptable);
         json_.close_object();
         json_.member("resumption", resumption_word(tls.resumption));
+        json_.close_object();
+    }
+
+    void write_ocsp(const std::optional<host::ProbeOcsp>& ocsp) {
+        if (!ocsp) {
+            json_.null();
+            return;
+        }
+        json_.open_object();
+        json_.member_or_null("from", ocsp->from);
+        json_.member("state", to_string(ocsp->verdict.state));
+        json_.member("what", std::string_view{ocsp->verdict.what});
+        json_.member_or_null("produced", ocsp->verdict.produced.known()
+                                             ? to_rfc3339(ocsp->verdict.produced)
+                                             : std::string{});
+        json_.member_or_null("next", ocsp->verdict.next.known() ? to_rfc3339(ocsp->verdict.next)
+                                                                : std::string{});
         json_.close_object();
     }
 
@@ -466,6 +492,7 @@ int run(const ProbeCommand& options) {
     settings.target = std::move(*target);
     settings.expected = options.name;
     settings.dns_servers = options.dns;
+    settings.ask_ocsp = options.ocsp;
     if (!options.at.empty()) {
         settings.at = parse_endpoint(options.at, 0);
         if (!settings.at) {
@@ -524,6 +551,8 @@ Command add_probe(CLI::App& app) {
     command->add_option("--ca", options->trusted, "PEM with the CAs to trust (repeatable)");
     command->add_flag("--system", options->system, "trust the system's CAs beside --ca");
     command->add_option("--crl", options->crl, "PEM or DER with revocation lists");
+    command->add_flag("--ocsp", options->ocsp,
+                      "ask the CA's responder, where the server staples no OCSP response");
     command->add_option("--cert", options->certificate, "our certificate, for mutual TLS (PEM)");
     command->add_option("--key", options->key, "its key (default: in the same file)");
     command->add_option("--timeout", options->timeout, "seconds to wait, at each step")

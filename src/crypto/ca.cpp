@@ -193,6 +193,7 @@ std::string purposes_of(const LeafSpec& spec) {
     add(spec.client_auth, "clientAuth");
     add(spec.sip_domain, "1.3.6.1.5.5.7.3.20");
     add(spec.email_protection, "emailProtection");
+    add(spec.any_purpose, "anyExtendedKeyUsage");
     return out;
 }
 

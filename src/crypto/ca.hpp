@@ -58,6 +58,7 @@ struct LeafSpec {
     bool client_auth = true;
     bool sip_domain = false;       // id-kp-sipDomain [RFC 5924]
     bool email_protection = false; // S/MIME [RFC 5750 §4.4.4]; its key may encrypt too
+    bool any_purpose = false;      // anyExtendedKeyUsage. No purpose at all: no extension
     bool sha1 = false;             // signed with SHA-1: only for tests
 };
 // Fails (Usage) when a name is none, or there is no name at all.

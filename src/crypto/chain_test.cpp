@@ -280,6 +280,28 @@ TEST_F(ChainOfTrust, AChainWithoutEndIsCutAndAnswered) {
     EXPECT_TRUE(verdict.summary().contains("longer than 16")) << verdict.summary();
 }
 
+TEST_F(ChainOfTrust, OfAHundredCertificatesThatAllFitIsRefused) {
+    const auto top = made::ca("Top");
+    std::vector<Credential> links;
+    for (int i = 0; i < 100; ++i) {
+        links.push_back(
+            make_intermediate(i == 0 ? top : links.back(), {.name = "Link " + std::to_string(i),
+                                                            .validity = valid_for(made::now, 200)})
+                .value());
+    }
+    const auto last = issue(links.back(), leaf()).value();
+    Chain presented = chain(last.certificate);
+    for (auto link = links.rbegin(); link != links.rend(); ++link) {
+        presented.push_back(share(link->certificate));
+    }
+    const auto trusted = chain(top.certificate);
+    const auto verdict = verify(
+        presented,
+        {.presented = {}, .trusted = trusted, .crls = {}, .at = {}, .expected = "example.com"});
+    EXPECT_FALSE(verdict.good());
+    EXPECT_TRUE(verdict.summary().contains("longer than 16")) << verdict.summary();
+}
+
 // RFC 6216 section 6, its 17 cases.
 TEST(ChainOfRfc6216, IsJudgedAsTheTableSays) {
     const auto root =

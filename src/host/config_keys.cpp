@@ -254,8 +254,13 @@ constexpr Key<net::CertificateFiles> certificate_keys[] = {
      [](const node& n, net::CertificateFiles& t, Problem& p) {
          return read_string(n, t.certificate, p);
      }},
-    {"key", "a file", "", "PEM: its private key",
+    {"key", "a file, pkcs11:…", "",
+     "PEM: its private key; or a PKCS#11 URI, of a key that stays in its token",
      [](const node& n, net::CertificateFiles& t, Problem& p) { return read_string(n, t.key, p); }},
+    {"ocsp", "a file", "none",
+     "DER: an OCSP response that is stapled to handshakes, until its nextUpdate; read again at "
+     "SIGHUP",
+     [](const node& n, net::CertificateFiles& t, Problem& p) { return read_string(n, t.ocsp, p); }},
 };
 constexpr Word<net::ClientCertificates> client_words[] = {
     {"none", net::ClientCertificates::None},
@@ -271,8 +276,9 @@ constexpr Word<crypto::PurposePolicy> purpose_words[] = {
 };
 constexpr Key<Config> tls_keys[] = {
     {"certificates", "array of tables", "a throw-away one",
-     "what we show: `{ certificate = FILE, key = FILE }`; the first where no other has the name "
-     "that a client asks for",
+     "what we show: `{ certificate = FILE, key = FILE, ocsp = FILE }`; the first where no other "
+     "has "
+     "the name that a client asks for",
      [](const node& n, Config& c, Problem& p) {
          return each_table(n, p, [&](const toml::table& table) {
              auto& files = c.tls.certificates.emplace_back();

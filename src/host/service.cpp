@@ -10,6 +10,7 @@
 
 #include <openssl/rand.h>
 
+#include "host/expiry.hpp"
 #include "host/own_address.hpp"
 
 namespace cw::host {
@@ -181,6 +182,9 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
         }
         set->server = std::move(*context);
     }
+    for (const auto& files : settings.certificates) {
+        warn_of_expiry(log_, files.certificate, net::Loop::now());
+    }
     auto client = net::TlsContext::make(net::TlsContext::Role::Client, settings);
     if (!client) {
         return std::unexpected{client.error()};
@@ -192,6 +196,7 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
         if (!own) {
             return std::unexpected{own.error()};
         }
+        warn_of_expiry(log_, trunk.files.certificate, net::Loop::now());
         set->client_for[trunk.domain] = std::move(*own);
     }
     return set;

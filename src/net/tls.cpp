@@ -1,16 +1,19 @@
 #include "net/tls.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "base/address.hpp"
 #include "net/certificate_names.hpp"
 #include "net/tls_facts.hpp"
+#include "net/token_key.hpp"
 
 namespace cw::net {
 namespace {
@@ -73,6 +76,8 @@ void set_verification(SSL_CTX* context, TlsContext::Role role, const TlsSettings
         verify |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     }
     SSL_CTX_set_verify(context, verify, forgive_missing_list);
+    // A peer's chain costs a signature a link: more than ten are nobody's.
+    SSL_CTX_set_verify_depth(context, 10);
     const auto id = session_context(settings);
     SSL_CTX_set_session_id_context(context, id.data(), static_cast<unsigned>(id.size()));
 }
@@ -196,14 +201,22 @@ TlsContext::Done TlsContext::add_certificate(const TlsSettings& settings,
     if (!fresh) {
         return std::unexpected{fresh.error()};
     }
-    const auto load = [&files](SSL_CTX* context) -> Done {
+    const auto load = [this, &files](SSL_CTX* context) -> Done {
         if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1) {
             return failed(files.certificate + ": no certificate in PEM");
         }
-        if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
+        if (is_token_key(files.key)) {
+            const auto key = load_token_key(files.key);
+            if (!key) {
+                return std::unexpected{key.error()};
+            }
+            if (SSL_CTX_use_PrivateKey(context, key->get()) != 1) {
+                return failed(without_pin(files.key) + ": does not fit " + files.certificate);
+            }
+        } else if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
             return failed(files.key + ": no private key that fits " + files.certificate);
         }
-        return {};
+        return files.ocsp.empty() ? Done{} : add_staple(context, files.ocsp);
     };
     if (auto r = load(fresh->get()); !r) {
         return r;
@@ -224,6 +237,50 @@ TlsContext::Done TlsContext::add_certificate(const TlsSettings& settings,
     names_.push_back(names);
     contexts_.push_back(std::move(*fresh));
     return {};
+}
+
+TlsContext::Done TlsContext::add_staple(SSL_CTX* context, const std::string& path) {
+    constexpr std::size_t most = 65536;
+    std::ifstream file{path, std::ios::binary};
+    std::string response(most + 1, '\0');
+    file.read(response.data(), static_cast<std::streamsize>(response.size()));
+    response.resize(static_cast<std::size_t>(file.gcount()));
+    const auto* at = reinterpret_cast<const unsigned char*>(response.data());
+    const std::unique_ptr<OCSP_RESPONSE, decltype(&OCSP_RESPONSE_free)> parsed{
+        response.size() > most
+            ? nullptr
+            : d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(response.size())),
+        OCSP_RESPONSE_free};
+    const std::unique_ptr<OCSP_BASICRESP, decltype(&OCSP_BASICRESP_free)> basic{
+        parsed != nullptr ? OCSP_response_get1_basic(parsed.get()) : nullptr, OCSP_BASICRESP_free};
+    auto* single = basic != nullptr ? OCSP_resp_get0(basic.get(), 0) : nullptr;
+    if (single == nullptr) {
+        ERR_clear_error();
+        return std::unexpected{path + ": no OCSP response in DER"};
+    }
+    ASN1_GENERALIZEDTIME* next = nullptr;
+    OCSP_single_get0_status(single, nullptr, nullptr, nullptr, &next);
+    tm fields{};
+    const bool ends = next != nullptr && ASN1_TIME_to_tm(next, &fields) == 1;
+    auto& kept = staples_.emplace_back(
+        Staple{std::move(response), ends ? std::int64_t{::timegm(&fields)} : 0});
+    SSL_CTX_set_tlsext_status_cb(context, staple);
+    SSL_CTX_set_tlsext_status_arg(context, &kept);
+    return {};
+}
+
+// One that is past its time would be taken for an attack: better none.
+int TlsContext::staple(SSL* ssl, void* what) {
+    const auto& kept = *static_cast<const Staple*>(what);
+    if (kept.until != 0 && kept.until < ::time(nullptr)) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    auto* copy = OPENSSL_memdup(kept.response.data(), kept.response.size());
+    if (copy == nullptr) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(kept.response.size()));
+    return SSL_TLSEXT_ERR_OK; // OpenSSL frees it
 }
 
 TlsContext::Done TlsContext::load_trust(const TlsSettings& settings) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -36,7 +37,10 @@ enum class ClientCertificates : std::uint8_t { None, Optional, Required };
 
 struct CertificateFiles {
     std::string certificate; // PEM: the certificate and the chain that follows it
-    std::string key;         // PEM, not encrypted
+    std::string key;         // PEM, not encrypted; or a PKCS#11 URI, of a key in a token
+    // DER: an OCSP response for the certificate, which is stapled to handshakes until its
+    // nextUpdate [RFC 6066 §8]; empty: none.
+    std::string ocsp = {};
 };
 
 struct TlsSettings {
@@ -85,6 +89,7 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
     TlsContext(Role role, const TlsSettings& settings);
     std::expected<Context, std::string> new_context(const TlsSettings& settings) const;
     Done add_certificate(const TlsSettings& settings, const CertificateFiles& files);
+    Done add_staple(SSL_CTX* context, const std::string& path);
     Done load_trust(const TlsSettings& settings);
     void learn_names(const std::vector<std::string>& names, std::size_t context);
     void set_callbacks(SSL_CTX* context) const;
@@ -92,6 +97,7 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
 
     static const TlsContext& of(const SSL* ssl);
     static int choose_certificate(SSL* ssl, int* alert, void* self);
+    static int staple(SSL* ssl, void* what);
     static int choose_protocol(SSL* ssl, const unsigned char** out, unsigned char* size,
                                const unsigned char* offered, unsigned offered_size, void* self);
     static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
@@ -102,6 +108,11 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
     std::vector<Context> contexts_;               // one a set of names; the first is the default
     std::vector<std::vector<std::string>> names_; // of each
     boost::unordered_flat_map<std::string, std::size_t> by_name_;
+    struct Staple {
+        std::string response;
+        std::int64_t until = 0; // seconds since 1970; 0: it does not say
+    };
+    std::deque<Staple> staples_; // contexts point into it
     Store store_;
     std::string alpn_; // as on the wire
     std::shared_ptr<Tickets> tickets_;

@@ -30,7 +30,7 @@ class Certificate:
     """A pair of PEM files."""
 
     def __init__(self, base, key="-key.pem"):
-        self.certificate, self.key = base + ".pem", base + key
+        self.certificate, self.key, self.ocsp = base + ".pem", base + key, None
 
 
 class Authority:
@@ -47,15 +47,15 @@ class Authority:
         openssl("req", "-x509", *NEW_KEY, "-days", "30", "-keyout", self.key, "-out", self.certificate,
                 "-subj", f"/CN=Interop test {name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
-    def issue(self, name, file=None, names=None, expired=False):
+    def issue(self, name, file=None, names=None, expired=False, more="", days=30):
         """For the SIP domain `name`: a URI and a DNS name [RFC 5922 §7.1]. `names` overrides what the
-        certificate says; `file` what its files are called."""
+        certificate says; `file` what its files are called; `more`: lines of further extensions."""
         base = os.path.join(self.folder, file or name)
         with open(base + ".ext", "w", encoding="ascii") as out:
             out.write(f"subjectAltName={names or f'URI:sip:{name},DNS:{name}'}\nkeyUsage=critical,digitalSignature\n"
-                      "extendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=critical,CA:FALSE\n")
+                      f"extendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=critical,CA:FALSE\n{more}")
         openssl("req", "-new", *NEW_KEY, "-keyout", base + "-key.pem", "-out", base + ".csr", "-subj", f"/CN={name}")
-        dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if expired else ["-days", "30"]
+        dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"] if expired else ["-days", str(days)]
         openssl("ca", "-batch", "-notext", "-config", self.config, "-cert", self.certificate, "-keyfile", self.key,
                 "-in", base + ".csr", *dates, "-extfile", base + ".ext", "-out", base + ".pem")
         return Certificate(base)

@@ -113,8 +113,8 @@ def listens(port, transport="tcp"):
 class Callwright(Process):
     """`callwright serve`, ready to answer."""
 
-    def __init__(self, folder, arguments, name="serve", ready=True):
-        super().__init__(name, [PROGRAM, "serve", *arguments], folder)
+    def __init__(self, folder, arguments, name="serve", ready=True, environment=None):
+        super().__init__(name, [PROGRAM, "serve", *arguments], folder, environment)
         if ready:
             self.wait_log(r"(?m)^callwright: ready", 20)
 
@@ -123,7 +123,8 @@ def callwright_config(folder, listeners, domain, users=(), certificates=(), trus
     """A configuration file. `users`: (name, password); none: the domain does not authenticate. `certificates`:
     Certificates, the first is the default one. `host`: what phones call the listeners in a Route."""
     people = "".join(f'[[domain.users]]\nname = "{name}"\npassword = "{password}"\n' for name, password in users)
-    pairs = ", ".join(f'{{ certificate = "{c.certificate}", key = "{c.key}" }}' for c in certificates)
+    pairs = ", ".join(f'{{ certificate = "{c.certificate}", key = "{c.key}"'
+                      + (f', ocsp = "{c.ocsp}"' if c.ocsp else "") + " }" for c in certificates)
     listen = ", ".join(f'{{ at = "{listener}", host = "{host or listener.split(":")[1]}" }}' for listener in listeners)
     trust = f'trusted = "{trusted}"\n' if trusted else ""
     return write(os.path.join(folder, "serve.toml"), f"""listen = [{listen}]

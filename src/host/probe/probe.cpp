@@ -183,6 +183,7 @@ std::expected<void, std::string> Prober::make_context() {
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_app_data(context, &ticket_);
     SSL_CTX_sess_set_new_cb(context, keep_session);
+    SSL_CTX_set_tlsext_status_type(context, TLSEXT_STATUSTYPE_ocsp);
     net::remember_facts(context);
     if (settings_.certificate.empty()) {
         return {};
@@ -346,6 +347,17 @@ void Prober::judge_certificate(const SSL* ssl) {
                                         .expected = expected_name(),
                                         .role = crypto::Role::Server,
                                         .identity = settings_.identity});
+    const unsigned char* stapled = nullptr;
+    const long size = SSL_get_tlsext_status_ocsp_resp(const_cast<SSL*>(ssl), &stapled);
+    tls.ocsp = look_at_revocation(
+        {.presented = presented,
+         .trusted = settings_.trusted,
+         .stapled = size > 0 ? Bytes{stapled, static_cast<std::size_t>(size)} : Bytes{},
+         .ask = settings_.ask_ocsp,
+         .at = net::Loop::now(),
+         .timeout = settings_.timeout,
+         .dns_servers = settings_.dns_servers},
+        tls.verdict);
 }
 
 void Prober::talk(Session& session, Transport transport) {

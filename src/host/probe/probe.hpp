@@ -16,6 +16,7 @@
 #include "crypto/chain.hpp"
 #include "flow/event.hpp"
 #include "host/probe/resolution.hpp"
+#include "host/probe/revocation.hpp"
 #include "host/probe/target.hpp"
 #include "host/probe/wire.hpp"
 
@@ -29,6 +30,7 @@ struct ProbeSettings {
     std::vector<crypto::CertificatePtr> trusted; // CAs
     bool system_trust = true;
     std::vector<crypto::CrlPtr> crls;
+    bool ask_ocsp = false; // the CA's responder, where the server staples nothing
     crypto::IdentityPolicy identity;
     std::string certificate; // PEM files that we show when we are asked; may be empty
     std::string key;
@@ -50,6 +52,7 @@ struct ProbeTls {
     Duration took;
     std::vector<crypto::CertificateFacts> chain; // as it was sent
     crypto::ChainVerdict verdict;
+    std::optional<ProbeOcsp> ocsp;
     bool certificate_asked = false;
     std::vector<std::string> acceptable; // CAs that a client's certificate may come from
     bool certificate_given = false;

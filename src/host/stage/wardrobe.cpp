@@ -1,11 +1,13 @@
 #include "host/stage/wardrobe.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
 
+#include "crypto/certificate.hpp"
 #include "crypto/private_file.hpp"
 
 namespace cw::host {
@@ -141,6 +143,26 @@ std::expected<std::string, std::string> Wardrobe::trust_file(PartyId party) {
     return trust_files_[party] = folder_ + "/" + name;
 }
 
+namespace {
+
+// One that S/MIME is to be signed with and TLS cannot be spoken with: its party has another one
+// made for that.
+bool is_for_bodies_alone(const std::string& path) {
+    constexpr std::size_t most = std::size_t{4} << 20;
+    const auto text = crypto::read_whole(path, most);
+    const auto found = text ? crypto::read_certificates(*text)
+                            : fail(Code::NotFound, 0, "the file cannot be read");
+    if (!found) {
+        return false; // who loads it says why
+    }
+    const auto purposes = crypto::describe(found->front().get()).purposes;
+    const auto has = [&](const char* name) { return std::ranges::count(purposes, name) != 0; };
+    return has("emailProtection") && !has("serverAuth") && !has("clientAuth") &&
+           !has("anyExtendedKeyUsage");
+}
+
+} // namespace
+
 std::expected<net::CertificateFiles, std::string>
 Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind kind) {
     const std::tuple key{party, fault ? static_cast<int>(*fault) : -1, static_cast<int>(kind)};
@@ -150,7 +172,9 @@ Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind
     const auto& member = cast_.members[party];
     if (!member.certificate.empty() && !fault) {
         const auto path = (std::filesystem::path{flow_folder_} / member.certificate).string();
-        return net::CertificateFiles{path, path};
+        if (!is_for_bodies_alone(path)) {
+            return net::CertificateFiles{path, path};
+        }
     }
     crypto::LeafSpec spec;
     if (fault == Fault::WrongName) {
