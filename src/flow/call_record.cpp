@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <concepts>
+#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
 #include "base/bytes.hpp"
+#include "flow/diagnose/rule.hpp"
 
 namespace cw::flow {
 namespace {
@@ -75,10 +77,10 @@ template <class A>
 void fields(A& a, Security& s) {
     a(s.signalling, s.media, s.weakest);
 }
+// The other texts are the rule's.
 template <class A>
 void fields(A& a, Finding& f) {
-    a(f.rule, f.severity, f.title, f.messages, f.rfc, f.advice, f.evidence, f.confidence, f.cause,
-      f.connections);
+    a(f.rule, f.severity, f.confidence, f.messages, f.evidence, f.cause, f.connections);
 }
 template <class A>
 void fields(A& a, Call& c) {
@@ -125,7 +127,7 @@ class Writer {
         } else if constexpr (std::same_as<T, Endpoint>) {
             out_ += as_text(value.address.octets);
             number(value.port);
-        } else if constexpr (std::same_as<T, std::string>) {
+        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
             number(value.size());
             out_ += value;
         } else if constexpr (std::same_as<T, Text>) {
@@ -176,6 +178,21 @@ class Writer {
 
 // ---- reading
 
+// The texts of a finding are static.
+void settle(Finding& finding) {
+    const auto known = [](std::string_view text, std::initializer_list<std::string_view> texts) {
+        const auto* at = std::ranges::find(texts, text);
+        return at == texts.end() ? std::string_view{} : *at;
+    };
+    const auto* rule = diagnose::find_rule(finding.rule);
+    finding.rule = rule != nullptr ? rule->id : "D??";
+    finding.title = rule != nullptr ? rule->title : "A finding of a rule that is not known here";
+    finding.rfc = rule != nullptr ? rule->rfc : "";
+    finding.advice = rule != nullptr ? rule->fix : "Look at it with the callwright that found it.";
+    finding.severity = known(finding.severity, {"error", "warning", "note"});
+    finding.confidence = known(finding.confidence, {"certain", "likely", "possible"});
+}
+
 class RecordReader {
   public:
     RecordReader(std::string_view bytes, Call& call, AlertName alert_name)
@@ -212,8 +229,8 @@ class RecordReader {
             const auto octets = at_.take(16);
             std::copy(octets.begin(), octets.end(), value.address.octets.begin());
             value.port = static_cast<std::uint16_t>(number());
-        } else if constexpr (std::same_as<T, std::string>) {
-            value = as_text(at_.take(number()));
+        } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
+            value = as_text(at_.take(number())); // of the record; see settle()
         } else if constexpr (std::same_as<T, Text>) {
             get_text(value);
         } else if constexpr (is_list<T>) {
@@ -278,6 +295,9 @@ class RecordReader {
         at_ = behind;
         if constexpr (std::same_as<T, Alert>) {
             value.name = alert_name_(value.number);
+        }
+        if constexpr (std::same_as<T, Finding>) {
+            settle(value);
         }
     }
 

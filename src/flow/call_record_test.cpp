@@ -59,6 +59,7 @@ Call made() {
     call.security = {Protection::Secure, Protection::Mixed, "the last hop"};
     auto& finding = call.findings.emplace_back();
     finding.rule = "D01";
+    finding.severity = "error";
     finding.messages = {0, 2};
     auto& after = call.findings.emplace_back();
     after.rule = "D02";
@@ -95,6 +96,8 @@ TEST(CallRecord, ComesBackAsItWas) {
     EXPECT_EQ(back.connections[0].server_chain[0].names, call.connections[0].server_chain[0].names);
     EXPECT_EQ(back.security.weakest, "the last hop");
     EXPECT_EQ(back.findings[0].messages, call.findings[0].messages);
+    EXPECT_EQ(back.findings[0].severity, "error");
+    EXPECT_FALSE(back.findings[0].title.empty()) << "it is the rule's";
     EXPECT_EQ(back.findings[1].cause, 0U);
     // Written again it is the same but for the texts that were in no pool.
     Call twice;
