@@ -18,10 +18,15 @@ if(CALLWRIGHT_FUZZ) # libFuzzer has to see which paths an input takes, in every 
   target_compile_options(callwright_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Tests are compiled once and run once: what -O3 takes longer to make, it does not save.
+# Tests are compiled once and run once: what optimising takes longer to make, it does not save.
 add_library(callwright_test_flags INTERFACE)
 target_link_libraries(callwright_test_flags INTERFACE callwright_flags)
-target_compile_options(callwright_test_flags INTERFACE $<$<CONFIG:Release>:-O1>)
+target_compile_options(callwright_test_flags INTERFACE $<$<CONFIG:Release>:-O0 -U_FORTIFY_SOURCE>)
+
+if(CALLWRIGHT_TESTS)
+  callwright_precompile(callwright_common_test LIBRARIES callwright_test_flags fmt::fmt GTest::gtest
+    HEADERS <algorithm> <array> <functional> <map> <memory> <optional> <string> <vector> <fmt/format.h> <gtest/gtest.h>)
+endif()
 
 # layer(NAME [LAYERS other layers…] [LIBRARIES imported targets…])
 function(layer name)
@@ -48,6 +53,7 @@ function(layer name)
     callwright_unity(tests ${name}_test ${CMAKE_CURRENT_SOURCE_DIR} ${tests})
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE cw_${name} callwright_test_flags GTest::gtest_main)
+    callwright_use_precompiled(${name}_test callwright_common_test)
     target_compile_definitions(${name}_test PRIVATE
       CALLWRIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CALLWRIGHT_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
     add_test(NAME ${name} COMMAND ${name}_test)

@@ -38,3 +38,26 @@ function(callwright_unity out name base)
   endforeach()
   set(${out} ${files} PARENT_SCOPE)
 endfunction()
+
+# What nearly every test includes is parsed once, and not once a batch, which saves a sixth of their
+# compilation; of the layers' own, where optimising takes the time, it would save nothing. Dev does
+# without, so that a source that forgets an include does not compile there.
+# callwright_precompile(NAME LIBRARIES… HEADERS…): an object library whose header others reuse.
+function(callwright_precompile name)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES;HEADERS" ${ARGN})
+  if(NOT CALLWRIGHT_UNITY)
+    return()
+  endif()
+  set(file ${PROJECT_BINARY_DIR}/${name}.cpp)
+  file(CONFIGURE OUTPUT ${file} CONTENT "" @ONLY)
+  add_library(${name} OBJECT ${file})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+# callwright_use_precompiled(TARGET NAME)
+function(callwright_use_precompiled target name)
+  if(TARGET ${name})
+    target_precompile_headers(${target} REUSE_FROM ${name})
+  endif()
+endfunction()
