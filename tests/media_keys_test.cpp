@@ -16,7 +16,9 @@
 
 #include "facts.hpp"
 #include "flow/media_tap.hpp"
+#include "program.hpp"
 #include "reading.hpp"
+#include "rtp/g711.hpp"
 
 namespace cw::test {
 namespace {
@@ -147,6 +149,42 @@ TEST(MediaKeys, WithoutItsKeyLogAStreamSaysWhyItStaysClosed) {
         }
     }
     EXPECT_TRUE(payloads.said.empty()) << "ciphertext is no audio";
+}
+
+using AudioFiles = cw::tests::InFolder;
+
+TEST_F(AudioFiles, AreWhatWasSentSampleBySample) {
+    const auto capture = captures_folder() + "/lab/tls13-aes256gcm_sdes.pcap";
+    Payloads payloads;
+    if (captures_folder().empty() ||
+        read_capture(capture, keys_of(capture), &payloads) == nullptr) {
+        GTEST_SKIP() << "no ../shared/material";
+    }
+    const auto command =
+        fmt::format("read {} --keys {} --format list --audio sound", capture, keys_of(capture));
+    const auto done = run(command);
+    EXPECT_EQ(done.status, 0) << done.text;
+    // The stream that lost nothing: 350 packets of 20 ms.
+    const auto wav = cw::tests::content_of(path("sound/call-3-stream-1-PCMU.wav"));
+    const auto& said = payloads.said[{"10.9.0.1:30090", "10.9.0.1:20098", "0xd617e31a"}];
+    ASSERT_EQ(wav.size(), 44 + 2 * 350 * 160U) << done.text;
+    for (std::size_t i = 0; i < said.size(); ++i) {
+        const auto sample = static_cast<std::int16_t>(
+            static_cast<unsigned char>(wav[44 + 2 * i]) |
+            static_cast<unsigned>(static_cast<unsigned char>(wav[45 + 2 * i])) << 8U);
+        ASSERT_EQ(sample, rtp::expand(rtp::Law::Mu, static_cast<std::uint8_t>(said[i]))) << i;
+    }
+    EXPECT_TRUE(cw::tests::contains(done.text, "call-3.wav: 7.0 s, 8000 Hz, stereo: left what "
+                                               "sip:alice@lab.example said, right what it heard"))
+        << done.text;
+
+    const auto again = run(command);
+    EXPECT_EQ(again.status, 1) << "nothing is overwritten";
+    EXPECT_TRUE(cw::tests::contains(again.text, "was not overwritten")) << again.text;
+    const auto closed = run(fmt::format("read {} --format list --audio closed", capture));
+    EXPECT_EQ(closed.status, 0) << closed.text;
+    EXPECT_TRUE(cw::tests::contains(closed.text, "SRTP, probably")) << closed.text;
+    EXPECT_EQ(run(command + " --redact").status, 2);
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "cli/audio.hpp"
 #include "cli/commands.hpp"
 #include "cli/interactive.hpp"
 #include "cli/output.hpp"
@@ -42,6 +43,7 @@ struct ReadOptions {
     std::string filter;
     std::string format;
     std::string output;
+    std::string audio; // directory
     std::string color = "auto";
     int width = 0; // 0: the terminal's
     bool ascii = false;
@@ -67,6 +69,7 @@ Examples:
   callwright read call.pcap -i                        on the terminal, with sngrep's keys
   callwright read call.pcap --format html -o call.html       a page with everything, to hand over
   callwright read call.pcap --format mermaid --runnable > flow.mmd     a flow for callwright run
+  callwright read call.pcap --keys tls.keys --audio sound/       what was said, SRTP opened
   tcpdump -w - port 5061 | callwright read - --keys tls.keys
 
 Filter fields: method status from to number call-id state kind host port transport time duration
@@ -133,7 +136,22 @@ class Reader {
         if (format_ == Format::Html || options_.interactive) {
             reading_.keep_originals();
         }
+        std::optional<AudioFiles> audio;
+        if (!options_.audio.empty()) {
+            reading_.keep_media();
+        }
         reading_.run();
+        if (reading_.tape() != nullptr) {
+            audio.emplace(options_.audio, *reading_.tape());
+            if (const auto problem = audio->prepare()) {
+                fmt::print(stderr, "callwright: read: {}\n", *problem);
+                return BadInput;
+            }
+            write_audio(*audio);
+            if (!audio->finish()) {
+                audio_failed_ = true;
+            }
+        }
         find_general();
         sink_ = [&output](std::string_view text) { output->write(text); };
         if (options_.interactive) {
@@ -145,7 +163,7 @@ class Reader {
                        options_.output.empty() ? "standard output" : options_.output);
             return BadInput;
         }
-        return options_.strict && errors_found_ ? WorkFailed : Good;
+        return audio_failed_ || (options_.strict && errors_found_) ? WorkFailed : Good;
     }
 
   private:
@@ -161,6 +179,12 @@ class Reader {
         format_ = *format;
         if (options_.runnable && format_ != Format::Mermaid) {
             fmt::print(stderr, "callwright read: --runnable goes with --format mermaid\n");
+            return BadUsage;
+        }
+        if (options_.redact && !options_.audio.empty()) {
+            fmt::print(stderr,
+                       "callwright: read: --redact does not go with --audio: a voice cannot "
+                       "be masked\n");
             return BadUsage;
         }
         if (!options_.filter.empty()) {
@@ -439,6 +463,22 @@ class Reader {
         return true;
     }
 
+    void write_audio(AudioFiles& audio) {
+        reading_.book().for_each_call([&](const flow::Call& call) {
+            if (is_wanted(call)) {
+                audio.call(call);
+            }
+            return true;
+        });
+        if (!filter_ && options_.calls.empty()) {
+            reading_.book().for_each_stray_stream(
+                [&](const flow::MediaStream& stream, const flow::TextPool& texts) {
+                    audio.stray(stream, texts);
+                    return true;
+                });
+        }
+    }
+
     // What is wrong with the inputs, and with connections that belong to no call.
     void find_general() {
         constexpr std::size_t most = 64;
@@ -547,6 +587,7 @@ class Reader {
     std::uint64_t ladders_ = 0;
     std::vector<flow::Finding> general_; // of no call
     bool errors_found_ = false;
+    bool audio_failed_ = false;
 };
 
 } // namespace
@@ -569,6 +610,9 @@ Command add_read(CLI::App& app) {
         "list, ladder, json, mermaid, svg or html (default: the list, and the ladder too "
         "when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
+    command->add_option("--audio", options->audio,
+                        "write what was said to this directory, as WAV: each stream, and each call "
+                        "in stereo (G.711, G.722, Opus)");
     command->add_option("--color", options->color, "auto, always or never")
         ->check(CLI::IsMember({"auto", "always", "never"}));
     command->add_option("--width", options->width, "columns of text to fill")

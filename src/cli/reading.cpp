@@ -168,6 +168,10 @@ bool Reading::read_once() {
     bodies_ = std::make_unique<capture::SecuredBodies>(std::move(keyring));
     book_ = std::make_unique<flow::Book>();
     book_->open_bodies_with(*bodies_);
+    if (tape_ != nullptr) {
+        tape_ = std::make_unique<flow::MediaTape>(); // of an earlier reading nothing stays
+        book_->tap_media(*tape_);
+    }
     // A second core keeps the book, where there is one.
     std::unique_ptr<flow::Relay> relay;
     if (std::thread::hardware_concurrency() > 1) {

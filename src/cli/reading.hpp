@@ -14,6 +14,7 @@
 #include "capture/secured_bodies.hpp"
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
+#include "flow/media_tape.hpp"
 #include "flow/originals.hpp"
 #include "host/watch/key_follower.hpp"
 #include "view/report.hpp"
@@ -34,6 +35,9 @@ class Reading {
                                     const std::vector<std::string>& keys);
     // Before run(): the bytes of messages are kept, too.
     void keep_originals() { keep_originals_ = true; }
+    // Before run(): what was said is kept, too.
+    void keep_media() { tape_ = std::make_unique<flow::MediaTape>(); }
+    [[nodiscard]] flow::MediaTape* tape() { return tape_.get(); }
     // CAs that certificates of signed bodies may end at; before run().
     std::optional<ReadFailure> trust(const std::vector<std::string>& files);
     // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
@@ -68,6 +72,7 @@ class Reading {
     std::unique_ptr<capture::SecuredBodies> bodies_;
     std::unique_ptr<flow::Book> book_;
     std::unique_ptr<flow::Originals> originals_;
+    std::unique_ptr<flow::MediaTape> tape_;
     bool keep_originals_ = false;
     std::vector<view::InputReport> inputs_;
     std::vector<std::pair<IpAddress, std::string>> names_;

@@ -173,23 +173,35 @@ Result<Samples> read_wav(Bytes file) {
     return fail(Code::Truncated, file.size(), "the WAV file has no data chunk");
 }
 
-std::vector<std::uint8_t> write_wav(std::span<const std::int16_t> samples) {
-    samples = samples.first(std::min(samples.size(), std::size_t{0x4000'0000}));
-    const auto size = static_cast<std::uint32_t>(samples.size() * 2);
+std::array<std::uint8_t, 44> wav_header(std::uint32_t rate, std::uint16_t channels,
+                                        std::uint64_t frames) {
+    const std::uint32_t frame = channels * 2U;
+    const auto size =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(frames * frame, 0xffff'ff00U));
     std::vector<std::uint8_t> out;
-    out.reserve(44 + size);
     put(out, "RIFF");
     put(out, 36 + size, 4);
     put(out, "WAVEfmt ");
     put(out, 16, 4);
     put(out, pcm, 2);
-    put(out, 1, 2); // channel
-    put(out, our_rate, 4);
-    put(out, our_rate * 2, 4);
-    put(out, 2, 2); // octets a frame
+    put(out, channels, 2);
+    put(out, rate, 4);
+    put(out, rate * frame, 4);
+    put(out, frame, 2);
     put(out, 16, 2);
     put(out, "data");
     put(out, size, 4);
+    std::array<std::uint8_t, 44> header{};
+    std::ranges::copy(out, header.begin());
+    return header;
+}
+
+std::vector<std::uint8_t> write_wav(std::span<const std::int16_t> samples) {
+    samples = samples.first(std::min(samples.size(), std::size_t{0x4000'0000}));
+    const auto header = wav_header(our_rate, 1, samples.size());
+    std::vector<std::uint8_t> out;
+    out.reserve(header.size() + samples.size() * 2);
+    out.assign(header.begin(), header.end());
     for (const auto sample : samples) {
         put(out, static_cast<std::uint16_t>(sample), 2);
     }

@@ -3,6 +3,7 @@
 // in, values out; every length in the file is checked. Any thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,5 +21,9 @@ Result<Samples> read_wav(Bytes file);
 
 // 16 bits, 8000 a second, mono.
 std::vector<std::uint8_t> write_wav(std::span<const std::int16_t> samples);
+// What stands before `frames` samples of 16 bits for each of `channels`, little-endian. At most 4
+// GiB of them: more are said to be that many.
+std::array<std::uint8_t, 44> wav_header(std::uint32_t rate, std::uint16_t channels,
+                                        std::uint64_t frames);
 
 } // namespace cw::rtp
