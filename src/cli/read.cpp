@@ -133,7 +133,7 @@ class Reader {
         for (const auto& problem : reading_.key_problems()) {
             fmt::print(stderr, "callwright: keys: {}\n", problem);
         }
-        if (format_ == Format::Html || options_.interactive) {
+        if (format_ == Format::Html || options_.interactive || options_.runnable) {
             reading_.keep_originals();
         }
         std::optional<AudioFiles> audio;
@@ -369,7 +369,11 @@ class Reader {
     void show_mermaid() {
         if (options_.runnable) {
             view::Runnable flow;
-            for_each_wanted([&](const flow::Call& call) { flow.add(call); });
+            for_each_wanted([&](const flow::Call& call) {
+                flow.add(call, [&](const flow::Message& message) {
+                    return options_.redact ? std::string_view{} : reading_.original(call, message);
+                });
+            });
             sink_(options_.redact ? flow.write() : flow.write(reading_.names()));
             return;
         }

@@ -1,8 +1,10 @@
 #include "flow/boxes.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <unordered_set>
 
 #include "flow/box_names.hpp"
@@ -53,6 +55,7 @@ class Grouping {
         join_senders();
         join_silent_clients();
         join_contacts();
+        join_forwarders();
         join_hidden_hosts();
     }
 
@@ -172,6 +175,54 @@ class Grouping {
             const auto contact = contact_endpoint(call_.text(m.contact));
             if (!forwarded && contact && contact->address == m.source.address && known(*contact)) {
                 join(node(place(m.source)), node(place(*contact)));
+            }
+        }
+    }
+
+    // A server that listens at one port of a shared address and sends from another, over another
+    // transport perhaps: it got a request and passed it on, with one Via more. Only where nobody
+    // else can have done so.
+    void join_forwarders() {
+        constexpr std::size_t most = 4096; // hops that are looked at
+        struct Hop {
+            std::uint32_t from = 0;
+            std::uint32_t to = 0;
+            std::uint8_t vias = 0;
+        };
+        std::map<std::tuple<std::uint8_t, std::uint32_t, sip::Method>, std::vector<Hop>> requests;
+        std::size_t count = 0;
+        for (const auto& m : call_.messages) {
+            if (m.status == 0 && m.is_first() && m.method != sip::Method::Ack && m.vias != 0 &&
+                shared(m.source.address) && shared(m.destination.address) && count++ < most) {
+                requests[{m.leg, m.cseq, m.method}].push_back(
+                    {node(place(m.source)), node(place(m.destination)), m.vias});
+            }
+        }
+        for (const auto& [key, hops] : requests) {
+            if (hops.size() > 64) {
+                continue;
+            }
+            for (const auto& sent : hops) {
+                const auto sender = root(sent.from);
+                const bool got_it =
+                    std::ranges::any_of(hops, [&](const Hop& h) { return root(h.to) == sender; });
+                if (sent.vias < 2 || got_it) {
+                    continue;
+                }
+                std::uint32_t found = none;
+                std::size_t candidates = 0;
+                for (const auto& got : hops) {
+                    const auto receiver = root(got.to);
+                    if (got.vias + 1 == sent.vias && receiver != found &&
+                        std::ranges::none_of(
+                            hops, [&](const Hop& h) { return root(h.from) == receiver; })) {
+                        found = receiver;
+                        ++candidates;
+                    }
+                }
+                if (candidates == 1) {
+                    join(sent.from, found);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.hpp"
+#include "base/text.hpp"
 #include "dialog/identifiers.hpp"
 #include "play/values.hpp"
 #include "sip/uri.hpp"
@@ -146,7 +147,24 @@ std::expected<void, CastError> name(Member& member, const script::Party& party,
     }
     member.user = uri->user;
     member.domain = uri->host;
+    if (istarts_with(member.uri, "tel:")) { // a number is nobody's domain
+        member.user = member.uri.substr(4, member.uri.find_first_of(";?") - 4);
+        member.domain = "example.com";
+    }
     return {};
+}
+
+// What a party is called in certificates, where the flow does not say it: letters, digits and
+// hyphens are all that a host name has [RFC 952, RFC 1123 §2.1].
+std::string host_name(std::string_view id, std::string_view domain) {
+    std::string out;
+    for (const char c : id) {
+        const bool fits = is_alpha(c) || is_digit(c) || c == '.';
+        out += fits ? c : '-';
+    }
+    const auto end = out.find_last_not_of("-.");
+    out.erase(end == std::string::npos ? 0 : end + 1);
+    return fmt::format("{}.{}", out.empty() ? "party" : out, domain);
 }
 
 bool passes_on(const script::Plan& plan, script::StepId received) {
@@ -231,7 +249,7 @@ std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& 
             return std::unexpected{done.error()};
         }
         if (member.name.empty()) {
-            member.name = party.id + "." + member.domain;
+            member.name = host_name(party.id, member.domain);
         }
         if (member.login.empty()) {
             member.login = member.user;

@@ -149,6 +149,12 @@ std::expected<Draft, std::string> Writer::fresh(const script::Request& request) 
     if (!whom) {
         return std::unexpected{whom.error()};
     }
+    // "The Refer-To header field [names] the third party": the request itself goes to the one who
+    // is to call [RFC 3515 §2.1].
+    const Target referred = *whom;
+    if (method == Method::Refer) {
+        *whom = Target{s_.cast.members[a_.to].uri, a_.to};
+    }
     const auto& self = s_.cast.members[a_.from];
     auto& player = s_.players[a_.from];
     const bool registers = method == Method::Register;
@@ -171,7 +177,7 @@ std::expected<Draft, std::string> Writer::fresh(const script::Request& request) 
         .add("To", registers ? own : "<" + whom->uri + ">")
         .add("Call-ID", side.call_id)
         .add("CSeq", fmt::format("{} {}", side.cseq, method_name(method)));
-    if (auto done = add_method_fields(draft, method, *whom); !done) {
+    if (auto done = add_method_fields(draft, method, referred); !done) {
         return std::unexpected{done.error()};
     }
     return draft;

@@ -10,7 +10,10 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "sip/dialog_id.hpp"
+#include "sip/name_addr.hpp"
 #include "view/mermaid.hpp"
+#include "view/runnable_fields.hpp"
 
 namespace cw::view {
 
@@ -30,6 +33,10 @@ bool is_plain(std::string_view text) {
     return !text.empty() && text.size() <= 200 && std::ranges::all_of(text, [](char c) {
         return is_alpha(c) || is_digit(c) || std::string_view{"._-+:@"}.contains(c);
     });
+}
+
+bool is_type_letter(char c) {
+    return is_alpha(c) || is_digit(c) || std::string_view{"/.+-"}.contains(c);
 }
 
 // Words that Mermaid would take for its own.
@@ -86,8 +93,12 @@ struct Exchange {               // of offers and answers, in one leg
 };
 struct CallInFlow {
     std::uint8_t leg = 0;
+    std::uint16_t caller = 0; // box
     std::set<std::uint16_t> members;
     bool ended = false;
+    bool tagged = false; // the other end has a tag
+    bool answered = false;
+    bool refused = false; // in a way that the same caller may follow up [RFC 3261 §8.1.3]
 };
 
 class Painter {
@@ -160,17 +171,44 @@ class Painter {
                 from.uri = aor(text(leg.from));
             }
             if (to.user_agent && m.method != Method::Register && to.uri.empty()) {
-                to.uri = aor(text(leg.to));
+                to.uri = name_of_called(m);
             }
         }
         std::set<std::string> taken;
-        for (auto& party : parties_) {
-            const bool named = !party.id.empty() && is_alpha(party.id.front());
+        for (std::uint16_t box = 0; box < parties_.size(); ++box) {
+            auto& party = parties_[box];
             const auto colon = party.uri.find(':');
-            party.id =
-                id_for(named || colon == std::string::npos ? party.id : party.uri.substr(colon + 1),
-                       taken);
+            const auto asked = name_asked_for(box);
+            const bool named = !party.id.empty() && is_alpha(party.id.front());
+            party.id = id_for(colon != std::string::npos ? party.uri.substr(colon + 1)
+                              : !asked.empty()           ? asked
+                              : named                    ? party.id
+                                                         : "p" + party.id,
+                              taken);
         }
+    }
+
+    // Whom a request names that has reached its end: the Request-URI, which a proxy has perhaps
+    // changed, where it is no address of a host; else To. Nobody who is somebody else already.
+    [[nodiscard]] std::string name_of_called(const Message& m) const {
+        for (const auto& uri : {aor(text(m.request_uri)), aor(text(all_.legs[m.leg].to))}) {
+            const auto host = uri.substr(uri.find_first_of("@:") + 1);
+            const bool address = parse_endpoint(host.substr(host.find('@') + 1), 5060).has_value();
+            if (!uri.empty() && !address &&
+                std::ranges::find(parties_, uri, &Party::uri) == parties_.end()) {
+                return uri;
+            }
+        }
+        return {};
+    }
+    // "b2" of a server name "b2.example.com" that somebody has asked for there.
+    [[nodiscard]] std::string name_asked_for(std::uint16_t box) const {
+        for (const auto& connection : all_.connections) {
+            if (boxes_.of(connection.server) == box && is_plain(connection.sni)) {
+                return connection.sni;
+            }
+        }
+        return {};
     }
 
     void declare(std::string& out, std::uint16_t box) const {
@@ -202,14 +240,18 @@ class Painter {
     }
 
     void arrow(std::uint16_t from, std::string_view link, std::uint16_t to, std::string_view step,
-               const std::vector<std::string>& facts) {
+               const std::vector<std::string>& facts, const std::vector<std::string>& lines = {}) {
         for (const auto box : {from, to}) {
             if (std::ranges::find(shown_, box) == shown_.end()) {
                 shown_.push_back(box);
             }
         }
-        body_ += fmt::format("    {}{}{}: {}", parties_[from].id, link, parties_[to].id, step);
+        body_ +=
+            fmt::format("{}{}{}{}: {}", indent_, parties_[from].id, link, parties_[to].id, step);
         body_ += facts.empty() ? "\n" : fmt::format(" ({})\n", fmt::join(facts, ", "));
+        for (const auto& line : lines) {
+            body_ += fmt::format("{}%% {}\n", indent_, line);
+        }
     }
 
     // The connections that were there when this message came over one of them.
@@ -268,24 +310,49 @@ class Painter {
             return;
         }
         const auto gap = m.time - last_;
+        const auto length = length_of(gap - milliseconds(200)); // the way through the buffers
+        // Each pair once, by the stream of theirs that stands first.
+        std::map<std::pair<std::uint16_t, std::uint16_t>, Heard> pairs;
         for (const auto& stream : all_.streams) {
             const auto from = boxes_.of(stream.source);
             const auto to = boxes_.of(stream.destination);
-            if (held_ || !flows(stream, m.time) || from == flow::no_box || to == flow::no_box ||
-                from == to) {
+            if (from == flow::no_box || to == flow::no_box || from == to || is_held(stream) ||
+                !flows(stream, m.time)) {
                 continue;
             }
-            const bool back = std::ranges::any_of(all_.streams, [&](const auto& other) {
-                return flows(other, m.time) && boxes_.of(other.source) == to &&
-                       boxes_.of(other.destination) == from;
-            });
-            arrow(from, back ? "<<-->>" : "-->>", to,
-                  fmt::format("{}{}", stream.srtp.length != 0 ? "SRTP" : "RTP",
-                              back ? " both ways" : ""),
-                  {length_of(gap - milliseconds(200))}); // the way through the buffers
-            return;
+            const bool turned = pairs.contains({to, from});
+            auto& pair = pairs[turned ? std::pair{to, from} : std::pair{from, to}];
+            (turned ? pair.back : pair.forth) = true;
+            pair.secure = pair.secure || stream.srtp.length != 0;
         }
-        body_ += fmt::format("    Note over {}: waits {}\n", parties_[next].id, length_of(gap));
+        for (std::size_t n = 0; const auto& [ends, heard] : pairs) {
+            if (pairs.size() > 1) {
+                body_ += n++ == 0 ? "    par\n" : "    and\n";
+                indent_ = "        ";
+            }
+            const bool both = heard.forth && heard.back;
+            arrow(ends.first, both ? "<<-->>" : "-->>", ends.second,
+                  fmt::format("{}{}", heard.secure ? "SRTP" : "RTP", both ? " both ways" : ""),
+                  {length});
+        }
+        indent_ = "    ";
+        if (pairs.size() > 1) {
+            body_ += "    end\n";
+        } else if (pairs.empty()) {
+            body_ += fmt::format("    Note over {}: waits {}\n", parties_[next].id, length_of(gap));
+        }
+    }
+    struct Heard {
+        bool forth = false;
+        bool back = false;
+        bool secure = false;
+    };
+    // A call on hold says nothing worth drawing, nor does one before its answer has come. Whose
+    // stream it is the descriptions tell.
+    [[nodiscard]] bool is_held(const flow::MediaStream& stream) const {
+        const auto leg = media_of_.find(stream.destination);
+        return leg != media_of_.end() &&
+               (held_.contains(leg->second) || !settled_.contains(leg->second));
     }
     // Through most of the time since the last message?
     [[nodiscard]] bool flows(const flow::MediaStream& stream, Instant until) const {
@@ -294,19 +361,199 @@ class Painter {
         return stream.packets > 5 && begin < end && (end - begin).ns * 2 > (until - last_).ns;
     }
 
+    // The message itself; nothing where its bytes are not known.
+    [[nodiscard]] std::optional<sip::MessageView> original(const Message& m) {
+        const auto bytes = text(m.facts);
+        if (bytes.empty()) {
+            return std::nullopt;
+        }
+        auto view = sip::index(bytes, index_);
+        return view ? std::optional{*view} : std::nullopt;
+    }
+
+    // What stands for the names that this message brings, from here on.
+    void learn(const sip::MessageView& view, const Message& m, std::uint16_t from) {
+        using sip::HeaderId;
+        if (m.contact.length != 0 && m.method != Method::Register &&
+            (m.status == 0 ? m.vias == 1 : m.status < 300) && parties_[from].user_agent) {
+            names_.add(text(m.contact), parties_[from].id + ".contact");
+        }
+        const auto call = std::ranges::find(calls_, m.leg, &CallInFlow::leg);
+        if (call == calls_.end()) {
+            return;
+        }
+        const auto number = call - calls_.begin() + 1;
+        names_.add(text(all_.legs[m.leg].call_id), fmt::format("call{}.id", number));
+        if (const auto whom = sip::parse_name_addr(view.value(HeaderId::From));
+            whom && m.method == Method::Invite && !m.to_tag) {
+            names_.add(whom->tag, fmt::format("call{}.from_tag", number));
+        }
+        if (const auto whom = sip::parse_name_addr(view.value(HeaderId::To));
+            whom && m.status > 100 && m.status < 300 && m.cseq_method == Method::Invite &&
+            !whom->tag.empty() && (m.status >= 200 || !call->tagged)) {
+            names_.add(whom->tag, fmt::format("call{}.to_tag", number));
+            call->tagged = true;
+        }
+    }
+
+    // The lines beneath an arrow; of a message that is passed on those that are new.
+    std::vector<std::string> lines_of(const sip::MessageView& view, const Message& m) {
+        const auto method = m.status == 0 ? m.method : m.cseq_method;
+        auto fields = field_lines(view, method, names_);
+        for (const auto& name : fields.lost) {
+            problem(fmt::format("{} of a {} cannot be written in a flow", name,
+                                m.status == 0 ? std::string{sip::to_string(method)}
+                                              : std::to_string(m.status)));
+        }
+        auto [at, fresh] = said_.try_emplace(key_of(m), fields.lines);
+        if (fresh) {
+            return std::move(fields.lines);
+        }
+        auto changed = changed_lines(at->second, fields.lines);
+        at->second = std::move(fields.lines);
+        return changed;
+    }
+
+    // "to carol", and which call is replaced [RFC 3515 §2.1, RFC 3891 §6].
+    void describe_refer(const sip::MessageView& view, std::string& step,
+                        std::vector<std::string>& facts, std::vector<std::string>& lines) {
+        const auto refer_to = view.value(sip::HeaderId::ReferTo);
+        const auto whom = sip::parse_name_addr(refer_to);
+        if (!whom) {
+            problem("a REFER names nobody");
+            return;
+        }
+        const auto uri = whom->uri_text.substr(0, whom->uri_text.find('?'));
+        const auto headers = whom->uri_text.substr(std::min(uri.size() + 1, whom->uri_text.size()));
+        if (const auto party = party_called(aor(uri))) {
+            step += " to " + parties_[*party].id;
+        } else if (const auto other = names_.rewrite(uri); other && !other->contains(' ')) {
+            step += " to ";
+            append_mermaid_text(step, *other);
+        } else {
+            problem("a REFER names somebody who is not in the flow");
+        }
+        if (headers.empty()) {
+            return;
+        }
+        const auto unescaped = sip::unescape(headers);
+        const auto replaced = istarts_with(unescaped, "Replaces=") && !headers.contains('&')
+                                  ? replaced_call(std::string_view{unescaped}.substr(9))
+                                  : std::nullopt;
+        if (replaced) {
+            add_replaced(facts, *replaced);
+        } else if (const auto value = names_.rewrite(refer_to)) {
+            lines.push_back("Refer-To: " + *value);
+        } else {
+            problem("a Refer-To cannot be written in a flow");
+        }
+    }
+
+    // "call 3 replaces call 2" is one fact.
+    static void add_replaced(std::vector<std::string>& facts, std::size_t call) {
+        const auto words = fmt::format("replaces call {}", call);
+        const auto own = std::ranges::find_if(
+            facts, [](const std::string& fact) { return fact.starts_with("call "); });
+        if (own != facts.end()) {
+            *own += " " + words;
+        } else {
+            facts.push_back(words);
+        }
+    }
+
+    // The number of the call that a Replaces names, if that is all it says.
+    [[nodiscard]] std::optional<std::size_t> replaced_call(std::string_view value) const {
+        const auto dialog = sip::parse_dialog_id(value);
+        if (!dialog || dialog->early_only) {
+            return std::nullopt;
+        }
+        for (std::size_t i = 0; i < calls_.size(); ++i) {
+            if (text(all_.legs[calls_[i].leg].call_id) == dialog->call_id) {
+                return i + 1;
+            }
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<std::uint16_t> party_called(std::string_view uri) const {
+        for (std::uint16_t box = 0; box < parties_.size(); ++box) {
+            const auto own = parties_[box].uri.empty()
+                                 ? fmt::format("sip:{}@example.com", parties_[box].id)
+                                 : parties_[box].uri;
+            if (own == uri) {
+                return box;
+            }
+        }
+        return std::nullopt;
+    }
+
+    // What the body says, where it is not a session description.
+    void describe_body(const sip::MessageView& view, const Message& m, std::string& step,
+                       std::vector<std::string>& facts) {
+        const auto type = text(m.body_type);
+        const bool secured = m.is_signed != 0 || m.sealed != 0;
+        if (m.is_signed != 0) {
+            facts.emplace_back("signed");
+        }
+        if (m.sealed != 0) {
+            facts.emplace_back("encrypted");
+        }
+        if (m.method == Method::Notify && iequals(type, "message/sipfrag")) {
+            if (auto status = reported_status(view.body()); !status.empty()) {
+                facts.push_back(std::move(status));
+            }
+            return;
+        }
+        const auto words = trim(secured ? text(m.words) : view.body());
+        const bool plain =
+            !words.empty() && words.size() <= 200 && std::ranges::none_of(words, [](char c) {
+                return static_cast<std::uint8_t>(c) < ' ' || std::string_view{"\"{}"}.contains(c);
+            });
+        if (m.method == Method::Message && (secured || iequals(type, "text/plain")) && plain) {
+            step += " \"";
+            append_mermaid_text(step, words);
+            step += '"';
+        } else if (!view.body().empty() && m.media_count == 0 &&
+                   !iequals(type, "application/dialog-info+xml")) { // play writes it anew
+            problem(fmt::format("the body of a {} ({}) is not kept", sip::to_string(m.method),
+                                std::ranges::all_of(type, is_type_letter) ? type : "?"));
+        }
+    }
+
     void paint_request(const Message& m, std::uint16_t from, std::uint16_t to) {
         std::vector<std::string> facts;
+        std::vector<std::string> lines;
         std::string step{sip::to_string(m.method)};
         if (m.method == Method::Other || m.method == Method::None) {
             problem("a request whose method is not known is left out");
             return;
         }
         const bool first = seen_.insert({m.leg, m.cseq, m.method, 0}).second;
+        const auto view = original(m);
         if (first && !m.to_tag && m.method != Method::Register && m.method != Method::Cancel &&
-            m.method != Method::Ack) {
+            m.method != Method::Ack && m.method != Method::Refer) {
             step += target(m, to);
         }
         note_call(m, from, to, first, facts);
+        if (view) {
+            learn(*view, m, from);
+            lines = lines_of(*view, m);
+        }
+        if (first && view) {
+            if (m.method == Method::Refer) {
+                describe_refer(*view, step, facts, lines);
+                if (std::ranges::find(calls_, m.leg, &CallInFlow::leg) == calls_.end()) {
+                    facts.emplace_back("no call");
+                }
+            } else if (m.method == Method::Invite) {
+                const auto replaced = replaced_call(view->value(sip::HeaderId::Replaces));
+                if (replaced) {
+                    add_replaced(facts, *replaced);
+                    std::erase_if(lines, [](const auto& l) { return l.starts_with("Replaces:"); });
+                }
+            }
+            describe_body(*view, m, step, facts);
+        }
         if (first) {
             describe(m, facts);
             const auto challenged = challenged_.find({m.leg, m.method});
@@ -315,25 +562,22 @@ class Painter {
                 facts.emplace_back("digest");
                 challenged_.erase(challenged);
             }
+        } else {
+            describe_again(m, facts);
         }
-        if (m.method == Method::Refer) {
-            problem("a REFER names nobody here, for its Refer-To is not kept");
+        if (m.method == Method::Refer && !view) {
+            problem("a REFER names nobody here, for its Refer-To is not known");
         }
         if (m.method != Method::Ack) {
             open_[{from, to}].push_back({m.leg, m.cseq, m.method});
         }
-        arrow(from, "->>", to, step, facts);
+        arrow(from, "->>", to, step, facts, lines);
     }
 
     [[nodiscard]] std::string target(const Message& m, std::uint16_t to) const {
         const auto uri = aor(text(all_.legs[m.leg].to));
-        for (std::uint16_t box = 0; box < parties_.size(); ++box) {
-            const auto own = parties_[box].uri.empty()
-                                 ? fmt::format("sip:{}@example.com", parties_[box].id)
-                                 : parties_[box].uri;
-            if (own == uri) {
-                return box == to ? "" : " " + parties_[box].id;
-            }
+        if (const auto box = party_called(uri)) {
+            return *box == to ? "" : " " + parties_[*box].id;
         }
         return is_plain(uri) ? " " + uri : "";
     }
@@ -347,8 +591,18 @@ class Painter {
                 problem(fmt::format("{} opens a call of its own, as a back-to-back user agent does",
                                     parties_[from].id));
             }
-            calls_.push_back({m.leg, {}, false});
+            // A call between two that have one already, or after one that was refused, is to be
+            // called another.
+            const bool another = std::ranges::any_of(calls_, [&](const CallInFlow& call) {
+                return (call.answered && !call.ended && call.members.contains(from) &&
+                        call.members.contains(to)) ||
+                       (call.refused && call.caller == from);
+            });
+            calls_.push_back({m.leg, from, {}});
             at = calls_.end() - 1;
+            if (another && first) {
+                facts.push_back(fmt::format("call {}", calls_.size()));
+            }
         }
         if (at == calls_.end()) {
             return;
@@ -370,6 +624,9 @@ class Painter {
 
     // What its body describes, where it was written, not where it is passed on.
     void describe(const Message& m, std::vector<std::string>& facts) {
+        for (std::uint32_t i = 0; i < m.media_count; ++i) {
+            media_of_[all_.media_lines[m.media_begin + i].receive] = m.leg;
+        }
         auto& exchange = offers_[m.leg];
         if (m.media_count == 0) {
             if (m.method == Method::Invite && !m.to_tag) {
@@ -381,19 +638,18 @@ class Painter {
             return; // what a provisional response has said is said again
         }
         const auto& line = all_.media_lines[m.media_begin];
-        const auto profile = text(line.profile);
         const auto suite = text(line.crypto_suite);
-        const std::string_view kind = line.dtls              ? "DTLS-SRTP"
-                                      : line.secure_profile  ? "SRTP"
-                                      : suite.empty()        ? "RTP"
-                                      : profile == "RTP/AVP" ? "OSRTP"
-                                                             : "SRTP";
+        const auto kind = kind_of(line);
         const bool answers = exchange.waits;
+        if (answers) {
+            settled_.insert(m.leg);
+        }
         exchange.waits = !answers;
         if (answers && m.status != 0) {
             exchange.answered = m.cseq;
         }
         facts.push_back(fmt::format("{} {}", kind, answers ? "answer" : "offer"));
+        described_[key_of(m)] = {line.receive, answers};
         if (!line.dtls && is_plain(suite) && suite != "AES_CM_128_HMAC_SHA1_80") {
             facts.emplace_back(suite);
         }
@@ -401,11 +657,37 @@ class Painter {
         if (!answers) {
             if (still) {
                 facts.emplace_back("hold");
-            } else if (held_) {
+                held_.insert(m.leg);
+            } else if (held_.erase(m.leg) != 0) {
                 facts.emplace_back("resume");
             }
-            held_ = still;
         }
+    }
+
+    // Somebody in the middle who has written a description of his own into what he passes on: a
+    // gateway, a relay of media.
+    void describe_again(const Message& m, std::vector<std::string>& facts) {
+        const auto before = described_.find(key_of(m));
+        if (m.media_count == 0 || before == described_.end() ||
+            before->second.first == all_.media_lines[m.media_begin].receive) {
+            return;
+        }
+        const auto& line = all_.media_lines[m.media_begin];
+        media_of_[line.receive] = m.leg;
+        facts.push_back(
+            fmt::format("{} {}", kind_of(line), before->second.second ? "answer" : "offer"));
+        before->second.first = line.receive;
+    }
+    [[nodiscard]] std::string_view kind_of(const flow::MediaLine& line) const {
+        return line.dtls                         ? "DTLS-SRTP"
+               : line.secure_profile             ? "SRTP"
+               : line.crypto_suite.length == 0   ? "RTP"
+               : text(line.profile) == "RTP/AVP" ? "OSRTP"
+                                                 : "SRTP";
+    }
+    using Key = std::tuple<std::uint8_t, std::uint32_t, Method, std::uint16_t>;
+    static Key key_of(const Message& m) {
+        return {m.leg, m.cseq, m.status == 0 ? m.method : m.cseq_method, m.status};
     }
 
     void paint_response(const Message& m, std::uint16_t from, std::uint16_t to) {
@@ -429,22 +711,33 @@ class Painter {
             if (m.status == 401 || m.status == 407) {
                 challenged_[{m.leg, m.cseq_method}] = m.cseq;
             }
+        } else {
+            describe_again(m, facts);
         }
         if (m.status >= 200) {
             open.erase(at);
-            if (m.status >= 300 && m.cseq_method == Method::Invite) {
-                offers_[m.leg].waits = false; // what it offered never was
-            }
             const auto call = std::ranges::find(calls_, m.leg, &CallInFlow::leg);
+            if (m.status >= 300 && m.cseq_method == Method::Invite &&
+                (call == calls_.end() || call->answered || call->caller == to)) {
+                offers_[m.leg].waits = false; // what it offered never was; a proxy may go on
+            }
             if (call != calls_.end() && m.cseq_method == Method::Bye) {
                 call->ended = true;
+            } else if (call != calls_.end() && m.cseq_method == Method::Invite) {
+                call->answered = call->answered || m.status < 300;
+                call->refused = !call->answered && m.status >= 300;
             }
         }
         std::string step = std::to_string(m.status);
         std::string phrase{text(m.reason)};
         std::erase_if(phrase, [](char c) { return !is_alpha(c) && !is_digit(c) && c != ' '; });
         step += phrase.empty() ? "" : " " + phrase;
-        arrow(from, "-->>", to, step, facts);
+        std::vector<std::string> lines;
+        if (const auto view = original(m)) {
+            learn(*view, m, from);
+            lines = lines_of(*view, m);
+        }
+        arrow(from, "-->>", to, step, facts, lines);
     }
 
     const flow::Call& all_;
@@ -453,20 +746,27 @@ class Painter {
     std::vector<Party> parties_;       // by box
     std::vector<std::uint16_t> shown_; // in the order of their first arrow
     std::string body_;
+    std::string_view indent_ = "    ";
     Instant last_; // the message before
     std::size_t count_ = 0;
-    bool held_ = false;
-    std::set<std::uint32_t> drawn_; // connections
+    std::set<std::uint8_t> held_;               // legs
+    std::set<std::uint8_t> settled_;            // legs in which an offer has been answered
+    std::map<Endpoint, std::uint8_t> media_of_; // legs, by where their parties want media
+    std::set<std::uint32_t> drawn_;             // connections
     std::set<std::tuple<std::uint8_t, std::uint32_t, Method, std::uint16_t>> seen_;
     std::map<std::pair<std::uint16_t, std::uint16_t>, std::vector<OpenRequest>> open_;
     std::map<std::pair<std::uint8_t, Method>, std::uint32_t> challenged_;
     std::map<std::uint8_t, Exchange> offers_;
+    std::map<Key, std::vector<std::string>> said_;       // beneath the latest arrow of a message
+    std::map<Key, std::pair<Endpoint, bool>> described_; // its media, and whether it answers
+    RunnableNames names_;
+    sip::HeaderIndex index_;
     std::vector<CallInFlow> calls_; // in the order in which they begin
 };
 
 } // namespace
 
-void Runnable::add(const flow::Call& call) {
+void Runnable::add(const flow::Call& call, const Originals& original) {
     if (all_.legs.size() + call.legs.size() > 255 ||
         all_.messages.size() + call.messages.size() > most_messages) {
         problems_.emplace_back("calls that were too many for one flow are left out");
@@ -491,6 +791,8 @@ void Runnable::add(const flow::Call& call) {
                            &m.problem, &m.contact}) {
             *text = moved(*text);
         }
+        m.words = moved(m.words);
+        m.facts = original ? all_.pool.add(original(m)) : flow::Text{};
         m.leg = static_cast<std::uint8_t>(m.leg + first_leg);
         m.media_begin += first_line;
         for (auto* index : {&m.retransmission_of, &m.duplicate_of}) {
