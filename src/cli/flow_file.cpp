@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <sstream>
 
@@ -11,6 +12,7 @@
 
 #include "crypto/private_file.hpp"
 #include "rtp/wav.hpp"
+#include "script/compose.hpp"
 #include "script/parse.hpp"
 #include "script/read_flow.hpp"
 #include "script/sipp/convert.hpp"
@@ -35,9 +37,72 @@ std::expected<std::string, Failure> read_text(const std::string& path) {
     return std::move(*text);
 }
 
+std::string complaints_of(const script::Parsed& parsed, const std::string& file,
+                          std::string_view text) {
+    std::string said;
+    for (const auto& complaint : parsed.complaints) {
+        script::append(said, file, text, complaint);
+    }
+    return said;
+}
+
+// The flows that are performed before one: those that `before:` of `plan` names, and first those
+// that they name in turn. Each is read once.
+class Earlier {
+  public:
+    std::expected<void, Failure> gather(const std::string& file, const script::Plan& plan) {
+        constexpr std::size_t most = 16;
+        begun_.push_back(std::filesystem::path{file}.lexically_normal());
+        for (const auto& setting : plan.settings) {
+            const auto* before = std::get_if<script::Before>(&setting.value);
+            if (before == nullptr) {
+                continue;
+            }
+            const auto path =
+                (std::filesystem::path{file}.parent_path() / before->file).lexically_normal();
+            const auto refuse = [&](int status, const std::string& why) {
+                return std::unexpected{Failure{
+                    status, fmt::format("{}:{}: before: {}", file, setting.place.line, why)}};
+            };
+            if (std::ranges::find(begun_, path) != begun_.end()) {
+                return refuse(BadUsage, path.string() + " comes before itself");
+            }
+            if (std::ranges::find(files, path.string(), &script::Earlier::name) != files.end()) {
+                continue;
+            }
+            if (files.size() + begun_.size() > most) {
+                return refuse(BadUsage, fmt::format("more than {} flows", most));
+            }
+            auto text = crypto::read_whole(path.string(), script::longest_flow_text + 1);
+            if (!text) {
+                return refuse(BadInput, fmt::format("{}: {}", path.string(), text.error().what));
+            }
+            texts_.push_back(std::make_unique<std::string>(std::move(*text)));
+            const std::string_view its = *texts_.back();
+            if (auto done = gather(path.string(), script::parse(its).plan); !done) {
+                return done;
+            }
+            const auto parsed = script::parse_after(files, its);
+            if (!parsed.ok()) {
+                return std::unexpected{
+                    Failure{BadUsage, complaints_of(parsed, path.string(), its)}};
+            }
+            files.push_back({path.string(), its});
+        }
+        begun_.pop_back();
+        return {};
+    }
+
+    std::vector<script::Earlier> files; // in the order in which they are performed
+
+  private:
+    std::vector<std::filesystem::path> begun_; // those that are being read, the outermost first
+    std::vector<std::unique_ptr<std::string>> texts_;
+};
+
 // What the flow's lines name: files of bodies, sounds.
 std::expected<void, Failure> load_files(Loaded& flow) {
-    const auto folder = std::filesystem::path{flow.file}.parent_path();
+    std::filesystem::path folder;
     const auto body = [&](const std::string& name) -> std::expected<void, Failure> {
         auto text = crypto::read_whole((folder / name).string(), std::size_t{1} << 20);
         if (!text) {
@@ -48,6 +113,8 @@ std::expected<void, Failure> load_files(Loaded& flow) {
         return {};
     };
     for (const auto& step : flow.plan.steps) {
+        folder =
+            std::filesystem::path{script::file_of(flow.plan, step.place, flow.file)}.parent_path();
         if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
             if (const auto* named = script::find<script::Body>(arrow->facts)) {
                 if (auto done = body(named->file); !done) {
@@ -156,10 +223,14 @@ std::expected<Loaded, Failure> load_flow(const FlowOptions& options, const std::
         return std::unexpected{text.error()};
     }
     auto parsed = script::read_flow(*text, std::filesystem::path{file}.stem().string());
-    std::string said;
-    for (const auto& complaint : parsed.complaints) {
-        script::append(said, file, *text, complaint);
+    Earlier earlier;
+    if (script::find<script::Before>(parsed.plan.settings) != nullptr) {
+        if (auto done = earlier.gather(file, parsed.plan); !done) {
+            return std::unexpected{done.error()};
+        }
+        parsed = script::parse_after(earlier.files, *text);
     }
+    const auto said = complaints_of(parsed, file, *text);
     if (!parsed.ok()) {
         return std::unexpected{Failure{BadUsage, said}};
     }
@@ -187,13 +258,14 @@ std::expected<Loaded, Failure> load_flow(const FlowOptions& options, const std::
         });
         out.plan.settings.push_back({{}, true, script::Timeout{*time}});
     }
-    if (script::find<script::Before>(out.plan.settings) != nullptr) {
-        return std::unexpected{
-            Failure{BadUsage, file + ": 'before:' is not performed yet; draw both in one flow"}};
-    }
     out.given.folder = std::filesystem::path{file}.parent_path().string();
-    take_environment(*text, out.given);
-    if (auto done = take_rows(out, *text, options.users); !done) {
+    std::string all;
+    for (const auto& one : earlier.files) {
+        all += one.text;
+    }
+    all += *text;
+    take_environment(all, out.given);
+    if (auto done = take_rows(out, all, options.users); !done) {
         return std::unexpected{done.error()};
     }
     if (auto done = take_injections(options, out.given); !done) {

@@ -11,6 +11,7 @@ struct Place {
     std::uint32_t column = 0;
     std::uint32_t length = 0; // in characters; 0 where it is a point
     bool after_blank = false; // an empty line stands before it
+    std::uint8_t file = 0; // of a flow that is performed before: its number in Plan::files, from 1
     // Where a thing stood is no part of what it says: two plans are equal when they say the same,
     // and so every struct that holds a Place can compare its members.
     friend constexpr bool operator==(const Place& /*a*/, const Place& /*b*/) { return true; }

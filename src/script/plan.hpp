@@ -229,8 +229,14 @@ struct Plan {
     std::vector<Step> steps;
     std::uint32_t arrows = 0;
     CallId calls = 0;
+    std::vector<std::string> files; // of the flows that are performed before, see Place::file
     bool operator==(const Plan&) const = default;
 };
+
+// The file of a line, where the flow's own is `file`.
+inline const std::string& file_of(const Plan& plan, const Place& place, const std::string& file) {
+    return place.file == 0 ? file : plan.files[place.file - 1U];
+}
 
 inline bool is_literal(const Party& party) {
     return says(party.facts, Word::Literal);

@@ -101,14 +101,15 @@ bool FlowReader::next_line(std::string_view& line) {
 }
 
 // Names first: a fact may speak of a party that is declared further down.
-void FlowReader::collect_names() {
-    std::string_view line;
+Names names_in(std::string_view flow, Names known) {
     bool front = false;
-    while (next_line(line)) {
-        auto text = trim(line);
-        if (text == "---" && (front || number_ == 1)) {
+    for (std::size_t at = 0; at < flow.size();) {
+        const auto end = std::min(flow.find('\n', at), flow.size());
+        auto text = trim(flow.substr(at, end - at));
+        if (text == "---" && (front || at == 0)) {
             front = !front;
         }
+        at = end + 1;
         if (front) {
             continue;
         }
@@ -120,15 +121,11 @@ void FlowReader::collect_names() {
             continue;
         }
         const auto id = take_id(trim(text.substr(word.size())));
-        if (!id.empty() && !is_reserved(id) && !names_.find(id) && names_.size() < most_parties) {
-            names_.add(id);
+        if (!id.empty() && !is_reserved(id) && !known.find(id) && known.size() < most_parties) {
+            known.add(id);
         }
     }
-    at_ = 0;
-    number_ = 0;
-    plan_.parties.resize(names_.size());
-    declared_.resize(names_.size());
-    active_.resize(names_.size());
+    return known;
 }
 
 void FlowReader::read() {
@@ -138,7 +135,10 @@ void FlowReader::read() {
                           fmt::format("at most {}", limit::text));
         return;
     }
-    collect_names();
+    names_ = names_in(text_, std::move(names_));
+    plan_.parties.resize(names_.size());
+    declared_.resize(names_.size());
+    active_.resize(names_.size());
     std::string_view line;
     while (!complaints_.is_full() && next_line(line)) {
         if (number_ == 1 && trim(line) == "---") {

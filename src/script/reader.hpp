@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "script/complaint.hpp"
@@ -16,8 +17,9 @@ namespace cw::script {
 
 class FlowReader {
   public:
-    FlowReader(std::string_view text, Plan& plan, Complaints& complaints)
-        : text_(text), plan_(plan), complaints_(complaints) {}
+    // `names`: parties that have a number already.
+    FlowReader(std::string_view text, Plan& plan, Complaints& complaints, Names names = {})
+        : text_(text), plan_(plan), complaints_(complaints), names_(std::move(names)) {}
     void read();
 
   private:
@@ -32,7 +34,6 @@ class FlowReader {
 
     // reader.cpp
     [[nodiscard]] bool next_line(std::string_view& line);
-    void collect_names();
     void read_front(std::string_view first);
     void read_front_line(const Line& line);
     void read_line(std::string_view source);
@@ -104,6 +105,8 @@ class FlowReader {
     std::size_t visible_ = 0; // characters that Mermaid counts
 };
 
+// Those that `text` declares, after those that are known already: at most `most_parties`.
+Names names_in(std::string_view text, Names known);
 // An id at the beginning of `text`: letters, digits, "_", ".", and "-" unless an "x" follows, which
 // would be an arrow. Empty if there is none.
 std::string_view take_id(std::string_view text);
