@@ -61,6 +61,7 @@ struct Member {
     // The same by IPv6, for who speaks both: somebody between an IPv6 phone and an IPv4 one.
     std::array<std::optional<Endpoint>, transport_count> at6;
     bool both_families = false;
+    std::optional<std::uint32_t> udp6; // its second UDP socket; the first has the party's number
     std::vector<bool> listens = std::vector<bool>(transport_count, false); // to be opened
     std::map<script::CallId, MediaPlace> media; // a pair of sockets a call with media
 };
@@ -82,6 +83,7 @@ struct Given {
     std::string mark;         // begins every Call-ID that our parties make
     Enrol enrol = Enrol::AtEmbedded;
     bool enrol_only = false; // nothing else is performed
+    Duration record{};       // how much of what each party hears is kept, a call
     bool media = true;       // false: sessions are agreed upon, and nothing is said in them
 };
 

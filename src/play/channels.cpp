@@ -86,6 +86,22 @@ std::optional<PartyId> State::peer_of(const Wire& wire, PartyId owner) const {
     return std::nullopt;
 }
 
+std::optional<PartyId> State::outsider_at(const Wire& wire, PartyId owner) const {
+    if (const auto known = peer_of(wire, owner)) {
+        return known;
+    }
+    std::optional<PartyId> other;
+    for (PartyId i = 0; i < plan.parties.size(); ++i) {
+        if (!ours(i)) {
+            if (other) {
+                return std::nullopt;
+            }
+            other = i;
+        }
+    }
+    return other;
+}
+
 std::optional<Wire> State::way(StepId step, PartyId from, PartyId to) {
     auto& wait = waiting[step];
     auto found = find_way(wait.token, from, to);
@@ -110,10 +126,12 @@ std::expected<Wire, std::string> State::find_way(std::optional<std::uint32_t>& t
     if (!sip::is_reliable(transport)) {
         Wire wire;
         wire.transport = Transport::Udp;
-        wire.connection = from;
+        const auto& own = cast.members[from];
+        const bool second = own.udp6 && !at->address.is_v4();
+        wire.connection = second ? *own.udp6 : from;
         wire.remote = *at;
-        wire.local =
-            cast.members[from].at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
+        wire.local = (second ? own.at6 : own.at)[static_cast<std::size_t>(Transport::Udp)].value_or(
+            Endpoint{});
         return wire;
     }
     for (auto i = lines.size(); i-- > 0;) {
@@ -176,14 +194,24 @@ bool State::perform_channel(StepId step) {
             return l.owner == a.to && !l.opened_by_us && !l.claimed &&
                    l.wire.transport == transport && l.peer.value_or(a.from) == a.from;
         });
-        if (line == lines.end()) {
+        auto* attempt = unaccepted(a.to, a.from, transport);
+        if (line == lines.end() && attempt == nullptr) {
             return false;
+        }
+        schedule.received(step, now);
+        report_of(step).at = now;
+        if (line == lines.end()) {
+            attempt->claimed = true;
+            refusal(step, must_fail, attempt->why, attempt->facts);
+            return true;
         }
         line->claimed = true;
         line->peer = a.from;
-        schedule.received(step, now);
+        if (must_fail) {
+            failed(step, Verdict::Unexpected, "the handshake was accepted");
+            return true;
+        }
         passed(step);
-        report_of(step).at = now;
         check_channel(step, *line);
         return true;
     }
@@ -222,20 +250,7 @@ bool State::perform_channel(StepId step) {
         const auto& facts = asked->refused ? asked->facts : line->facts;
         const auto why = asked->refused ? asked->why : line->why_closed;
         schedule.received(step, now);
-        if (!must_fail) {
-            failed(step, Verdict::Failed, "the connection was refused: " + why);
-            stop("");
-            return true;
-        }
-        passed(step);
-        const auto* alert = script::find<script::Alert>(a.facts);
-        if (alert != nullptr && facts.alert != alert->code) {
-            failed(step, Verdict::Failed, "it was refused, but otherwise",
-                   {"alert", std::string{script::alert_name(alert->code)},
-                    facts.alert < 0
-                        ? why
-                        : std::string{script::alert_name(static_cast<std::uint8_t>(facts.alert))}});
-        }
+        refusal(step, must_fail, why, facts);
         return true;
     }
     if (line == lines.end()) {
@@ -279,6 +294,25 @@ bool State::perform_channel(StepId step) {
     }
     check_channel(step, seen);
     return true;
+}
+
+// The connection that is drawn came to nothing: as it should (`drawn_so`), or the flow ends here.
+void State::refusal(StepId step, bool drawn_so, const std::string& why,
+                    const HandshakeFacts& facts) {
+    if (!drawn_so) {
+        failed(step, Verdict::Failed, "the connection was refused: " + why);
+        stop("");
+        return;
+    }
+    passed(step);
+    const auto* alert = script::find<script::Alert>(arrow(step).facts);
+    if (alert != nullptr && facts.alert != alert->code) {
+        failed(step, Verdict::Failed, "it was refused, but otherwise",
+               {"alert", std::string{script::alert_name(alert->code)},
+                facts.alert < 0
+                    ? why
+                    : std::string{script::alert_name(static_cast<std::uint8_t>(facts.alert))}});
+    }
 }
 
 void State::check_channel(StepId step, const Line& line) {

@@ -241,6 +241,9 @@ Instant State::next_deadline() {
             if (const auto* after = script::find<script::After>(a->facts)) {
                 out = earlier(out, since + after->time);
             }
+            if (std::holds_alternative<script::Media>(a->content)) {
+                out = earlier(out, since + seconds(2)); // see Sound::perform_media
+            }
             if (std::holds_alternative<script::Channel>(a->content)) {
                 out = earlier(out, script::is_lost(a->link) ? since + seconds(3)
                                                             : now + milliseconds(100));

@@ -76,6 +76,71 @@ std::string State::why_closed(PartyId owner, PartyId peer) const {
     return "";
 }
 
+// One that nobody has drawn yet and that `from` may have wanted; null: there is none.
+Unaccepted* State::unaccepted(PartyId party, PartyId from, sip::Transport transport) {
+    const auto at = std::ranges::find_if(not_accepted, [&](const Unaccepted& one) {
+        return one.owner == party && !one.claimed && one.transport == transport &&
+               one.peer.value_or(from) == from;
+    });
+    return at != not_accepted.end() ? &*at : nullptr;
+}
+
+// Somebody's handshake with one of us has failed. What is awaited over that connection, and over no
+// other that is open or drawn to come first, does not come.
+void State::handshake_failed(const Unaccepted& attempt) {
+    const auto ready = schedule.ready(now);
+    const auto awaits = [&](const Schedule::Ready& one, bool channel) {
+        const auto* a = std::get_if<Arrow>(&plan.steps[one.step].what);
+        return a != nullptr && a->to == attempt.owner && !ours(a->from) &&
+               attempt.peer.value_or(a->from) == a->from &&
+               std::holds_alternative<script::Channel>(a->content) == channel;
+    };
+    // An arrow that draws it has its own say.
+    if (std::ranges::any_of(ready, [&](const auto& one) { return awaits(one, true); })) {
+        return;
+    }
+    for (const auto& one : ready) {
+        if (one.part != Schedule::Part::Receive || one.optional || !awaits(one, false)) {
+            continue;
+        }
+        const auto& a = arrow(one.step);
+        const auto* request = std::get_if<script::Request>(&a.content);
+        const bool open = std::ranges::any_of(lines, [&](const Line& line) {
+            return line.open && line.owner == a.to && line.peer.value_or(a.from) == a.from;
+        });
+        if (request == nullptr || open || script::is_lost(a.link) ||
+            cast.transport(a.from, a.to) != attempt.transport) {
+            continue;
+        }
+        const auto step = one.step;
+        failed(step, Verdict::Missing,
+               fmt::format("the connection of {} to {} came to nothing: {}",
+                           plan.parties[a.from].id, plan.parties[a.to].id, attempt.why));
+        stop("");
+        return;
+    }
+}
+
+// Nobody is there to read what `party` sends to `remote`; `begin`: how it begins. "If a transport
+// error occurs […] the element MUST inform the transport user" [RFC 3261 §18.4].
+void State::unreachable(PartyId party, const Endpoint& remote, std::string_view begin) {
+    const auto to = cast.find(remote);
+    if (to && ours(*to)) {
+        return; // it is destroyed, or not there yet: the flow draws that
+    }
+    const auto at = begin.find(";branch=");
+    if (at == std::string_view::npos) {
+        return;
+    }
+    auto branch = begin.substr(at + 8);
+    branch = branch.substr(0, branch.find_first_of(";,\r\n \t"));
+    players[party].table->on_undelivered(begin.substr(0, begin.find(' ')), branch, remote, now,
+                                         outbox);
+    hear_of_transactions(fmt::format("nobody listens where {} should be (UDP {})",
+                                     to ? plan.parties[*to].id : "the other end",
+                                     to_string(remote)));
+}
+
 // The dialog of `party` has ended in a way that is not drawn: the first request of it that is drawn
 // still, here or at the other end, cannot come.
 void State::dialog_over(PartyId party, SideKey key, std::string_view message) {

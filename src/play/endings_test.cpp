@@ -140,6 +140,53 @@ TEST(Endings, WhoHasBeenDestroyedReceivesNothing) {
     EXPECT_LT(t.lasted(), seconds(1));
 }
 
+TEST(Endings, AHandshakeThatARealSystemCannotFinishEndsWhatIsAwaitedFromIt) {
+    Trick t{"x->>a: MESSAGE \"hello\"\n"
+            "a-->>x: 200 OK\n"};
+    t.stage.after(seconds(1), [&] { t.stage.turn_away(alice, "tlsv1 alert unknown ca", 48); });
+    EXPECT_FALSE(t.run().passed());
+    t.expect(0, Verdict::Missing,
+             "the connection of x to a came to nothing: tlsv1 alert unknown ca");
+    EXPECT_LT(t.lasted(), seconds(2));
+}
+
+TEST(Endings, AHandshakeWithUsThatIsDrawnIsRefusedAsDrawnOrEndsTheFlow) {
+    Trick refused{"x-xa: TLS (alert unknown_ca)\n"};
+    refused.stage.after(seconds(1), [&] { refused.stage.turn_away(alice, "alert", 48); });
+    EXPECT_TRUE(refused.run().passed()) << refused.failures();
+    EXPECT_LT(refused.lasted(), seconds(2));
+
+    Trick otherwise{"x-xa: TLS (alert unknown_ca)\n"};
+    otherwise.stage.after(seconds(1), [&] { otherwise.stage.turn_away(alice, "alert", 70); });
+    EXPECT_FALSE(otherwise.run().passed());
+    otherwise.expect(0, Verdict::Failed, "it was refused, but otherwise");
+    otherwise.expect_difference(0, {"alert", "unknown_ca", "protocol_version"});
+
+    Trick drawn{"x<<->>a: TLS\n"
+                "x->>a: OPTIONS\n"
+                "a-->>x: 200 OK\n"};
+    drawn.stage.after(seconds(1), [&] { drawn.stage.turn_away(alice, "alert unknown ca", 48); });
+    EXPECT_FALSE(drawn.run().passed());
+    drawn.expect(0, Verdict::Failed, "the connection was refused: alert unknown ca");
+    EXPECT_LT(drawn.lasted(), seconds(2));
+}
+
+TEST(Endings, ADatagramThatNobodyReadsEndsItsRequest) {
+    Trick t{"a->>x: OPTIONS\n"
+            "x-->>a: 200 OK\n",
+            sip::Transport::Udp};
+    t.stage.played_by([&](std::string_view text, const transaction::Wire& wire) {
+        t.stage.after(milliseconds(1), [&t, text = std::string{text}, wire] {
+            const auto udp = static_cast<std::size_t>(sip::Transport::Udp);
+            t.stage.undelivered(
+                alice, t.stage.cast().members[x_party].at[udp].value_or(wire.remote), text);
+        });
+    });
+    EXPECT_FALSE(t.run().passed());
+    EXPECT_TRUE(t.arrow(1).why.starts_with("nobody listens where ")) << t.arrow(1).why;
+    EXPECT_LT(t.lasted(), seconds(1));
+}
+
 // Bob alone hears that the connection has closed.
 TEST(Endings, AnAnswerGoesOverAnotherConnectionWhenItsOwnHasClosed) {
     Trick t{"a->>b: OPTIONS\n"

@@ -78,23 +78,36 @@ void Performance::on_accepted(PartyId party, const Wire& wire, const HandshakeFa
     line.wire = wire;
     line.owner = party;
     line.facts = facts;
-    line.peer = s.peer_of(wire, party);
-    if (!line.peer) {
-        // The only one that is not ours, if there is only one.
-        std::optional<PartyId> other;
-        bool several = false;
-        for (PartyId i = 0; i < s.plan.parties.size(); ++i) {
-            if (!s.ours(i)) {
-                several = several || other.has_value();
-                other = i;
-            }
-        }
-        if (!several) {
-            line.peer = other;
-        }
-    }
+    line.peer = s.outsider_at(wire, party);
     s.lines.push_back(std::move(line));
     s.pump();
+}
+
+void Performance::on_not_accepted(PartyId party, sip::Transport transport, const Endpoint& remote,
+                                  std::string_view why, const HandshakeFacts& facts, Instant now) {
+    constexpr std::size_t most = 1000; // whoever tries that often is told no more
+    if (literal_ != nullptr || state_->over || state_->not_accepted.size() == most) {
+        return;
+    }
+    auto& s = *state_;
+    s.now = now;
+    Wire wire;
+    wire.transport = transport;
+    wire.remote = remote;
+    s.not_accepted.push_back(
+        {party, s.outsider_at(wire, party), transport, std::string{why}, facts, now, false});
+    s.handshake_failed(s.not_accepted.back());
+    s.pump();
+}
+
+void Performance::on_undelivered(PartyId party, const Endpoint& remote, std::string_view begin,
+                                 Instant now) {
+    if (literal_ != nullptr || state_->over) {
+        return;
+    }
+    state_->now = now;
+    state_->unreachable(party, remote, begin);
+    state_->pump();
 }
 
 void Performance::on_closed(const Wire& wire, std::string_view why, const HandshakeFacts& facts,

@@ -70,6 +70,7 @@ struct StreamReport {
     std::uint64_t unauthentic = 0;
     double jitter_ms = 0;
     double mos = 0;
+    std::vector<std::int16_t> heard; // where Given::record asks for it: 8000 samples a second
 };
 
 // What became of a request that a party of ours made.

@@ -87,6 +87,16 @@ class SimulatedStage {
             }
         }
     }
+    // Somebody's TLS handshake with `party` fails with this alert; so does what it sends over UDP.
+    void turn_away(script::PartyId party, const std::string& why, int alert) {
+        HandshakeFacts facts;
+        facts.alert = alert;
+        const Endpoint stranger{*IpAddress::parse("192.0.2.9"), 40'000};
+        performance_->on_not_accepted(party, sip::Transport::Tls, stranger, why, facts, now_);
+    }
+    void undelivered(script::PartyId from, const Endpoint& to, std::string_view text) {
+        performance_->on_undelivered(from, to, text, now_);
+    }
     [[nodiscard]] const Cast& cast() const { return cast_; }
     [[nodiscard]] Instant now() const { return now_; }
     [[nodiscard]] std::size_t datagrams_lost() const { return lost_; }

@@ -17,7 +17,26 @@ bool says_something(const script::Facts& facts) {
 
 } // namespace
 
-Sound::Sound(State& state) : state_(state) {}
+// "[isfocus] indicates that the UA is a conference server, also known as a focus, and will mix
+// together the media for all calls to the same URI" [RFC 3840 §10.18].
+Sound::Sound(State& state) : state_(state), focus_(state.plan.parties.size()) {
+    for (const auto& step : state.plan.steps) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        if (a == nullptr || !state.ours(a->from)) {
+            continue;
+        }
+        for (const auto& fact : a->facts) {
+            const auto* header = std::get_if<script::Header>(&fact.value);
+            if (header == nullptr || header->id != sip::HeaderId::Contact) {
+                continue;
+            }
+            for (const auto& piece : header->value.pieces) {
+                const auto* text = std::get_if<std::string>(&piece);
+                focus_[a->from] = focus_[a->from] || (text != nullptr && text->contains("isfocus"));
+            }
+        }
+    }
+}
 Sound::~Sound() = default;
 
 MediaSide& Sound::side(PartyId party, CallId call) {
@@ -29,8 +48,20 @@ MediaSide& Sound::side(PartyId party, CallId call) {
         side = std::make_unique<MediaSide>(party, call,
                                            at != member.media.end() ? at->second : MediaPlace{},
                                            member, musical, state_.names.next());
+        side->session.record(state_.given.record);
+        mix(*side);
     }
     return *side;
+}
+
+// Who is a focus says in each call what it hears in the others.
+void Sound::mix(MediaSide& own) {
+    for (auto& [key, other] : sides_) {
+        if (focus_[own.party] && key.first == own.party && other.get() != &own) {
+            own.session.mix_into(other->session);
+            other->session.mix_into(own.session);
+        }
+    }
 }
 
 // ---- offers and answers
@@ -181,6 +212,10 @@ void Sound::report(std::vector<StreamReport>& out) const {
             line.unauthentic = one->session.counts().authentication_failures;
             line.jitter_ms = stream.stats.mean_jitter_ms();
             line.mos = stream.mos();
+        }
+        if (!out.empty() && !one->session.recording().empty() &&
+            !one->session.streams().empty()) { // once, with the first stream of that side
+            out[out.size() - one->session.streams().size()].heard = one->session.recording();
         }
     }
 }

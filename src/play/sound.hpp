@@ -72,10 +72,12 @@ class Sound {
     void ask_for_keys(MediaSide& own);
     bool say(StepId step, MediaSide& own, const script::Says& says);
     void send(MediaSide& own, std::vector<rtp::MediaPacket>& packets);
+    void mix(MediaSide& own);
 
     State& state_;
     std::map<std::pair<PartyId, CallId>, std::unique_ptr<MediaSide>> sides_;
     std::uint64_t agreements_ = 0;
+    std::vector<bool> focus_; // by PartyId: it mixes its calls
 };
 
 } // namespace cw::play

@@ -49,6 +49,17 @@ struct Line {
     std::uint32_t token = 0; // that it was asked for by
 };
 
+// A connection that somebody who is not ours wanted to one of us, and that came to nothing.
+struct Unaccepted {
+    PartyId owner = 0;
+    std::optional<PartyId> peer; // not known: whoever is not ours
+    sip::Transport transport = sip::Transport::Tls;
+    std::string why;
+    HandshakeFacts facts;
+    Instant at;
+    bool claimed = false; // by an arrow that draws it
+};
+
 // Something that has come and that no arrow has taken yet.
 struct Arrival {
     bool request = false;
@@ -96,6 +107,7 @@ struct Exchange {
     Instant final_at;
     Instant provisional_at; // the first one above 100
     std::string event;      // of the subscription that it began
+    std::uint32_t told = 0; // documents, in its notifications
 };
 
 // One party's side of one call, or of what it does outside of calls.
@@ -207,6 +219,7 @@ struct State {
     std::vector<std::optional<StepId>> origin; // of a retransmission that is drawn: the first one
     std::map<StepId, Waiting> waiting;
     std::vector<Line> lines;
+    std::vector<Unaccepted> not_accepted;
     std::vector<Dialling> dialling;
     std::vector<Enrolment> enrolments;
     std::map<StepId, Repeat> repeats; // by the step of the response
@@ -259,6 +272,9 @@ struct State {
     void connection_closed(Line& line, std::string_view why, const HandshakeFacts& facts);
     [[nodiscard]] bool is_closed(const Wire& wire) const;
     [[nodiscard]] std::string why_closed(PartyId owner, PartyId peer) const;
+    void handshake_failed(const Unaccepted& attempt);
+    [[nodiscard]] Unaccepted* unaccepted(PartyId party, PartyId from, sip::Transport transport);
+    void unreachable(PartyId party, const Endpoint& remote, std::string_view begin);
     void dialog_over(PartyId party, SideKey key, std::string_view message);
     void bye_came_early(PartyId party, const Arrival& bye);
 
@@ -269,8 +285,11 @@ struct State {
     std::expected<Wire, std::string> find_way(std::optional<std::uint32_t>& token, PartyId from,
                                               PartyId to);
     [[nodiscard]] std::optional<PartyId> peer_of(const Wire& wire, PartyId owner) const;
+    // The same for who has come to us; where nothing tells, the only one that is not ours.
+    [[nodiscard]] std::optional<PartyId> outsider_at(const Wire& wire, PartyId owner) const;
     bool perform_channel(StepId step);
     void check_channel(StepId step, const Line& line);
+    void refusal(StepId step, bool drawn_so, const std::string& why, const HandshakeFacts& facts);
 
     // ---- enrolment.cpp: registrations that nobody draws
     void plan_enrolments();

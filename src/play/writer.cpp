@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "dialog/draft.hpp"
+#include "play/dialog_info.hpp"
 #include "play/sound.hpp"
 #include "play/writing.hpp"
 #include "sip/uri.hpp"
@@ -61,6 +62,12 @@ std::expected<void, std::string> Writer::add_body(Draft& draft, Method method, s
     }
     const bool said = script::find<script::Description>(a_.facts) != nullptr;
     if (a_.forwards && !said) {
+        return {};
+    }
+    if (request != nullptr && request->subscription && method == Method::Notify &&
+        draft.value("Event").starts_with("dialog")) {
+        draft.set_body("application/dialog-info+xml",
+                       dialog_info(s_, a_.from, s_.exchanges[*request->subscription].told++));
         return {};
     }
     // Who passes a call on with media of its own has two streams: one towards each side.

@@ -209,9 +209,7 @@ void Stage::dial(const play::Connect& asked, SSL_SESSION* session) {
 void Stage::send(const transaction::Wire& wire, std::string_view bytes) {
     if (wire.transport == Transport::Udp) {
         if (tap_ != nullptr) {
-            const auto& local =
-                cast_.members[wire.connection].at[static_cast<std::size_t>(Transport::Udp)];
-            tap_->datagram(local.value_or(wire.local), wire.remote, as_bytes(bytes));
+            tap_->datagram(local_of_socket(wire.connection), wire.remote, as_bytes(bytes));
         }
         loop_->send_datagram(wire.connection, wire.remote, bytes);
         return;

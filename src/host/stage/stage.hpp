@@ -53,10 +53,13 @@ class Stage final : private net::Handler {
     [[nodiscard]] const play::Cast& cast() const { return cast_; }
 
   private:
-    static constexpr std::uint32_t first_media_socket = 1000; // below: SIP over UDP, by party
+    // Below: SIP over UDP, by party; and a second one for those who speak IPv6 as well.
+    static constexpr std::uint32_t first_media_socket = 1000;
+    static constexpr std::uint32_t first_second_socket = 500;
     struct Listening {
         script::PartyId party = 0;
         sip::Transport transport = sip::Transport::Tls;
+        Endpoint at;
     };
     struct Peer {
         bool open = false;
@@ -80,6 +83,7 @@ class Stage final : private net::Handler {
     Done open_outputs();
 
     void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
+    void on_undelivered(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
     void on_open(net::Key key, const net::ConnectionInfo& info) override;
     void on_bytes(net::Key key, Bytes bytes) override;
     void on_closed(net::Key key, std::string_view why) override;
@@ -88,6 +92,10 @@ class Stage final : private net::Handler {
     void on_turn(Instant now) override;
     Instant next_deadline() override;
 
+    void not_accepted(net::Key key, const Endpoint& remote, std::string_view why);
+    // Of a connection over TLS; also within on_failed().
+    [[nodiscard]] std::optional<Endpoint> local_of(net::Key key) const;
+    [[nodiscard]] Endpoint local_of_socket(std::uint32_t socket) const; // of SIP over UDP
     void opened(net::Key key, const Peer& peer);
     void drain();
     void connect(const play::Connect& connect);
@@ -121,7 +129,8 @@ class Stage final : private net::Handler {
     std::vector<Peer> peers_;                  // by net::Key::index
     std::vector<bool> absent_;                 // parties that are not there yet, or not any more
     std::vector<Asked> asked_;
-    struct Kept { // the session of a connection that has closed
+    std::vector<Endpoint> own_ends_; // of connections that we have opened, or tried to
+    struct Kept {                    // the session of a connection that has closed
         script::PartyId from = 0;
         script::PartyId to = 0;
         net::TlsSession session;

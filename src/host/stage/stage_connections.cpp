@@ -31,6 +31,7 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
             return;
         }
         asked = &*at;
+        own_ends_.push_back(info.local);
         peer.party = asked->what.from;
         peer.token = asked->what.token;
         transport = asked->what.transport;
@@ -45,8 +46,11 @@ void Stage::on_open(net::Key key, const net::ConnectionInfo& info) {
             loop_->close(key, why);
             if (asked != nullptr) {
                 performance_->on_refused(peer.token, why, handshake_facts(info.ssl), now_);
-                drain();
+            } else {
+                performance_->on_not_accepted(peer.party, transport, info.remote, why,
+                                              handshake_facts(info.ssl), now_);
             }
+            drain();
             return;
         }
     }
@@ -96,11 +100,41 @@ void Stage::opened(net::Key key, const Peer& peer) {
     }
 }
 
-void Stage::on_failed(net::Key key, const Endpoint& /*remote*/, bool incoming,
-                      std::string_view why) {
+std::optional<Endpoint> Stage::local_of(net::Key key) const {
+    const auto* ssl = loop_->tls(key);
+    const int fd = ssl != nullptr ? SSL_get_fd(ssl) : -1;
+    return fd >= 0 ? std::optional{net::local_endpoint(fd)} : std::nullopt;
+}
+
+// A handshake with one of ours that somebody else began. Whoever is one of us is told by his own
+// end of it, and whoever connects and says nothing has not begun one.
+void Stage::not_accepted(net::Key key, const Endpoint& remote, std::string_view why) {
+    const auto local = local_of(key);
+    const auto facts = handshake_facts(loop_->tls(key));
+    for (const auto& asked : asked_) {
+        if (const auto own = local_of(asked.key)) {
+            own_ends_.push_back(*own);
+        }
+    }
+    const auto at = std::ranges::find_if(
+        listeners_, [&](const Listening& one) { return local && one.at == *local; });
+    const auto* ssl = loop_->tls(key);
+    const bool begun = facts.alert >= 0 || (ssl != nullptr && SSL_get_state(ssl) != TLS_ST_BEFORE);
+    if (at != listeners_.end() && begun &&
+        std::ranges::find(own_ends_, remote) == own_ends_.end()) {
+        performance_->on_not_accepted(at->party, at->transport, remote, why, facts, now_);
+        drain();
+    }
+}
+
+void Stage::on_failed(net::Key key, const Endpoint& remote, bool incoming, std::string_view why) {
     now_ = net::Loop::now();
+    if (const auto own = incoming ? std::nullopt : local_of(key)) {
+        own_ends_.push_back(*own);
+    }
     if (incoming) {
-        return; // its opener is told too
+        not_accepted(key, remote, why);
+        return;
     }
     const auto at = std::ranges::find(asked_, key, &Asked::key);
     if (at != asked_.end()) {

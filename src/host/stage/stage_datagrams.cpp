@@ -26,20 +26,34 @@ void Stage::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes byte
         }
         performance_->on_media(number, remote, bytes, now_);
     } else {
-        const auto party = static_cast<PartyId>(socket);
-        const auto local =
-            cast_.members[party].at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
+        const auto party = static_cast<PartyId>(socket % first_second_socket);
+        const auto local = local_of_socket(socket);
         const auto from = cast_.find(remote);
         if (tap_ != nullptr && (!from || cast_.members[*from].control != Control::Played)) {
             tap_->datagram(remote, local, bytes);
         }
         const auto text = as_text(bytes);
         if (text.find_first_not_of("\r\n") != std::string_view::npos) {
-            performance_->on_message(party, {Transport::Udp, 0, party, 0, local, remote}, text,
+            performance_->on_message(party, {Transport::Udp, 0, socket, 0, local, remote}, text,
                                      now_);
         }
     }
     drain();
+}
+
+Endpoint Stage::local_of_socket(std::uint32_t socket) const {
+    const auto& member = cast_.members[socket % first_second_socket];
+    const auto& at = socket < first_second_socket ? member.at : member.at6;
+    return at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
+}
+
+void Stage::on_undelivered(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
+    now_ = net::Loop::now();
+    if (socket < first_media_socket) { // media that nobody wants is for the ear to find out
+        performance_->on_undelivered(static_cast<PartyId>(socket % first_second_socket), remote,
+                                     as_text(bytes), now_);
+        drain();
+    }
 }
 
 // ---- DTLS on media sockets

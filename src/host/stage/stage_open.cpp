@@ -115,8 +115,7 @@ Stage::Done Stage::open_party(PartyId party) {
             if (auto done = listen(party, static_cast<Transport>(i), {}, member.ipv6); !done) {
                 return done;
             }
-            // Note: over UDP it has one socket, and so one family.
-            if (member.both_families && static_cast<Transport>(i) != Transport::Udp) {
+            if (member.both_families) {
                 if (auto done = listen(party, static_cast<Transport>(i), {}, true); !done) {
                     return done;
                 }
@@ -171,8 +170,12 @@ Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handsh
     }
     const auto at = net::local_endpoint(fd->get());
     if (datagrams) {
-        loop_->receive(std::move(*fd), party);
-        member.at[static_cast<std::size_t>(transport)] = at;
+        const bool second = ipv6 && !member.ipv6;
+        loop_->receive(std::move(*fd), second ? first_second_socket + party : party);
+        if (second) {
+            member.udp6 = first_second_socket + party;
+        }
+        (second ? member.at6 : member.at)[static_cast<std::size_t>(transport)] = at;
         return {};
     }
     std::shared_ptr<const net::TlsContext> tls;
@@ -184,7 +187,7 @@ Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handsh
         tls = *made;
     }
     loop_->listen(std::move(*fd), static_cast<std::uint32_t>(listeners_.size()), tls);
-    listeners_.push_back({party, transport});
+    listeners_.push_back({party, transport, at});
     if (handshake.mutual || handshake.peer_fault || handshake.key) {
         variants_[variant_name(party, handshake)] = at;
     } else {
