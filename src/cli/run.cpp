@@ -1,6 +1,9 @@
 // callwright run: flows in, performed one after another or side by side, a verdict for each arrow.
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +28,9 @@
 #include "cli/run_text.hpp"
 #include "cli/terminal.hpp"
 #include "host/stage/stage.hpp"
+#include "rtp/wav.hpp"
 #include "script/print.hpp"
+#include "view/cells.hpp"
 #include "view/json.hpp"
 
 namespace cw::cli {
@@ -65,32 +70,45 @@ struct RunOptions {
     std::string keys_out;
     std::string pcap_out;
     std::string report;
+    std::string record;
     std::string format = "text";
     std::string color = "auto";
     std::uint64_t seed = 0;
     std::size_t jobs = 1;
     int width = 0;
     bool trace = false;
+    bool strict = false;
     bool ascii = false;
     bool check = false;
     bool quiet = false;
 };
+
+constexpr Duration longest_recording = seconds(600); // a call and party: 9.6 MB
 
 int complain(int status, const std::string& what) {
     fmt::print(stderr, "callwright: run: {}\n", what);
     return status;
 }
 
-// On a terminal: what is awaited; with --trace, each arrow as it happens.
+// On a terminal: a spinner, and what is awaited; with --trace, each arrow as it happens and each
+// message that is done without being drawn. show() is for the thread of the stage.
 class Live {
   public:
     Live(const script::Plan& plan, bool trace, bool spinner, const RunTextOptions& options)
-        : plan_(plan), options_(options), trace_(trace), spinner_(spinner) {}
-    ~Live() { clear(); }
+        : plan_(plan), options_(options), trace_(trace) {
+        if (spinner) {
+            thread_ = std::jthread{[this](const std::stop_token& over) { spin(over); }};
+        }
+    }
+    ~Live() {
+        thread_ = {};
+        clear();
+    }
     Live(const Live&) = delete;
     Live& operator=(const Live&) = delete;
 
     void show(const play::Performance& performance) {
+        const std::lock_guard lock{mutex_};
         if (trace_) {
             const auto& report = performance.report();
             shown_.resize(plan_.steps.size(), 0);
@@ -106,14 +124,39 @@ class Live {
                 }
             }
         }
-        if (spinner_) {
-            auto awaited = performance.awaited();
-            if (awaited != said_ && !awaited.empty()) {
-                said_ = std::move(awaited);
-                fmt::print(stderr, "\r\033[K… {}", said_);
+        if (trace_) {
+            const auto& extras = performance.report().extras;
+            for (; extras_ < extras.size(); ++extras_) {
+                clear();
+                fmt::print(
+                    stderr, "{}",
+                    extra_line(plan_, extras[extras_], performance.report().began, options_));
+            }
+        }
+        if (thread_.joinable()) {
+            awaited_ = performance.over() ? "" : performance.awaited();
+        }
+    }
+
+  private:
+    void spin(const std::stop_token& over) {
+        constexpr std::array<std::string_view, 4> ascii{"-", "\\", "|", "/"};
+        constexpr std::array<std::string_view, 10> dots{"⠋", "⠙", "⠹", "⠸", "⠼",
+                                                        "⠴", "⠦", "⠧", "⠇", "⠏"};
+        std::unique_lock lock{mutex_};
+        for (std::size_t turn = 0; !over.stop_requested(); ++turn) {
+            if (!awaited_.empty()) {
+                const auto frame =
+                    options_.ascii ? ascii.at(turn % ascii.size()) : dots.at(turn % dots.size());
+                // One line: what does not fit would be drawn again and again below itself.
+                const auto words =
+                    view::shorten(awaited_, std::max<std::size_t>(options_.width, 8) - 4);
+                fmt::print(stderr, "\r\033[K{} {}", frame,
+                           options_.ascii ? view::to_ascii(words) : words);
                 std::fflush(stderr);
                 drawn_ = true;
             }
+            ended_.wait_for(lock, over, std::chrono::milliseconds(100), [] { return false; });
         }
     }
     void clear() {
@@ -123,14 +166,16 @@ class Live {
         }
     }
 
-  private:
     const script::Plan& plan_;
     RunTextOptions options_;
     bool trace_;
-    bool spinner_;
-    bool drawn_ = false;
-    std::string said_;
     std::vector<std::uint32_t> shown_;
+    std::size_t extras_ = 0;
+    std::mutex mutex_; // of what follows
+    std::condition_variable_any ended_;
+    std::string awaited_;
+    bool drawn_ = false;
+    std::jthread thread_; // the last, so that it ends first
 };
 
 // Ctrl-C, and being told to end: flows that are performed end at once, and what they have made
@@ -211,8 +256,7 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     stage_options.keys_out = options.keys_out;
     stage_options.pcap_out = packets;
     const bool alone = options.jobs == 1 || options.flows.size() == 1;
-    Live live{flow.plan, options.trace, alone && !options.trace && isatty(STDERR_FILENO) != 0,
-              text};
+    Live live{flow.plan, options.trace, alone && isatty(STDERR_FILENO) != 0, text};
     stage_options.on_progress = [&](const play::Performance& performance) {
         live.show(performance);
     };
@@ -221,7 +265,13 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
         return std::unexpected{Failure{BadInput, flow.file + ": " + stage.error()}};
     }
     auto report = interrupts.run(**stage);
-    live.clear();
+    for (auto& extra : report.extras) {
+        if (options.strict && extra.implied) {
+            extra.implied = false;
+            extra.why = "it is not drawn (--strict)";
+            report.result = play::Report::Result::Failed;
+        }
+    }
     return report;
 }
 
@@ -264,6 +314,29 @@ struct Done {
     std::unique_ptr<PacketFile> packets;
     Failure failure; // empty why: none
 };
+
+// What each party has heard, as files in `folder`, which is made. Empty on success.
+std::string write_recordings(const std::string& folder, const std::string& file,
+                             const script::Plan& plan, const play::Report& report) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    for (const auto& stream : report.streams) {
+        if (stream.heard.empty()) {
+            continue;
+        }
+        const auto path = std::filesystem::path{folder} /
+                          fmt::format("{}.{}.{}.wav", std::filesystem::path{file}.stem().string(),
+                                      plan.parties[stream.to].id, stream.call);
+        const auto bytes = rtp::write_wav(stream.heard);
+        std::ofstream out{path, std::ios::binary};
+        out.write(reinterpret_cast<const char*>(bytes.data()),
+                  static_cast<std::streamsize>(bytes.size()));
+        if (!out.flush()) {
+            return path.string() + ": cannot be written";
+        }
+    }
+    return {};
+}
 
 // What `callwright read` would say of these packets.
 std::string calls_in(const std::string& packets) {
@@ -316,6 +389,7 @@ class Performances {
                 done.failure = {WorkFailed, options_.flows[i] + ": interrupted"};
             } else {
                 done.flow = std::move(*flow);
+                done.flow.given.record = options_.record.empty() ? Duration{} : longest_recording;
                 if (!options_.check) {
                     done.packets = std::make_unique<PacketFile>(options_);
                     const auto& packets = done.packets->path();
@@ -386,6 +460,11 @@ int run(const RunOptions& options) {
         all_passed = all_passed && report.passed();
         json.flow(file, plan, report, done.calls);
         junit.flow(file, plan, report);
+        if (!options.record.empty()) {
+            if (auto wrong = write_recordings(options.record, file, plan, report); !wrong.empty()) {
+                return complain(BadInput, wrong);
+            }
+        }
         if (!options.report.empty()) {
             if (auto wrong = write_html(options.report, {.file = file,
                                                          .plan = plan,
@@ -446,6 +525,8 @@ Command add_run(CLI::App& app) {
                      "how long an arrival is awaited; 32s unless the flow says")
         ->type_name("TIME");
     command->add_flag("--trace", options->trace, "print arrows as they happen, on standard error");
+    command->add_flag("--strict", options->strict,
+                      "what is done without being drawn fails the flow: ACK, 100, digest retries");
     command->add_option("--format", options->format, "text or json")
         ->check(CLI::IsMember({"text", "json"}))
         ->capture_default_str();
@@ -464,6 +545,10 @@ Command add_run(CLI::App& app) {
         ->add_option("--report", options->report,
                      "a page for each flow: verdicts, ladders, messages; nothing is loaded from "
                      "outside")
+        ->type_name("DIR");
+    command
+        ->add_option("--record", options->record,
+                     "what each party hears in each call, as WAV files: FLOW.PARTY.CALL.wav")
         ->type_name("DIR");
     command->add_option("--seed", options->seed, "makes what is left to chance the same each time");
     command->add_option("--color", options->color, "auto, always or never")

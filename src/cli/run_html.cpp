@@ -46,7 +46,10 @@ void add_line(std::vector<view::PageVerdict>& out, const script::Plan& plan,
         verdict.who = plan.parties[act.party].id;
         verdict.what = view::printable(script::words_of(plan, act.action));
     }
-    verdict.place = fmt::format("{}", step.place.line);
+    verdict.place =
+        step.place.file == 0
+            ? std::to_string(step.place.line)
+            : fmt::format("{}:{}", script::file_of(plan, step.place, ""), step.place.line);
     verdict.at = since(line.at, began);
     verdict.verdict = play::to_string(line.verdict);
     verdict.tone = page_tone(line.verdict);

@@ -37,8 +37,11 @@ std::string wrongs(const script::Plan& plan, const play::Report& report) {
     for (const auto* list : {&report.arrows, &report.acts}) {
         for (const auto& line : *list) {
             if (is_wrong(line.verdict)) {
-                out += fmt::format("line {}: {}: {}: {}", plan.steps[line.step].place.line,
-                                   words(plan, line), play::to_string(line.verdict), line.why);
+                const auto& place = plan.steps[line.step].place;
+                out += fmt::format("{}line {}: {}: {}: {}",
+                                   place.file == 0 ? "" : script::file_of(plan, place, "") + ", ",
+                                   place.line, words(plan, line), play::to_string(line.verdict),
+                                   line.why);
                 if (!line.difference.where.empty()) {
                     out += fmt::format(" (expected {}, received {})", line.difference.expected,
                                        line.difference.received);
@@ -56,6 +59,14 @@ std::string wrongs(const script::Plan& plan, const play::Report& report) {
 }
 
 } // namespace
+
+// Lines of a flow that is performed before have the name of its file beside them.
+void RunJson::append_place(const script::Plan& plan, const script::Place& place) {
+    json_.member("line", std::uint64_t{place.line});
+    if (place.file != 0) {
+        json_.member("file", std::string_view{script::file_of(plan, place, "")});
+    }
+}
 
 RunJson::RunJson(std::string_view version) {
     json_.open_object();
@@ -98,7 +109,7 @@ void RunJson::flow(const std::string& file, const script::Plan& plan, const play
         json_.line();
         json_.open_object();
         json_.member("index", std::uint64_t{arrow.number});
-        json_.member("line", std::uint64_t{plan.steps[line.step].place.line});
+        append_place(plan, plan.steps[line.step].place);
         json_.member("text", std::string_view{words(plan, line)});
         json_.member("from", std::string_view{plan.parties[arrow.from].id});
         json_.member("to", std::string_view{plan.parties[arrow.to].id});
@@ -119,7 +130,7 @@ void RunJson::flow(const std::string& file, const script::Plan& plan, const play
     for (const auto& line : report.acts) {
         json_.line();
         json_.open_object();
-        json_.member("line", std::uint64_t{plan.steps[line.step].place.line});
+        append_place(plan, plan.steps[line.step].place);
         json_.member("text", std::string_view{words(plan, line)});
         json_.member("party",
                      std::string_view{

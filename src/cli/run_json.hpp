@@ -23,6 +23,8 @@ class RunJson {
     [[nodiscard]] std::string finish();
 
   private:
+    void append_place(const script::Plan& plan, const script::Place& place);
+
     view::JsonWriter json_;
     std::uint64_t passed_ = 0;
     std::uint64_t failed_ = 0;

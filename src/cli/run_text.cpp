@@ -207,7 +207,9 @@ void append_wrong(std::string& out, const std::string& file, const script::Plan&
         what = fmt::format("{} {}", plan.parties[act.party].id, script::words_of(plan, act.action));
     }
     out += '\n';
-    view::append_inked(out, fmt::format("{}:{}: {}", file, step.place.line, view::printable(what)),
+    view::append_inked(out,
+                       fmt::format("{}:{}: {}", script::file_of(plan, step.place, file),
+                                   step.place.line, view::printable(what)),
                        view::Ink::Red, options.color);
     out += fmt::format("\n  {}: {}\n", play::to_string(line.verdict), view::printable(line.why));
     if (!line.difference.where.empty()) {
@@ -258,6 +260,20 @@ std::string arrow_line(const script::Plan& plan, const ArrowReport& line, Instan
         out += fmt::format(" ({})", view::printable(line.why));
     }
     return out + "\n";
+}
+
+std::string extra_line(const script::Plan& plan, const play::Extra& extra, Instant began,
+                       const RunTextOptions& options) {
+    std::string out;
+    view::append_inked(out,
+                       extra.implied   ? (options.ascii ? "--" : "·")
+                       : options.ascii ? "FAILED"
+                                       : "✗",
+                       extra.implied ? view::Ink::Dim : view::Ink::Red, options.color);
+    return out + fmt::format(" {:8.3f} {} {} {}: {} ({})\n", (extra.at - began).seconds(),
+                             plan.parties[extra.from].id, options.ascii ? "->" : "→",
+                             plan.parties[extra.to].id, view::printable(extra.text),
+                             extra.implied ? "not drawn" : view::printable(extra.why));
 }
 
 std::string run_text(const std::string& file, const script::Plan& plan, const play::Report& report,

@@ -24,5 +24,8 @@ std::string run_text(const std::string& file, const script::Plan& plan, const pl
 // "✓ alice → proxy: REGISTER (+2 ms)": one arrow, as it happens.
 std::string arrow_line(const script::Plan& plan, const play::ArrowReport& arrow, Instant began,
                        const RunTextOptions& options);
+// The same for a message that nobody drew.
+std::string extra_line(const script::Plan& plan, const play::Extra& extra, Instant began,
+                       const RunTextOptions& options);
 
 } // namespace cw::cli

@@ -158,6 +158,9 @@ void MediaReceiver::advance(Instant now) {
         std::array<std::int16_t, step_samples> samples{};
         buffer_.take(samples);
         listener_.hear(samples);
+        for (const auto& pipe : told_) {
+            pipe->push(samples);
+        }
         const auto room = most_recorded_ - std::min(most_recorded_, recording_.size());
         const auto kept = static_cast<std::ptrdiff_t>(std::min(room, samples.size()));
         recording_.insert(recording_.end(), samples.begin(), samples.begin() + kept);

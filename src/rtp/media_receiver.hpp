@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "base/address.hpp"
 #include "base/time.hpp"
+#include "rtp/audio_pipe.hpp"
 #include "rtp/audio_source.hpp"
 #include "rtp/dtmf.hpp"
 #include "rtp/jitter_buffer.hpp"
@@ -48,6 +50,8 @@ class MediaReceiver {
     void configure(const MediaSettings& settings, Instant now);
     // Keeps what is heard from now on, up to `longest`.
     void record(Duration longest);
+    // …and hands it on.
+    void tell(std::shared_ptr<AudioPipe> pipe) { told_.push_back(std::move(pipe)); }
 
     enum class Taken : std::uint8_t {
         Heard,
@@ -91,6 +95,7 @@ class MediaReceiver {
     std::vector<Digit> digits_;
     Samples recording_;
     std::size_t most_recorded_ = 0;
+    std::vector<std::shared_ptr<AudioPipe>> told_;
     Instant due_;
     bool receives_ = true;
 };

@@ -88,6 +88,9 @@ void MediaSender::next(std::vector<std::uint8_t>& out) {
         std::array<std::int16_t, 480> audio{};
         const auto part = std::span{audio}.first(samples);
         source_.fill(part);
+        for (const auto& pipe : mixed_) {
+            pipe->add_to(part);
+        }
         write_header(out, codec_.payload_type, talkspurt_, timestamp_);
         talkspurt_ = false;
         const auto at = out.size();

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
+#include "rtp/audio_pipe.hpp"
 #include "rtp/audio_source.hpp"
 #include "rtp/dtmf_sender.hpp"
 #include "rtp/media_settings.hpp"
@@ -20,6 +22,8 @@ class MediaSender {
 
     void configure(const MediaSettings& settings, Instant now);
     void play(AudioSource source) { source_ = std::move(source); }
+    // What is said is mixed with what comes out of `pipe`.
+    void mix(std::shared_ptr<AudioPipe> pipe) { mixed_.push_back(std::move(pipe)); }
     // False when a character is no key, too many wait, or the peer takes no events.
     [[nodiscard]] bool press(std::string_view keys);
 
@@ -43,6 +47,7 @@ class MediaSender {
                       std::uint32_t timestamp);
 
     AudioSource source_;
+    std::vector<std::shared_ptr<AudioPipe>> mixed_;
     DtmfSender dtmf_;
     PayloadLaw codec_;
     std::optional<std::uint8_t> event_type_;

@@ -79,6 +79,12 @@ class MediaSession {
     void play(AudioSource source) { sender_.play(std::move(source)); }
     [[nodiscard]] bool press(std::string_view keys) { return sender_.press(keys); }
     void record(Duration longest) { receiver_.record(longest); }
+    // What is heard here is said there as well, beside what that one says itself.
+    void mix_into(MediaSession& other) {
+        const auto pipe = std::make_shared<AudioPipe>();
+        receiver_.tell(pipe);
+        other.sender_.mix(pipe);
+    }
 
     // A datagram that begins as RTP or RTCP does (rtp::demultiplex); others count as malformed.
     void receive(Bytes datagram, const Endpoint& from, Instant now);
