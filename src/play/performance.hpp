@@ -49,7 +49,8 @@ class Performance {
                      const HandshakeFacts& facts, Instant now);
     void on_closed(const transaction::Wire& wire, std::string_view why, const HandshakeFacts& facts,
                    Instant now);
-    // Somebody at `remote` wanted a connection to `party` over `transport`, and the handshake failed.
+    // Somebody at `remote` wanted a connection to `party` over `transport`, and the handshake
+    // failed.
     void on_not_accepted(script::PartyId party, sip::Transport transport, const Endpoint& remote,
                          std::string_view why, const HandshakeFacts& facts, Instant now);
     // The network says that a datagram from `party` did not reach `remote`: how it began.
