@@ -281,13 +281,14 @@ TEST_F(ChainOfTrust, AChainWithoutEndIsCutAndAnswered) {
 }
 
 TEST_F(ChainOfTrust, OfAHundredCertificatesThatAllFitIsRefused) {
-    const auto top = made::ca("Top");
+    const auto top =
+        make_ca({.name = "Top", .validity = valid_for(made::now, 365), .path_length = 200}).value();
     std::vector<Credential> links;
     for (int i = 0; i < 100; ++i) {
-        links.push_back(
-            make_intermediate(i == 0 ? top : links.back(), {.name = "Link " + std::to_string(i),
-                                                            .validity = valid_for(made::now, 200)})
-                .value());
+        const CaSpec spec{.name = "Link " + std::to_string(i),
+                          .validity = valid_for(made::now, 200),
+                          .path_length = 150 - i};
+        links.push_back(make_intermediate(i == 0 ? top : links.back(), spec).value());
     }
     const auto last = issue(links.back(), leaf()).value();
     Chain presented = chain(last.certificate);

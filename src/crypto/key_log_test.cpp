@@ -281,6 +281,28 @@ TEST(PrivateKeys, ThatCannotHelpAreNamed) {
     EXPECT_EQ(ring.private_keys(), 0U);
 }
 
+TEST(PrivateKeys, OfSixtyFourThousandOctetsOfNothingAreNamedAndPassedOver) {
+    std::string pem = "-----BEGIN PRIVATE KEY-----\n";
+    for (int line = 0; line < 1024; ++line) {
+        pem += std::string(64, 'A') + "\n";
+    }
+    pem += "-----END PRIVATE KEY-----\n";
+    KeyRing ring;
+    ring.add_pem(pem, "keys.pem");
+    EXPECT_EQ(ring.private_keys(), 0U);
+    ASSERT_EQ(ring.problems().size(), 1U);
+    EXPECT_EQ(ring.problems().front(), "keys.pem: its PRIVATE KEY is damaged");
+    KeyRing log; // the same where a secret should be, and where a random should be
+    log.add_text("CLIENT_RANDOM " + hex(32, 1) + " " + std::string(65536, 'a') + "\n" +
+                     "CLIENT_RANDOM " + std::string(65536, 'a') + " " + hex(48, 1) + "\n" +
+                     "CLIENT_RANDOM " + hex(32, 2) + " " + hex(48, 1) + "\n",
+                 "tls.keys");
+    EXPECT_EQ(log.entries(), 1U);
+    ASSERT_EQ(log.problems().size(), 1U);
+    EXPECT_EQ(log.problems().front(),
+              "tls.keys: 2 lines not understood, the first at line 1: the line is too long");
+}
+
 TEST(KeyFiles, AreRecognisedByTheirBytes) {
     const Directory directory;
     const RsaPair pair;

@@ -108,7 +108,7 @@ std::expected<PrivateKey, std::string> load_token_key(const std::string& uri) {
     }
     if (const auto module = attribute(uri, "module-path");
         !module.empty() &&
-        ENGINE_ctrl_cmd_string(engine.get(), "MODULE_PATH", std::string{module}.c_str(), 0) != 1) {
+        ENGINE_ctrl_cmd_string(engine.get(), "MODULE_PATH", decoded(module).c_str(), 0) != 1) {
         return failed(uri, "its module-path is refused");
     }
     // The engine prints the URI where it cannot find the key: the PIN goes another way.
@@ -123,8 +123,9 @@ std::expected<PrivateKey, std::string> load_token_key(const std::string& uri) {
     }
     // Note: without a PIN in the URI the engine would ask the terminal.
     auto* ui = UI_null();
-    PrivateKey key{ENGINE_load_private_key(engine.get(), without(uri, "pin-value").c_str(),
-                                           const_cast<UI_METHOD*>(ui), nullptr)};
+    PrivateKey key{ENGINE_load_private_key(
+        engine.get(), without(without(uri, "pin-value"), "module-path").c_str(),
+        const_cast<UI_METHOD*>(ui), nullptr)};
     ENGINE_finish(engine.get()); // a key that was loaded keeps it
     if (key == nullptr) {
         return failed(uri, "no such private key, or its PIN is wrong (pin-value, pin-source)");

@@ -197,6 +197,7 @@ void State::open_body(StepId step, const sip::MessageView& message) {
                             : person_in(message.value(message.is_request() ? sip::HeaderId::From
                                                                            : sip::HeaderId::To));
     const auto opened = smime::open_body(message, {.keys = *keys, .at = now, .sender = sender});
+    papers.learn(origin_of(*this, a).from, opened.certificates);
     auto& seen = exchange.body;
     seen.secured = !opened.layers.empty() || !opened.problem.empty();
     seen.encrypted = opened.encrypted();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "crypto/chain.hpp"
 
 namespace cw::play {
 
@@ -86,6 +87,35 @@ SmimeDesk::Owned SmimeDesk::credential(PartyId party, std::optional<Fault> fault
             fmt::format("{}: no certificate: {}", cast_.members[party].id, made.error().what)};
     }
     return &(made_[key] = std::move(*made));
+}
+
+void SmimeDesk::learn(PartyId party, std::span<const crypto::CertificatePtr> sent) {
+    if (cast_.members[party].control != script::Control::External ||
+        cast_.bodies.own.contains(party) || !open()) {
+        return;
+    }
+    smime::Keyring trust;
+    trust.trust(ca_.certificate.get());
+    if (!cast_.bodies.trusted.empty()) {
+        (void)trust.add_trusted(
+            cast_.bodies.trusted); // what is wrong in it is told where it is read
+    }
+    for (const auto& certificate : sent) {
+        X509_up_ref(certificate.get());
+        std::vector<crypto::CertificatePtr> presented;
+        presented.emplace_back(certificate.get());
+        const auto verdict =
+            crypto::verify_chain({.presented = presented,
+                                  .trusted = trust.trusted(),
+                                  .crls = {},
+                                  .at = now_,
+                                  .expected = person(party),
+                                  .identity = {.purposes = crypto::PurposePolicy::Smime}});
+        if (verdict.good()) {
+            made_[{party, -1}] = {std::move(presented.front()), nullptr};
+            return;
+        }
+    }
 }
 
 std::expected<smime::Keyring, std::string> SmimeDesk::keyring_of(PartyId party) {

@@ -6,6 +6,7 @@
 #include <expected>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,9 @@ class SmimeDesk {
     using Owned = std::expected<const crypto::Credential*, std::string>;
     // Of an external party only the certificate is there.
     Owned credential(script::PartyId party, std::optional<script::Fault> fault = {});
+    // Certificates that came from an external party: one that speaks for it, and is trusted, is
+    // what is encrypted for from then on [RFC 3261 §23.2].
+    void learn(script::PartyId party, std::span<const crypto::CertificatePtr> sent);
     // What `party` reads with: its own key, the certificates that are known, the CAs.
     std::expected<smime::Keyring, std::string> keyring_of(script::PartyId party);
     // "alice@example.com"

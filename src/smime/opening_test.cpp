@@ -230,6 +230,28 @@ TEST_F(SecuredBody, AThousandSignedPartsAreRefusedWithTheReason) {
     EXPECT_LE(opened.layers.size(), 64U);
 }
 
+// What claims to be large, or nests without end, is refused by its first octets.
+TEST_F(SecuredBody, BombsAreRefusedWithTheReason) {
+    std::string nested;
+    for (int i = 0; i < 30000; ++i) {
+        nested += "\x30\x80"; // indefinite lengths within each other
+    }
+    const std::string signed_type("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", 11);
+    const std::string compressed(
+        "\x30\x0f\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09\xa0\x00", 17);
+    for (const auto& bomb : {nested, "\x30\x80" + signed_type + nested,
+                             std::string{"\x30\x84\x7f\xff\xff\xff"} + signed_type,
+                             std::string(65536, 'A'), compressed, std::string(2 << 20, '\x30')}) {
+        for (const char* encoding : {"", "base64"}) {
+            const auto opened =
+                open_body("application/pkcs7-mime", encoding, bomb, {.keys = keys_, .at = now});
+            EXPECT_FALSE(opened.good());
+            EXPECT_FALSE(opened.problem.empty()) << encoding << " " << bomb.size();
+            EXPECT_TRUE(opened.parts.empty());
+        }
+    }
+}
+
 TEST_F(SecuredBody, MalformedOnesSayWhatIsMissing) {
     const auto fault = [&](std::string_view type, std::string_view body) {
         return open_body(type, "", body, {.keys = keys_, .at = now}).fault();

@@ -85,10 +85,10 @@ def write(path, text):
 
 class Kamailio(Process):
     """A registrar and proxy for one domain on TLS. What is for another domain goes to `elsewhere`. `before`: a command that
-    starts it."""
+    starts it. `daemon`: it goes into the background, with these options."""
 
     def __init__(self, folder, domain, certificate, trusted, elsewhere="sip:127.0.0.1:9;transport=tls", mutual=True,
-                 name="kamailio", server_name="localhost", port=None, before=()):
+                 name="kamailio", server_name="localhost", port=None, before=(), daemon=()):
         self.port = port or free_port()
         yes = "yes" if mutual else "no"
         write(os.path.join(folder, name + "-tls.cfg"), KAMAILIO_TLS.format(
@@ -98,9 +98,9 @@ class Kamailio(Process):
             domain=domain, listen=f"tls:127.0.0.1:{self.port}", modules=KAMAILIO_MODULES, folder=folder, name=name,
             elsewhere=elsewhere))
         # The system allocators: Debian's default is a debugging one, slow to start.
-        super().__init__(name, [*before, "/usr/sbin/kamailio", "-DD", "-E", "-m", "64", "-M", "8", "-x", "qm", "-X", "qm",
+        super().__init__(name, [*before, "/usr/sbin/kamailio", *(daemon or ("-DD", "-E")), "-m", "64", "-M", "8", "-x", "qm", "-X", "qm",
                                 "-Y", folder, "-f", config], folder)
-        wait_for("Kamailio listens", lambda: self.running() and listens(self.port))
+        wait_for("Kamailio listens", lambda: (daemon or self.running()) and listens(self.port))
 
 
 def listens(port, transport="tcp"):

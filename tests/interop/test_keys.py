@@ -224,6 +224,26 @@ class Servers(Keys):
         server.process.terminate()
         self.assertEqual(0, server.wait_exit(20), "the exit status is the program's")
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_a_daemon_that_becomes_somebody_else(self):
+        """Its parent ends at once; its processes have closed what they do not know, and may not open the log any more."""
+        need("kamailio")
+        authority = Authority(self.folder)
+        certificate = authority.issue(DOMAIN)
+        run = os.path.join(self.folder, "run")
+        os.makedirs(run)
+        for path, mode in ((self.folder, 0o755), (certificate.key, 0o644), (run, 0o777)):
+            os.chmod(path, mode)
+        server = self.started(Kamailio(self.folder, DOMAIN, certificate, authority.certificate, mutual=False, before=self.keys(),
+                                       daemon=("-u", "nobody", "-g", "nogroup", "-P", os.path.join(run, "pid"))))
+        agent = self.agent(server, authority, "alice")
+        self.assertEqual(200, agent.ask("OPTIONS", f"sip:{DOMAIN}").status)
+        wait_for("its secrets are there", lambda: self.comments(), 5)
+        self.assertEqual((0o600, 0), (os.stat(self.log).st_mode & 0o777, os.stat(self.log).st_uid))
+        self.assertEqual(0, server.wait_exit(), "the parent's")
+        with open(os.path.join(run, "pid"), encoding="ascii") as pid:
+            os.kill(int(pid.read()), signal.SIGTERM)
+
     def test_a_reader_follows_a_socket(self):
         path = os.path.join(self.folder, "keys.sock")
         watcher = self.started(Process("watch", [PROGRAM, "watch", "-i", "lo", "--format", "json", "--keys", f"unix:{path}"],

@@ -9,9 +9,9 @@ import time
 import servers
 from certificates import Authority, OwnAuthority
 from dns import NameServer
-from harness import PROGRAM, SOURCE, InteropTest, free_port, need
+from harness import PROGRAM, SOURCE, InteropTest, Process, free_port, need, wait_for
 from phones import Baresip, Linphone
-from servers import Callwright, Kamailio, callwright_config, write
+from servers import Callwright, Kamailio, callwright_config, listens, write
 
 DOMAIN = "example.com"  # of all parties that say no other
 USERS = (("alice", "correct horse"), ("bob", "battery staple"), ("carol", "open sesame"))
@@ -207,3 +207,45 @@ class RunAgainstPhones(Run):
     def test_linphone_answers(self):
         self.call(self.started(Linphone(self.folder, "bob", self.PHONES, dict(self.people)["bob"], self.authority.certificate,
                                         self.port)))
+class RunAgainstItself(Run):
+    """Two runs, each the other's system under test."""
+
+    def test_a_certificate_that_a_493_brings_is_encrypted_for(self):
+        authority = OwnAuthority(self.folder)
+        authority.issue(f"bob@{DOMAIN}", "--smime")
+        base = os.path.join(authority.folder, f"bob@{DOMAIN}")
+        both = write(os.path.join(self.folder, "bob.pem"), open(base + ".pem", encoding="ascii").read()
+                     + open(base + ".key", encoding="ascii").read())
+        ours, theirs = free_port(), free_port()
+        bob = write(os.path.join(self.folder, "bob.mmd"), f"""sequenceDiagram
+    participant alice as Alice (under test)
+    %% uri: sip:alice@{DOMAIN}
+    %% at: udp:127.0.0.1:{ours}
+    actor bob as Bob (UDP)
+    %% uri: sip:bob@{DOMAIN}
+    %% certificate: {both}
+
+    alice->>bob: MESSAGE
+    bob-->>alice: 493 Undecipherable
+    alice->>bob: MESSAGE
+    Note over bob: reads "At nine."
+    bob-->>alice: 200 OK
+""")
+        listening = self.started(Process("bob", [PROGRAM, "run", bob, "--listen", f"bob=udp:127.0.0.1:{theirs}", "--timeout", "20s",
+                                                 "--trust", authority.certificate], self.folder))
+        wait_for("bob listens", lambda: listens(theirs, "udp") or not listening.running())
+        self.perform(f"""sequenceDiagram
+    actor alice as Alice (UDP)
+    %% uri: sip:alice@{DOMAIN}
+    participant bob as Bob (under test)
+    %% uri: sip:bob@{DOMAIN}
+
+    alice->>bob: MESSAGE "At nine." (encrypted)
+    bob-->>alice: 493 Undecipherable
+    %% Content-Type: application/pkcs7-mime;smime-type=certs-only
+    alice->>bob: MESSAGE "At nine." (encrypted)
+    bob-->>alice: 200 OK
+""", f"bob=udp:127.0.0.1:{theirs}", "--trust", authority.certificate, "--listen", f"alice=udp:127.0.0.1:{ours}")
+        self.assertEqual(0, listening.wait_exit(30), listening.log())
+
+

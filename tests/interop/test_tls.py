@@ -132,11 +132,16 @@ class Tls(InteropTest):
                         ["--import", first.key, "--token", "sip", "--label", "one", "--id", "01", "--pin", "4321"]):
             subprocess.run(["softhsm2-util", *command], check=True, capture_output=True, env={**os.environ, **environment})
         os.remove(first.key)
-        for pin, good in (("4321", True), ("9999", False)):
-            first.key = f"pkcs11:token=sip;object=one;type=private?pin-value={pin}"
+        pin_file = os.path.join(self.folder, "pin")
+        with open(pin_file, "w", encoding="ascii") as out:
+            out.write("4321")
+        del environment["PKCS11_MODULE_PATH"]
+        for number, (pin, good, given) in enumerate((("4321", True, "pin-value=4321"), ("4321", True, f"pin-source={pin_file}"),
+                                                     ("9999", False, "pin-value=%39999"))):
+            first.key = f"pkcs11:token=sip;object=one;type=private?module-path={SOFTHSM}&{given}"
             self.port = free_port()
             self.configure()
-            server = self.started(Callwright(self.folder, ["-c", os.path.join(self.folder, "serve.toml")], f"token{good}", good,
+            server = self.started(Callwright(self.folder, ["-c", os.path.join(self.folder, "serve.toml")], f"token{number}", good,
                                              environment))
             if good:
                 for version in ("-tls1_2", "-tls1_3"):
