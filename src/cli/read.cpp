@@ -492,7 +492,11 @@ class Reader {
                 if (options_.redact) {
                     finding.evidence.clear();
                 }
-                if (general_.size() < most) {
+                // A thousand connections without keys are one finding.
+                const bool said = (finding.rule == "C7" || finding.rule == "C8") &&
+                                  std::ranges::find(general_, finding.rule, &flow::Finding::rule) !=
+                                      general_.end();
+                if (general_.size() < most && !said) {
                     general_.push_back(std::move(finding));
                 }
             }
@@ -504,7 +508,7 @@ class Reader {
             end = std::max(end, input.last);
         }
         reading_.book().for_each_connection([&](const flow::Connection& connection) {
-            if (connection.is_tls() && connection.sip_messages == 0 && !connection.handshake_done) {
+            if (connection.sip_messages == 0) {
                 add(flow::diagnose::judge_connection(connection, {connection.opened, end}));
             }
             return true;
