@@ -107,8 +107,8 @@ std::optional<flow::SecuredBody> SecuredBodies::open(const sip::MessageView& mes
         }
         for (const auto& signature : layer.signatures) {
             using enum smime::Signature::State;
-            const auto one = !differs.empty()                 ? Signed::Bad
-                             : signature.state == Good        ? Signed::Good
+            const auto one = !differs.empty()          ? Signed::Bad
+                             : signature.state == Good ? Signed::Good
                              : signature.state == Untrusted || signature.state == NoCertificate
                                  ? Signed::Unproven
                                  : Signed::Bad;

@@ -28,12 +28,13 @@
 #include "view/list_text.hpp"
 #include "view/mermaid.hpp"
 #include "view/runnable.hpp"
+#include "view/sarif.hpp"
 #include "view/svg.hpp"
 
 namespace cw::cli {
 namespace {
 
-enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html };
+enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html, Sarif };
 
 struct ReadOptions {
     std::vector<std::string> files;
@@ -90,6 +91,7 @@ std::optional<Format> format_of(const std::string& name) {
         std::pair{std::string_view{"mermaid"}, Format::Mermaid},
         std::pair{std::string_view{"svg"}, Format::Svg},
         std::pair{std::string_view{"html"}, Format::Html},
+        std::pair{std::string_view{"sarif"}, Format::Sarif},
     };
     for (const auto& [known, format] : names) {
         if (known == name) {
@@ -170,10 +172,11 @@ class Reader {
     int prepare() {
         const auto format = format_of(options_.format);
         if (!format) {
-            fmt::print(stderr,
-                       "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg "
-                       "and html are\n",
-                       options_.format);
+            fmt::print(
+                stderr,
+                "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg, "
+                "html and sarif are\n",
+                options_.format);
             return BadUsage;
         }
         format_ = *format;
@@ -263,6 +266,9 @@ class Reader {
             return;
         case Format::Json:
             show_json();
+            return;
+        case Format::Sarif:
+            show_sarif();
             return;
         case Format::Mermaid:
             show_mermaid();
@@ -363,6 +369,15 @@ class Reader {
             report.stray(stream, texts);
         });
         report.finish(reading_.inputs(), counts(), general_);
+    }
+
+    void show_sarif() {
+        view::SarifReport report{sink_, CALLWRIGHT_VERSION};
+        for (const auto& input : reading_.inputs()) {
+            report.input(input.file);
+        }
+        for_each_wanted([&](const flow::Call& call) { report.call(call); });
+        report.finish(general_);
     }
 
     // One call is a diagram; several are a Markdown document with a diagram each.
@@ -615,8 +630,8 @@ Command add_read(CLI::App& app) {
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option(
         "--format", options->format,
-        "list, ladder, json, mermaid, svg or html (default: the list, and the ladder too "
-        "when there is one call)");
+        "list, ladder, json, mermaid, svg, html, or sarif: the findings alone, for CI (default: "
+        "the list, and the ladder too when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
     command->add_option("--audio", options->audio,
                         "write what was said to this directory, as WAV: each stream, and each call "

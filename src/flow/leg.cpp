@@ -223,7 +223,7 @@ void Stretch::find_original(Message& m, const MessageEvent& event) {
         // Of a stream the copies of packets are gone: what comes twice was sent twice.
         const bool on_stream = same_path && m.connection != 0;
         auto& mark = !on_stream && (!same_path || same_packet || close) ? m.duplicate_of
-                                                                         : m.retransmission_of;
+                                                                        : m.retransmission_of;
         mark = earlier->original;
     }
     const auto original = copy ? earlier->original : seen.original;

@@ -81,15 +81,15 @@ void add_cryptos(MediaLine& line, std::span<const sdp::Crypto> cryptos, const Me
     auto key = first.key_parameters;
     key = key.substr(0, key.find_first_of("|;")); // without lifetime and MKI
     line.key = static_cast<std::uint32_t>(hash_bytes(key)) | 1U;
-    const auto parsed = rtp::parse_sdes(
-        {first.tag, first.suite, first.key_parameters, first.session_parameters});
+    const auto parsed =
+        rtp::parse_sdes({first.tag, first.suite, first.key_parameters, first.session_parameters});
     line.key_invalid = !parsed && parsed.error().code == Code::Malformed;
 }
 
 char setup_letter(std::string_view setup) {
-    return setup == "active"    ? 'a'
-           : setup == "passive" ? 'p'
-           : setup == "actpass" ? 'x'
+    return setup == "active"     ? 'a'
+           : setup == "passive"  ? 'p'
+           : setup == "actpass"  ? 'x'
            : setup == "holdconn" ? 'h'
                                  : '\0';
 }

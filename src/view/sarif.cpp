@@ -52,7 +52,7 @@ void write_rule(JsonWriter& json, const Rule& rule) {
     json.close_object();
 }
 
-std::string message_name(const flow::Message& m, std::string_view method, std::string_view reason) {
+std::string shown_as(const flow::Message& m, std::string_view method, std::string_view reason) {
     return m.status == 0 ? std::string{method} : fmt::format("{} {}", m.status, reason);
 }
 
@@ -106,7 +106,7 @@ void SarifReport::location(const flow::Call& call, std::uint32_t message) {
     json_.open_array();
     json_.open_object();
     json_.member("name", std::string_view{printable(
-                             message_name(m, call.text(m.method_text), call.text(m.reason)), 80)});
+                             shown_as(m, call.text(m.method_text), call.text(m.reason)), 80)});
     json_.member("fullyQualifiedName",
                  std::string_view{fmt::format("call {}/message {}", call.id, message)});
     json_.member("kind", "message");

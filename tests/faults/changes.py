@@ -8,7 +8,7 @@ import struct
 import tempfile
 import warnings
 
-from capture_file import ESP, SECRETS, TCP, Packet, block, is_secrets, packet
+from capture_file import ESP, SECRETS, TCP, Packet, block, checksum, is_secrets, packet
 from peers import certificate, response
 
 warnings.filterwarnings("ignore", "ssl.TLSVersion.TLSv1 is deprecated")
@@ -139,7 +139,7 @@ def with_tls(items, version):
             pipes.append((ssl.MemoryBIO(), ssl.MemoryBIO()))
             sides.append(context.wrap_bio(*pipes[-1], server_side=server))
         ends = [(bytes((127, 0, 0, 1)), port) for port in (40010, 5061)]
-        time = packets_of(items)[-1].time + SECOND
+        time = packets_of(items)[-1].time + 10 * SECOND  # the certificate is made now
         sequence = [1001, 5001]
         out = [packet(time, ends[0], ends[1], b"", TCP, 2, 1000), packet(time + 1000, ends[1], ends[0], b"", TCP, 18, 5000, 1001)]
 
@@ -195,13 +195,13 @@ def public(items):
 def behind_alg(items, rewrites=True):
     """Each packet of SIP once more, as a second capture point has it, behind a router; perhaps it wrote its own address into
     Contact."""
-    ports = sorted({end[1] for one in packets_of(items) if one.is_sip for end in one.ends})
+    inside = next(one for one in packets_of(items) if one.is_sip).ends[0]
     out = []
     for item in items:
         out.append(item)
         if isinstance(item, Packet) and item.is_sip:
             head = bytearray(item.bytes[:item.header])
-            mine = 12 if item.ends[0][1] == ports[0] else 16  # one of the two stands behind the router
+            mine = 12 if item.ends[0] == inside else 16
             head[mine:mine + 4] = bytes((203, 0, 113, 77))
             payload = item.payload if not rewrites else re.sub(rb"(Contact: [^\r]*@)127\.0\.0\.1", rb"\g<1>203.0.113.77", item.payload)
             out.append(Packet(item.time + SECOND // 500, bytes(head) + item.payload, interface=item.interface).with_payload(payload))
@@ -209,9 +209,12 @@ def behind_alg(items, rewrites=True):
 
 
 def with_refused(items, port):
-    """Two attempts to connect, each answered by RST."""
+    """Two attempts to connect, each answered by RST; without a port, to that from which the first packet came."""
     first = packets_of(items)[0]
-    (host, _), (server, _) = first.ends
+    (host, own), (server, _) = first.ends
+    if port is None:
+        port, host, server = own, server, host
+    first = packets_of(items)[-1]
     for n in range(2):
         client = (host, 40000 + n)
         items = items + [packet(first.time + n * SECOND, client, (server, port), b"", TCP, flags=2, sequence=100),
@@ -255,6 +258,28 @@ def rtp_elsewhere(items, source):
     return out
 
 
+def with_later_packet(items, seconds):
+    """The capture goes on for so long: a keep-alive of somebody else."""
+    last = packets_of(items)[-1]
+    ends = (bytes((127, 0, 0, 1)), 40020), (bytes((127, 0, 0, 1)), 40021)
+    return items + [packet(last.time + seconds * SECOND, *ends, b"\0")]
+
+
+def in_tunnels(items, depth):
+    """Each packet within so many others [RFC 2003]."""
+    out = []
+    for item in items:
+        if isinstance(item, Packet):
+            whole = item.bytes
+            for _ in range(depth):
+                head = bytearray(struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(whole), 0, 0x4000, 64, 4, 0)) + whole[12:20]
+                head[10:12] = struct.pack(">H", checksum(head))
+                whole = bytes(head) + whole
+            item = dataclasses.replace(item, bytes=whole, size=0)
+        out.append(item)
+    return out
+
+
 def in_order(items):
     """Blocks first, as they were; then packets by time."""
     blocks = [item for item in items if not isinstance(item, Packet)]
@@ -285,6 +310,10 @@ CHANGES = {
     "behind an ALG": behind_alg,
     "with a refused connection to 5061": lambda items: with_refused(items, 5061),
     "with a refused connection to 443": lambda items: with_refused(items, 443),
+    "with a refused connection to the client": lambda items: with_refused(items, None),
+    "with a packet five seconds later": lambda items: with_later_packet(items, 5),
+    "in forty tunnels": lambda items: in_tunnels(items, 40),
+    "in three tunnels": lambda items: in_tunnels(items, 3),
     "with a ping, no pong": lambda items: with_ping(items, False),
     "with a ping and a pong": lambda items: with_ping(items, True),
     "RTP to another port": lambda items: rtp_elsewhere(items, False),

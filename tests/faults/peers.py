@@ -182,7 +182,10 @@ class Peer:
 
     def hanging_up_tls(self):
         def work(secure):
-            secure.read(65535)
+            request = secure.read(65535).decode()
+            if not request.startswith("INVITE"):
+                secure.write(response(request, "200 OK").encode())
+                return
             time.sleep(0.3)
             try:
                 secure.settimeout(0.2)
@@ -228,7 +231,7 @@ WAYS = {
     r"is slow over TLS": Peer.slow_tls,
     r"breaks off over TLS": Peer.breaking_tls,
     r"closes over TLS": Peer.closing_tls,
-    r"hangs up over TLS": Peer.hanging_up_tls,
+    r"hangs up at an INVITE over TLS": Peer.hanging_up_tls,
     r"forgets over TLS": lambda peer: peer.call_over_tls(True),
     r"remembers over TLS": lambda peer: peer.call_over_tls(False),
 }

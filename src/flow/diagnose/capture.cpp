@@ -164,8 +164,8 @@ std::vector<Finding> judge_input(const InputFacts& input) {
     }
     std::string unknown;
     for (const auto& [name, n] : input.ignored) {
-        const bool foreign = name.starts_with("link type") || name.starts_with("ethertype") ||
-                             name == "esp";
+        const bool foreign =
+            name.starts_with("link type") || name.starts_with("ethertype") || name == "esp";
         if (foreign && unknown.size() < 200) {
             unknown += fmt::format("{}{} {}", unknown.empty() ? "" : ", ", quoted(name, 40), n);
         }

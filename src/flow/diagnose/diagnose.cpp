@@ -59,8 +59,8 @@ std::vector<Finding> judge_connection(const Connection& connection, const Window
     Findings found;
     // A handshake that went well at the port of the web is hardly one of SIP.
     constexpr std::uint16_t web = 443;
-    const bool went_well = connection.handshake_done &&
-                           std::ranges::none_of(connection.alerts, &Alert::fatal);
+    const bool went_well =
+        connection.handshake_done && std::ranges::none_of(connection.alerts, &Alert::fatal);
     if (connection.server.port == web && went_well) {
         return {};
     }

@@ -47,8 +47,7 @@ bool is_own_route(const Case& c, const Transaction& t, const sip::Uri& uri,
 // D11. An address that leads back over UDP, given out by one that speaks TLS.
 void check_own_transport(const Case& c, Findings& out) {
     const auto add = [&](std::uint32_t message, std::string words, bool harmless) {
-        auto& finding =
-            out.add("D11", {message}, std::move(words), Confidence::Likely);
+        auto& finding = out.add("D11", {message}, std::move(words), Confidence::Likely);
         // Who answers over the connection that is there does not read the address.
         set_severity(finding, out.has("D03") || out.has("D01") ? Severity::Error
                               : harmless                       ? Severity::Note

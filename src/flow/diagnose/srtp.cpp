@@ -60,7 +60,8 @@ void check_roles(const Case& c, const std::vector<Promise>& promises, Findings& 
         if (!wanted.dtls || !given.dtls) {
             continue;
         }
-        const char* why = given.setup == 'x' ? "the answer says setup:actpass, so that nobody begins"
+        const char* why = given.setup == 'x'
+                              ? "the answer says setup:actpass, so that nobody begins"
                           : given.setup == 'a' && wanted.setup == 'a'
                               ? "both say setup:active, so that both begin"
                           : given.setup == 'p' && wanted.setup == 'p'
@@ -98,11 +99,10 @@ void check_destination(const Case& c, const std::vector<Promise>& promises, Find
             // Behind NAT the address that was told is of no use, and a relay sends back to where
             // the media comes from.
             const bool latched = told.address.is_private() && !s.destination.address.is_private();
-            auto& finding =
-                out.add("D74", {message},
-                        fmt::format("{} sends to {}, the SDP says {}", shown(s.source),
-                                    shown(s.destination), shown(told)),
-                        latched ? Confidence::Possible : Confidence::Likely);
+            auto& finding = out.add("D74", {message},
+                                    fmt::format("{} sends to {}, the SDP says {}", shown(s.source),
+                                                shown(s.destination), shown(told)),
+                                    latched ? Confidence::Possible : Confidence::Likely);
             if (latched) {
                 set_severity(finding, Severity::Note);
             }

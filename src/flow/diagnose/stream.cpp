@@ -20,7 +20,7 @@ std::string between(const Connection& c) {
 
 // D45, D41.
 void check_refused_connection(const Connection& c, const Window& window, Findings& out) {
-    if (c.bytes > 0 || c.accepted || !c.start_seen || c.sip_messages > 0 ||
+    if (c.bytes > 0 || c.accepted || !c.start_seen || c.hello.known() || c.sip_messages > 0 ||
         (!c.rst && window.end - c.opened < seconds(3))) {
         return;
     }
@@ -98,9 +98,8 @@ void check_handshakes_again(const Case& c, Findings& out) {
     constexpr std::size_t many = 4;
     std::vector<const Connection*> full;
     for (const auto& connection : c.call().connections) {
-        const bool carried = std::ranges::any_of(c.call().messages, [&](const Message& m) {
-            return m.connection == connection.id;
-        });
+        const bool carried = std::ranges::any_of(
+            c.call().messages, [&](const Message& m) { return m.connection == connection.id; });
         if (carried && connection.is_tls() && connection.start_seen && connection.handshake_done &&
             !connection.resumed) {
             full.push_back(&connection);
@@ -139,8 +138,7 @@ void check_died_under_request(const Case& c, Findings& out) {
         const auto& request = c.at(t.request);
         const auto* connection = c.connection(request.connection);
         if (connection == nullptr || (!connection->fin && !connection->rst) ||
-            connection->closed < request.time ||
-            c.window().end - connection->closed < seconds(1)) {
+            connection->closed < request.time || c.window().end - connection->closed < seconds(1)) {
             continue;
         }
         const bool elsewhere = t.final != none && c.at(t.final).connection != connection->id &&
@@ -148,15 +146,15 @@ void check_died_under_request(const Case& c, Findings& out) {
         if (t.final != none && !elsewhere) {
             continue;
         }
-        auto& finding = out.add(
-            "D57", {t.request, t.final},
-            fmt::format("{}: {} {} after {}, {}", between(*connection),
-                        connection->rst ? "reset" : "closed",
-                        shown(connection->closed - request.time),
-                        quoted(c.text(request.method_text), 16),
-                        elsewhere ? "whose answer then came over another connection"
-                                  : "which was never answered"),
-            Confidence::Likely);
+        auto& finding =
+            out.add("D57", {t.request, t.final},
+                    fmt::format("{}: {} {} after {}, {}", between(*connection),
+                                connection->rst ? "reset" : "closed",
+                                shown(connection->closed - request.time),
+                                quoted(c.text(request.method_text), 16),
+                                elsewhere ? "whose answer then came over another connection"
+                                          : "which was never answered"),
+                    Confidence::Likely);
         finding.connections = {connection->id};
         if (elsewhere) {
             set_severity(finding, Severity::Note);
