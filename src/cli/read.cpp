@@ -21,6 +21,7 @@
 #include "flow/diagnose/diagnose.hpp"
 #include "flow/filter.hpp"
 #include "flow/redact.hpp"
+#include "flow/statistics.hpp"
 #include "view/cells.hpp"
 #include "view/findings_text.hpp"
 #include "view/json.hpp"
@@ -29,6 +30,7 @@
 #include "view/mermaid.hpp"
 #include "view/runnable.hpp"
 #include "view/sarif.hpp"
+#include "view/statistics.hpp"
 #include "view/svg.hpp"
 
 namespace cw::cli {
@@ -52,6 +54,7 @@ struct ReadOptions {
     bool redact = false;
     bool interactive = false;
     bool runnable = false;
+    bool stats = false;
 };
 
 constexpr const char* description =
@@ -69,6 +72,7 @@ Examples:
   callwright read call.pcap --call 3 --format svg -o call.svg
   callwright read call.pcap -i                        on the terminal, with sngrep's keys
   callwright read call.pcap --format html -o call.html       a page with everything, to hand over
+  callwright read day.pcap --stats                    the same fault in how many calls, and where
   callwright read call.pcap --format mermaid --runnable > flow.mmd     a flow for callwright run
   callwright read call.pcap --keys tls.keys --audio sound/       what was said, SRTP opened
   tcpdump -w - port 5061 | callwright read - --keys tls.keys
@@ -190,6 +194,11 @@ class Reader {
                        "be masked\n");
             return BadUsage;
         }
+        if (options_.stats && format_ != Format::Default && format_ != Format::List &&
+            format_ != Format::Json) {
+            fmt::print(stderr, "callwright read: --stats is text, or goes with --format json\n");
+            return BadUsage;
+        }
         if (!options_.filter.empty()) {
             std::string expected;
             auto filter = flow::Filter::parse(options_.filter, &expected);
@@ -255,6 +264,10 @@ class Reader {
     }
 
     void show() {
+        if (options_.stats) {
+            show_statistics();
+            return;
+        }
         switch (format_) {
         case Format::Default:
         case Format::List:
@@ -280,6 +293,14 @@ class Reader {
             show_html();
             return;
         }
+    }
+
+    void show_statistics() {
+        flow::Statistics statistics;
+        for_each_wanted([&](const flow::Call& call) { statistics.add(call); });
+        for_each_connection([&](const flow::Connection& connection) { statistics.add(connection); });
+        sink_(format_ == Format::Json ? view::statistics_json(statistics, CALLWRIGHT_VERSION)
+                                      : view::statistics_text(statistics, use_ascii()));
     }
 
     void show_list() {
@@ -647,6 +668,9 @@ Command add_read(CLI::App& app) {
                       "on the terminal, with sngrep's keys: list, ladder, messages");
     command->add_flag("--runnable", options->runnable,
                       "with --format mermaid: one flow of all calls, which `run` performs");
+    command->add_flag("--stats", options->stats,
+                      "what the calls have in common: faults and where, calls that end after the "
+                      "same time, RFC 6076, TLS by server");
     command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
     return [options] {
         // Not destroyed: the kernel takes a large heap back at once, we would do so piece by piece.

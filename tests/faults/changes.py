@@ -110,6 +110,19 @@ def without_rtp(items, every):
     return out
 
 
+def altered_rtp(items, after):
+    """Of the first stream a bit of each packet after so many."""
+    first = next(p for p in packets_of(items) if p.is_rtp).ends
+    out = []
+    for item in items:
+        if isinstance(item, Packet) and item.is_rtp and item.ends == first:
+            after -= 1
+            if after < 0:
+                item = dataclasses.replace(item, bytes=item.bytes[:-12] + bytes([item.bytes[-12] ^ 1]) + item.bytes[-11:])
+        out.append(item)
+    return out
+
+
 def without_stream(items):
     """The first one: one direction of the first conversation."""
     first = next(p for p in packets_of(items) if p.is_rtp).ends
@@ -301,6 +314,7 @@ CHANGES = {
     "with packets of IPsec": with_esp,
     "without every 20th packet of RTP": lambda items: without_rtp(items, 20),
     "without every 150th packet of RTP": lambda items: without_rtp(items, 150),
+    "RTP altered after 50 packets": lambda items: altered_rtp(items, 50),
     "without RTP one way": without_stream,
     "without RTP on the second leg": without_other_streams,
     "with a connection by TLS 1.0": lambda items: with_tls(items, ssl.TLSVersion.TLSv1),

@@ -111,9 +111,34 @@ void check_destination(const Case& c, const std::vector<Promise>& promises, Find
     }
 }
 
+// D71. Who has no key that opens any of it cannot tell a fault from a key that was not captured.
+void check_authentic(const Case& c, Findings& out) {
+    constexpr std::uint64_t enough = 5;
+    for (const auto& s : c.call().streams) {
+        if (s.opening.opened == 0 || s.opening.failed < enough) {
+            continue;
+        }
+        std::uint32_t message = none; // the last that could have changed a key before
+        for (std::uint32_t i = 0; i < c.call().messages.size(); ++i) {
+            if (c.at(i).media_count > 0 && c.at(i).time <= s.opening.failed_since) {
+                message = i;
+            }
+        }
+        out.add("D71", {message},
+                fmt::format("{} → {}: {} of {} packets do not pass, the first is frame {} with "
+                            "sequence number {}, {} after the stream began",
+                            shown(s.source), shown(s.destination), s.opening.failed,
+                            s.opening.failed + s.opening.opened, s.opening.failed_frame,
+                            s.opening.failed_sequence, shown(s.opening.failed_since - s.first)),
+                Confidence::Likely);
+        return;
+    }
+}
+
 } // namespace
 
 void check_media_keys(const Case& c, Findings& out) {
+    check_authentic(c, out);
     const bool has_keys = std::ranges::any_of(c.call().media_lines, [](const MediaLine& line) {
         return line.cryptos.length > 0 || line.dtls;
     });
