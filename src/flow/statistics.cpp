@@ -54,6 +54,12 @@ const Message* request_of(const Call& call, Method method) {
     return at == call.messages.end() ? nullptr : &*at;
 }
 
+// Both on one machine: then the port has to tell.
+bool is_same_side(const Message& a, const Message& b) {
+    return a.source == b.source || (a.source.address == b.source.address &&
+                                    a.source.address != a.destination.address);
+}
+
 float between_them(const Message& a, const Message& b) {
     return static_cast<float>((b.time - a.time).seconds());
 }
@@ -93,7 +99,7 @@ void Statistics::count_session(const Call& call) {
     }
     const auto* bye = request_of(call, Method::Bye);
     lengths_.push_back({static_cast<float>(call.duration_s),
-                        bye != nullptr && bye->from_tag == invite->from_tag});
+                        bye != nullptr && is_same_side(*bye, *invite)});
     if (bye == nullptr) {
         return;
     }
@@ -128,7 +134,7 @@ void Statistics::count_findings(const Call& call) {
         if (!seen.insert(finding.rule).second) {
             continue; // once a call
         }
-        auto& fault = faults_[finding.rule];
+        auto& fault = faults_[std::string{finding.rule}];
         if (fault.calls == 0) {
             fault.title = finding.title;
             fault.first = call.start;

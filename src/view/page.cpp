@@ -99,8 +99,10 @@ void write_ladder(JsonWriter& json, const Ladder& ladder) {
         json.member("tone", name_of(f.tone));
         json.member("rule", std::string_view{f.rule});
         json.member("title", std::string_view{f.title});
+        json.member("evidence", std::string_view{f.evidence});
         json.member("advice", std::string_view{f.advice});
         json.member("rfc", std::string_view{f.rfc});
+        json.member("depth", std::uint32_t{f.depth});
         json.key("numbers");
         json.open_array();
         for (const auto n : f.numbers) {

@@ -173,7 +173,7 @@ std::string statistics_text(const Statistics& statistics, bool ascii) {
     add_delays(out, "session disconnect delay, SDD", statistics.hanging_up());
     add_delays(out, "registration request delay, RRD", statistics.registering());
     if (const auto clusters = statistics.clusters(); !clusters.empty()) {
-        out += "\nCalls that end after the same time (a timer, a NAT, a limit: D26)\n";
+        out += "\nCalls that end after the same time (a timer, a NAT, a limit)\n";
         for (std::size_t i = 0; i < std::min<std::size_t>(clusters.size(), 10); ++i) {
             const auto& one = clusters[i];
             out += fmt::format("  {:>6} calls after {:.1f} s, {} ended by the caller, {} by the "

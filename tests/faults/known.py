@@ -10,7 +10,16 @@ FAX = {"D67": "the change to T.38 is refused with 488"}
 TWO_ADDRESSES = {
     "D73": "no session description names the address 192.168.105.172, to which all media goes: to those that are named goes none",
 }
+SIGNED = {
+    "D65": "the flow shows a body that was altered after it was signed",
+    "D64": "and is refused with 493",
+}
 FLOWS = {
+    "rfc6216/6-signatures-refused": SIGNED,
+    "security/smime-not-accepted": {"D64": "the flow shows a signed body that is refused with 415"},
+    "security/smime-recipients": {"D64": "the flow shows a body that one of two cannot read"},
+    "security/smime-undecipherable": {"D64": "the flow shows a body that cannot be read"},
+    "security/smime-wrong": SIGNED,
     "rfc5589/6.3.1-target-busy": {"D29": TRANSFER},
     "rfc5589/6.3.2-target-silent": {"D29": TRANSFER},
     "rfc5589/7.4-recovery-no-refer": {"D29": TRANSFER},

@@ -50,7 +50,7 @@ void check_one_direction(const Case& c, Findings& out) {
     }
 }
 
-// C2, C7, C8: connections that could not be read, or not all of them.
+// C2: connections of which not everything was captured.
 void check_connections(const Case& c, Findings& out) {
     for (const auto& connection : c.call().connections) {
         if (connection.missing_bytes > 0 && !out.has("C2")) {
@@ -60,7 +60,6 @@ void check_connections(const Case& c, Findings& out) {
                                 connection.missing_bytes))
                 .connections = {connection.id};
         }
-        check_readable(connection, out);
     }
 }
 
@@ -131,7 +130,7 @@ void check_readable(const Connection& connection, Findings& out) {
     const bool handshake = connection.reason.starts_with("handshake not captured");
     const auto* rule = handshake ? "C7" : "C8";
     // A handshake that failed has nothing to decrypt.
-    if (!out.has(rule) && (handshake || connection.handshake_done)) {
+    if (handshake || connection.handshake_done) {
         out.add(rule, {},
                 fmt::format("{} → {}: {}", shown(connection.client), shown(connection.server),
                             quoted(connection.reason, 200)))

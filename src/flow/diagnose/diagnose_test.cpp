@@ -382,7 +382,7 @@ TEST(Diagnosis, AConnectionThatDoesNotComeAbout) {
     const auto rules_of = [](const Connection& connection, std::int64_t end) {
         Rules ids;
         for (const auto& one : judge_connection(connection, {Scene::at(0), Scene::at(end)})) {
-            ids.insert(one.rule);
+            ids.insert(std::string{one.rule});
         }
         return ids;
     };

@@ -172,9 +172,6 @@ void check_stream(const Connection& connection, const Window& window, Findings& 
 }
 
 void check_streams(const Case& c, Findings& out) {
-    for (const auto& connection : c.call().connections) {
-        check_stream(connection, c.window(), out);
-    }
     check_plain_at_tls_port(c, out);
     check_handshakes_again(c, out);
     check_died_under_request(c, out);

@@ -34,7 +34,7 @@ function openCall(at) {
     showHead(shown.from ? `${shown.call} · ${shown.from} → ${shown.to}` : shown.call,
         [chip(end, sign(end) + shown.end), ...rest.split(' · ').map(words => chip('', words)), chip(shown.safe, shown.security),
             shown.weakest ? chip(shown.safe === 'good' ? '' : shown.safe === 'bad' ? 'bad' : 'slow', 'weakest: ' + shown.weakest) : '',
-            ...shown.findings.slice(0, 4).map(finding => chip(finding.tone, `${sign(finding.tone)}${finding.rule} ${finding.title}`))]);
+            ...shown.findings.filter(finding => finding.depth === 0).slice(0, 4).map(finding => chip(finding.tone, `${sign(finding.tone)}${finding.rule} ${finding.title}`))]);
     const legs = entry.call?.legs ?? [];
     byId('legs').replaceChildren(...(legs.length < 2 ? [] : legs.slice(0, 12).map((leg, index) => {
         const box = element('input', {type: 'checkbox', checked: ''});
