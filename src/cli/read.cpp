@@ -298,7 +298,8 @@ class Reader {
     void show_statistics() {
         flow::Statistics statistics;
         for_each_wanted([&](const flow::Call& call) { statistics.add(call); });
-        for_each_connection([&](const flow::Connection& connection) { statistics.add(connection); });
+        for_each_connection(
+            [&](const flow::Connection& connection) { statistics.add(connection); });
         sink_(format_ == Format::Json ? view::statistics_json(statistics, CALLWRIGHT_VERSION)
                                       : view::statistics_text(statistics, use_ascii()));
     }

@@ -36,8 +36,8 @@ void fields(A& a, Message& m) {
 }
 template <class A>
 void fields(A& a, MediaLine& m) {
-    a(m.receive, m.type, m.profile, m.codecs, m.crypto_suite, m.dtls, m.secure_profile,
-      m.direction, m.cryptos, m.key, m.key_invalid, m.setup);
+    a(m.receive, m.type, m.profile, m.codecs, m.crypto_suite, m.dtls, m.secure_profile, m.direction,
+      m.cryptos, m.key, m.key_invalid, m.setup);
 }
 template <class A>
 void fields(A& a, Dtmf& d) {

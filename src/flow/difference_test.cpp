@@ -39,8 +39,7 @@ Told tell(const Telling& telling) {
     std::uint32_t frame = 0;
     Instant last;
     const auto say = [&](std::int64_t ms, bool forth, const std::string& start,
-                         const std::string& cseq, const std::string& id,
-                         const std::string& more) {
+                         const std::string& cseq, const std::string& id, const std::string& more) {
         const auto& from = forth ? telling.caller : telling.callee;
         const auto& to = forth ? telling.callee : telling.caller;
         const auto text = fmt::format(
@@ -70,10 +69,11 @@ Told tell(const Telling& telling) {
         say(begin + 500, false, "SIP/2.0 180 Ringing", "1 INVITE", id, "");
         say(begin + 1000, false, fmt::format("SIP/2.0 {} Said", telling.status), "1 INVITE", id,
             fmt::format("Contact: <sip:b@{}>\r\n", telling.callee));
-        say(begin + 1010, true, fmt::format("ACK sip:b@{} SIP/2.0", telling.callee), "1 ACK", id, "");
+        say(begin + 1010, true, fmt::format("ACK sip:b@{} SIP/2.0", telling.callee), "1 ACK", id,
+            "");
         if (telling.status < 300) {
-            say(begin + 1000 + telling.length_ms, true, fmt::format("BYE sip:b@{} SIP/2.0", telling.callee), "2 BYE", id,
-                "");
+            say(begin + 1000 + telling.length_ms, true,
+                fmt::format("BYE sip:b@{} SIP/2.0", telling.callee), "2 BYE", id, "");
             say(begin + 1100 + telling.length_ms, false, "SIP/2.0 200 OK", "2 BYE", id, "");
         }
     }

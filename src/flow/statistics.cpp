@@ -23,8 +23,8 @@ std::string asked_peer(const Call& call, const Finding& finding) {
         return to_string(m.status == 0 ? m.destination.address : m.source.address);
     }
     if (!finding.connections.empty()) {
-        const auto at = std::ranges::find(call.connections, finding.connections.front(),
-                                          &Connection::id);
+        const auto at =
+            std::ranges::find(call.connections, finding.connections.front(), &Connection::id);
         if (at != call.connections.end()) {
             return to_string(at->server.address);
         }
@@ -56,8 +56,8 @@ const Message* request_of(const Call& call, Method method) {
 
 // Both on one machine: then the port has to tell.
 bool is_same_side(const Message& a, const Message& b) {
-    return a.source == b.source || (a.source.address == b.source.address &&
-                                    a.source.address != a.destination.address);
+    return a.source == b.source ||
+           (a.source.address == b.source.address && a.source.address != a.destination.address);
 }
 
 float between_them(const Message& a, const Message& b) {
@@ -98,8 +98,8 @@ void Statistics::count_session(const Call& call) {
         return;
     }
     const auto* bye = request_of(call, Method::Bye);
-    lengths_.push_back({static_cast<float>(call.duration_s),
-                        bye != nullptr && is_same_side(*bye, *invite)});
+    lengths_.push_back(
+        {static_cast<float>(call.duration_s), bye != nullptr && is_same_side(*bye, *invite)});
     if (bye == nullptr) {
         return;
     }

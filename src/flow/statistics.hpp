@@ -65,10 +65,10 @@ struct Sessions {
 
     // Shares, 0 to 1; −1 when there is nothing to divide by.
     [[nodiscard]] double answer_seizure() const { return share(answered, asked); } // ITU-T E.411
-    [[nodiscard]] double ser() const { return share(answered, attempts()); }           // §4.6
-    [[nodiscard]] double seer() const { return share(answered + refused, attempts()); } // §4.7
-    [[nodiscard]] double isa() const { return share(ineffective, asked); }              // §4.8
-    [[nodiscard]] double scr() const { return share(completed, asked); }                // §4.9
+    [[nodiscard]] double ser() const { return share(answered, attempts()); }       // §4.6
+    [[nodiscard]] double seer() const { return share(answered + refused, attempts()); }     // §4.7
+    [[nodiscard]] double isa() const { return share(ineffective, asked); }                  // §4.8
+    [[nodiscard]] double scr() const { return share(completed, asked); }                    // §4.9
     [[nodiscard]] double ira() const { return share(registrations_failed, registrations); } // §4.2
 
   private:

@@ -66,19 +66,18 @@ void add_faults(std::string& out, const Statistics& statistics) {
     });
     out += sorted.empty() ? "\nNo faults were found.\n" : "\nFaults, by the calls that have them\n";
     for (const auto& [rule, fault] : sorted) {
-        out += fmt::format("  {} {:<4} {:>6}  {}\n", grave(*fault) == 0   ? "✗"
-                                                     : grave(*fault) == 1 ? "!"
-                                                                          : "·",
+        out += fmt::format("  {} {:<4} {:>6}  {}\n",
+                           grave(*fault) == 0   ? "✗"
+                           : grave(*fault) == 1 ? "!"
+                                                : "·",
                            rule, fault->calls, fault->title);
         out += fmt::format("                 {}{}",
-                           fault->calls == 1
-                               ? fmt::format("at {}", moment(fault->first))
-                               : fmt::format("from {} to {}", moment(fault->first),
-                                             moment(fault->last)),
-                           fault->consequences > 0
-                               ? fmt::format("; brought about by another in {}",
-                                             fault->consequences)
-                               : std::string{});
+                           fault->calls == 1 ? fmt::format("at {}", moment(fault->first))
+                                             : fmt::format("from {} to {}", moment(fault->first),
+                                                           moment(fault->last)),
+                           fault->consequences > 0 ? fmt::format("; brought about by another in {}",
+                                                                 fault->consequences)
+                                                   : std::string{});
         out += fault->peers.empty() ? "\n" : fmt::format("; at {}\n", ranked(fault->peers, 3));
     }
 }

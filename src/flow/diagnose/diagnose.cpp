@@ -43,8 +43,7 @@ void judge(Call& call, const Window& window, ConnectionFindings& connections) {
     for (const auto& connection : call.connections) {
         for (const auto& finding : connections.of(connection, window)) {
             // One expired certificate, and one connection without keys, will do.
-            const bool once =
-                finding.rule == "D49" || finding.rule == "C7" || finding.rule == "C8";
+            const bool once = finding.rule == "D49" || finding.rule == "C7" || finding.rule == "C8";
             if (!once || !found.has(finding.rule)) {
                 found.add(finding);
             }

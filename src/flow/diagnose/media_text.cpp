@@ -66,11 +66,20 @@ std::span<const Rule> media_rules() {
              .severity = Error,
              .title = "SRTP packets that are not authentic",
              .rfc = "RFC 3711 §3.3",
-             .means = "Packets of a stream do not pass the authentication with the key that was agreed, though others of the stream did. So the receiver throws them away, and hears silence from there on. Mostly the sender has changed its key or its SSRC, or begun its sequence numbers anew, and one of the two did not follow; or something between has altered the packets.",
-             .fix = "Look at what was signalled just before the first of them: a re-INVITE with a new key has to take effect on both sides, and a sender that starts again needs a new SSRC or a new key, so that the rollover counter (§3.3.1) begins at nothing on both sides. A relay must not change RTP headers.",
-             .needs = "The keys of the stream in what was captured, packets that they open, and five that they do not.",
+             .means = "Packets of a stream do not pass the authentication with the key that was "
+                      "agreed, though others of the stream did. So the receiver throws them away, "
+                      "and hears silence from there on. Mostly the sender has changed its key or "
+                      "its SSRC, or begun its sequence numbers anew, and one of the two did not "
+                      "follow; or something between has altered the packets.",
+             .fix = "Look at what was signalled just before the first of them: a re-INVITE with a "
+                    "new key has to take effect on both sides, and a sender that starts again "
+                    "needs a new SSRC or a new key, so that the rollover counter (§3.3.1) begins "
+                    "at nothing on both sides. A relay must not change RTP headers.",
+             .needs = "The keys of the stream in what was captured, packets that they open, and "
+                      "five that they do not.",
              .brings = "D73",
-             .picture = "Alice->>Bob: INVITE, a=crypto\nBob-->>Alice: 200 OK, a=crypto\nAlice->>Bob: SRTP\nAlice->>Bob: SRTP that does not pass [!]"},
+             .picture = "Alice->>Bob: INVITE, a=crypto\nBob-->>Alice: 200 OK, "
+                        "a=crypto\nAlice->>Bob: SRTP\nAlice->>Bob: SRTP that does not pass [!]"},
         Rule{.id = "D72",
              .severity = Error,
              .title = "DTLS-SRTP: the two do not agree who begins",
