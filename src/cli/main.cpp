@@ -53,7 +53,6 @@ int run(int argc, char** argv) {
     add(add_serve);
     add(add_probe);
     add(add_explain);
-    add(add_diff);
     add(add_convert);
 
     try {

@@ -279,8 +279,7 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
 class PacketFile {
   public:
     explicit PacketFile(const RunOptions& options) : path_(options.pcap_out) {
-        if (!path_.empty() ||
-            (options.format != "json" && options.report.empty() && options.junit.empty())) {
+        if (!path_.empty() || (options.format != "json" && options.report.empty())) {
             return;
         }
         std::error_code error;
@@ -312,7 +311,6 @@ struct Done {
     Loaded flow;
     play::Report report;
     std::string calls = "[]"; // as the reader has them, for the JSON
-    std::string findings;     // a line each, for JUnit
     std::unique_ptr<PacketFile> packets;
     Failure failure; // empty why: none
 };
@@ -341,23 +339,20 @@ std::string write_recordings(const std::string& folder, const std::string& file,
 }
 
 // What `callwright read` would say of these packets.
-void add_calls(Done& done) {
+std::string calls_in(const std::string& packets) {
+    std::string out;
     Reading reading;
-    if (reading.open({done.packets->path()}, {})) {
-        return;
+    if (reading.open({packets}, {})) {
+        return "[]";
     }
     reading.run();
-    done.calls.clear();
-    view::JsonReport report{[&](std::string_view text) { done.calls += text; }};
+    view::JsonReport report{[&](std::string_view text) { out += text; }};
     reading.book().for_each_call([&](const flow::Call& call) {
         report.call(call);
-        for (const auto& finding : call.findings) {
-            done.findings += fmt::format("{} {}: {}: {}\n", finding.rule, finding.severity,
-                                         finding.title, finding.evidence);
-        }
         return true;
     });
     report.finish_calls();
+    return out;
 }
 
 // Flows performed one after another, or some side by side; handed out in the order of the command
@@ -401,9 +396,8 @@ class Performances {
                     auto report = perform(options_, done.flow, text_, packets, interrupts_);
                     if (report) {
                         done.report = std::move(*report);
-                        if ((options_.format == "json" || !options_.junit.empty()) &&
-                            !packets.empty()) {
-                            add_calls(done);
+                        if (options_.format == "json" && !packets.empty()) {
+                            done.calls = calls_in(packets);
                         }
                     } else {
                         done.failure = report.error();
@@ -465,7 +459,7 @@ int run(const RunOptions& options) {
         const auto& plan = done.flow.plan;
         all_passed = all_passed && report.passed();
         json.flow(file, plan, report, done.calls);
-        junit.flow(file, plan, report, done.findings);
+        junit.flow(file, plan, report);
         if (!options.record.empty()) {
             if (auto wrong = write_recordings(options.record, file, plan, report); !wrong.empty()) {
                 return complain(BadInput, wrong);

@@ -26,9 +26,8 @@ std::string with_commas(std::uint64_t n) {
 } // namespace
 
 WatchScreen::WatchScreen(host::Watch& watch, host::LiveCalls& calls,
-                         const std::optional<flow::Filter>& only, host::CallKeeper* keeper,
-                         WatchPage* page)
-    : watch_(watch), calls_(calls), only_(only), keeper_(keeper), page_(page) {
+                         const std::optional<flow::Filter>& only, host::CallKeeper* keeper)
+    : watch_(watch), calls_(calls), only_(only), keeper_(keeper) {
     for (const auto& name : watch.inputs()) {
         inputs_ += (inputs_.empty() ? "" : ", ") + name;
     }
@@ -45,18 +44,12 @@ WatchScreen::WatchScreen(host::Watch& watch, host::LiveCalls& calls,
     listener_.gone = [this](std::uint32_t number, std::uint32_t into) {
         hidden_.erase(number);
         screen_->remove(number, into);
-        if (page_ != nullptr) {
-            page_->gone(number, into);
-        }
     };
 }
 
 void WatchScreen::show(std::uint32_t number, const flow::Call& call, bool live) {
     if (only_ && !only_->matches(call)) {
         return;
-    }
-    if (page_ != nullptr) {
-        page_->changed(number, call, live);
     }
     auto row = view::screen_row(call, live);
     row.id = number;
@@ -75,9 +68,6 @@ void WatchScreen::refresh() {
     }
     tell();
     screen_->settle();
-    if (page_ != nullptr) {
-        page_->tell(watch_, calls_, problems_.empty() ? "" : problems_.back());
-    }
 }
 
 void WatchScreen::tell() {
@@ -95,17 +85,13 @@ void WatchScreen::tell() {
 
 bool WatchScreen::turn(int terminal, int wait_ms) {
     if (going_) {
-        const int also[] = {terminal, page_ != nullptr ? page_->descriptor() : terminal};
-        going_ = watch_.turn(milliseconds(wait_ms), also);
+        going_ = watch_.turn(milliseconds(wait_ms), {&terminal, 1});
         for (auto& problem : watch_.take_problems()) {
             problems_.push_back(std::move(problem));
         }
     } else {
         pollfd wanted{.fd = terminal, .events = POLLIN, .revents = 0};
         ::poll(&wanted, 1, wait_ms);
-    }
-    if (page_ != nullptr) {
-        page_->answer(watch_, calls_, keeper_);
     }
     return true;
 }

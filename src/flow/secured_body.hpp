@@ -12,8 +12,7 @@
 namespace cw::flow {
 
 struct SecuredBody {
-    // Unproven: it fits, and nobody here knows whether its certificate is to be trusted.
-    enum class Signed : std::uint8_t { No, Good, Bad, Unproven };
+    enum class Signed : std::uint8_t { No, Good, Bad };
     enum class Sealed : std::uint8_t { No, Opened, Closed };
     Signed is_signed = Signed::No;
     Sealed sealed = Sealed::No;

@@ -132,6 +132,14 @@ std::optional<FactValue> read_any(const Scope& scope, Subject subject, std::stri
         if (words.size() > 2 && words[0] == "no" && is_sdp(words[1])) {
             return read_sdp(scope, trim(text.substr(3)), true);
         }
+        // "Max-Forwards 70"
+        if (words.size() > 1 && words[0].contains('-') &&
+            sip::header_id(words[0]) != sip::HeaderId::Other) {
+            scope.complaints.error(scope.line.place(words[0]),
+                                   fmt::format("“{}” is a header field without its colon", words[0]),
+                                   fmt::format("{}: and its value", words[0]));
+            return std::nullopt;
+        }
     }
     return read_fact(scope, subject, text);
 }

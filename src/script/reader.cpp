@@ -370,8 +370,7 @@ void FlowReader::complain_unknown(const Line& line) {
     const auto text = line.text();
     const auto id = take_id(text);
     const auto rest = trim(text.substr(id.size()));
-    if (!id.empty() &&
-        (rest.starts_with("->") || rest.starts_with("-->") || rest.starts_with("<<"))) {
+    if (!id.empty() && !rest.empty() && std::string_view{"-<=>~"}.contains(rest[0])) {
         complaints_.error(
             line.place(rest.substr(0, rest.find_first_of(" \tabcdefghijklmnopqrstuvwxyz"))),
             "this arrow is not one of the language",

@@ -310,6 +310,9 @@ void complain_unknown(const Scope& scope, Subject subject, std::string_view text
             }
         }
     }
+    if (subject == Subject::Message || subject == Subject::Media) {
+        known.insert(known.end(), suites.begin(), suites.end());
+    }
     const std::vector<std::string_view> views(known.begin(), known.end());
     auto near = nearest(text, views);
     if (near.empty()) {

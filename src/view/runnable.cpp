@@ -122,7 +122,10 @@ class Painter {
         for (const auto& problem : problems_) {
             out += fmt::format("    %% Not as it was: {}\n", problem);
         }
-        out += problems_.empty() ? "" : "\n";
+        if (sealed_) {
+            out += "    %% Bodies that are encrypted, and that no key has opened, are left out.\n";
+        }
+        out += problems_.empty() && !sealed_ ? "" : "\n";
         return out + body_;
     }
 
@@ -492,6 +495,10 @@ class Painter {
                        std::vector<std::string>& facts) {
         const auto type = text(m.body_type);
         const bool secured = m.is_signed != 0 || m.sealed != 0;
+        if (m.sealed == 2) { // not opened: what is in it, and for whom, nobody knows
+            sealed_ = true;
+            return;
+        }
         if (m.is_signed != 0) {
             facts.emplace_back("signed");
         }
@@ -513,6 +520,8 @@ class Painter {
             step += " \"";
             append_mermaid_text(step, words);
             step += '"';
+        } else if (secured) {
+            sealed_ = true;
         } else if (!view.body().empty() && m.media_count == 0 &&
                    !iequals(type, "application/dialog-info+xml")) { // play writes it anew
             problem(fmt::format("the body of a {} ({}) is not kept", sip::to_string(m.method),
@@ -749,6 +758,7 @@ class Painter {
     std::string_view indent_ = "    ";
     Instant last_; // the message before
     std::size_t count_ = 0;
+    bool sealed_ = false;                       // a body that could not be read
     std::set<std::uint8_t> held_;               // legs
     std::set<std::uint8_t> settled_;            // legs in which an offer has been answered
     std::map<Endpoint, std::uint8_t> media_of_; // legs, by where their parties want media
@@ -801,8 +811,7 @@ void Runnable::add(const flow::Call& call, const Originals& original) {
         all_.messages.push_back(m);
     }
     for (auto line : call.media_lines) {
-        for (auto* text :
-             {&line.type, &line.profile, &line.codecs, &line.crypto_suite, &line.cryptos}) {
+        for (auto* text : {&line.type, &line.profile, &line.codecs, &line.crypto_suite}) {
             *text = moved(*text);
         }
         all_.media_lines.push_back(line);

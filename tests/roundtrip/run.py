@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Run → capture → read → run: what a flow has put on the wire is read as a flow that runs, and read once more it is the
-same flow. All flows that ship, but for those of CANNOT.
+same flow, and the one that was performed. All flows that ship, but for those of CANNOT.
 
     run.py [NAME…]     a part of a flow's path is enough
 """
+import collections
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -24,7 +26,7 @@ SIDE_BY_SIDE = 12
 
 def call(*words):
     done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, done.stdout or done.stderr
 
 
 def lifelines(text):
@@ -42,6 +44,45 @@ def lifelines(text):
     return {party: sorted(did) for party, did in lines.items()}
 
 
+KIND = re.compile(r"^([A-Z]+|\d{3})\b")
+# No messages; and ACK, which is told at both its ends where nobody draws it.
+OTHERS = {"TLS", "TCP", "WSS", "DTLS", "SRTP", "RTP", "ACK"}
+
+
+def kind(words):
+    """INVITE, 180: what an arrow is, without what is said of it; None: see OTHERS."""
+    found = KIND.match(words)
+    return found[1] if found and found[1] not in OTHERS else None
+
+
+def roles(messages):
+    """What each party sends and gets, whatever it is called."""
+    does = {}
+    for source, target, what in messages:
+        does.setdefault(source, collections.Counter())[">" + what] += 1
+        does.setdefault(target, collections.Counter())["<" + what] += 1
+    return sorted(sorted(one.items()) for one in does.values())
+
+
+def another_flow(report, flow, read):
+    """Is what was read the flow that was performed? Message by message; where servers of ours take part, they have sent what
+    is drawn, and perhaps more. Empty: it is."""
+    lines = flow.splitlines()
+    lost = re.compile(r"^\s+\w+--?x\w+: ")  # never on a wire
+    drawn = [(arrow["from"], arrow["to"], kind(arrow["text"])) for arrow in report["arrows"] for _ in range(max(arrow["times"], 1))
+             if arrow["result"] == "passed" and ("file" in arrow or not lost.match(lines[arrow["line"] - 1]))]
+    drawn += [(extra["from"], extra["to"], kind(extra["text"])) for extra in report["extras"]]
+    drawn = [one for one in drawn if one[2]]
+    seen = [(match[1], match[3], kind(match[4])) for line in read.splitlines() if (match := ARROW.match(line)) and kind(match[4])]
+    missing = collections.Counter(what for _, _, what in drawn) - collections.Counter(what for _, _, what in seen)
+    if missing:
+        return f"it lacks {dict(missing)}"
+    served = re.search(r"^\s+participant (?!.*\(.*played)", flow, re.M)
+    if not served and roles(drawn) != roles(seen):
+        return f"other parties do other things: {roles(drawn)} became {roles(seen)}"
+    return ""
+
+
 def round_trip(flow):
     with tempfile.TemporaryDirectory() as folder:
         there = pathlib.Path(folder)
@@ -49,15 +90,19 @@ def round_trip(flow):
         source = flow
         for turn in "ab":
             capture, keys, read = (there / f"{turn}.{end}" for end in ("pcapng", "keys", "mmd"))
-            status, said = call("run", source, "--pcap-out", capture, "--keys-out", keys)
+            status, said = call("run", source, "--pcap-out", capture, "--keys-out", keys, "--format", "json")
             if status != 0:
                 return f"run {turn}: {said}\n{source.read_text()}" if turn == "b" else f"it does not run: {said}"
+            performed = said
             status, said = call("read", capture, "--keys", keys, "--format", "mermaid", "--runnable", "-o", read)
             if status != 0:
                 return f"read {turn}: {said}"
             texts.append(read.read_text())
             if "Not as it was" in texts[-1]:
                 return f"not as it was:\n{texts[-1]}"
+            if turn == "a":
+                if other := another_flow(json.loads(performed)["flows"][0], flow.read_text(), texts[0]):
+                    return f"what was read is another flow: {other}\n{texts[0]}"
             source = read
         first, second = map(lifelines, texts)
         if first == second:
