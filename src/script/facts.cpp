@@ -135,9 +135,10 @@ std::optional<FactValue> read_any(const Scope& scope, Subject subject, std::stri
         // "Max-Forwards 70"
         if (words.size() > 1 && words[0].contains('-') &&
             sip::header_id(words[0]) != sip::HeaderId::Other) {
-            scope.complaints.error(scope.line.place(words[0]),
-                                   fmt::format("“{}” is a header field without its colon", words[0]),
-                                   fmt::format("{}: and its value", words[0]));
+            scope.complaints.error(
+                scope.line.place(words[0]),
+                fmt::format("“{}” is a header field without its colon", words[0]),
+                fmt::format("{}: and its value", words[0]));
             return std::nullopt;
         }
     }
