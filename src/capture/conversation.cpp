@@ -8,6 +8,7 @@ namespace cw::capture {
 namespace {
 
 constexpr std::size_t tls_header = 5;
+constexpr Duration ping_patience = seconds(10);
 // How many segments of a stream that was joined in the middle are looked at before it is given up.
 constexpr std::uint32_t patience = 64;
 // A capture with a small snaplen has a hole in every segment; the sum says enough then.
@@ -178,7 +179,24 @@ void Conversation::on_stream_gap(Side from, std::uint64_t missing, const Datagra
     }
 }
 
+// "If a pong is not received within 10 seconds after sending a ping (or immediately after
+// processing any incoming message being received when that 10 seconds expires) […]" the flow has
+// failed [RFC 5626 §4.4.1].
+void Conversation::note_keep_alive(Side from, Bytes bytes, Instant time) {
+    if (from == Side::Server) {
+        heard_after_ping_ = unanswered_ping_.known();
+        if (ping_.known() && !unanswered_ping_.known() && time - ping_ > ping_patience) {
+            unanswered_ping_ = ping_;
+            heard_after_ping_ = true;
+        }
+        ping_ = {};
+    } else if (as_text(bytes) == "\r\n\r\n" && !ping_.known()) {
+        ping_ = time;
+    }
+}
+
 void Conversation::on_application_bytes(Side from, Bytes bytes, const Datagram& by) {
+    note_keep_alive(from, bytes, by.time);
     if (application_ == nullptr) {
         application_ = std::make_unique<Application>(from_start_);
     }
@@ -220,6 +238,9 @@ flow::Connection Conversation::record() const {
     c.server = server_;
     c.transport = transport();
     c.start_seen = from_start_;
+    c.accepted = streams_[index_of(Side::Server)].syn_seen();
+    c.unanswered_ping = unanswered_ping_.known() ? unanswered_ping_ : ping_;
+    c.heard_after_ping = heard_after_ping_;
     c.fin = fins_ != 0;
     c.rst = reset_;
     c.frame = first_frame_;

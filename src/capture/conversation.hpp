@@ -56,10 +56,15 @@ class Conversation {
     [[nodiscard]] Endpoint endpoint(Side side) const {
         return side == Side::Client ? client_ : server_;
     }
-    void count_message() { ++messages_; }
+    // Returns how many there are now.
+    std::uint32_t count_message() { return ++messages_; }
 
     // True when the ladder may want it: it is TLS, or carried SIP.
     [[nodiscard]] bool is_worth_keeping() const { return tls_ != nullptr || messages_ > 0; }
+    // It has a beginning and nothing more: the server refused it, or did not answer.
+    [[nodiscard]] bool is_fruitless() const {
+        return from_start_ && bytes_ == 0 && missing_ == 0 && !streams_[1].syn_seen();
+    }
     // The record as it is now. Complete after finish().
     [[nodiscard]] flow::Connection record() const;
 
@@ -74,6 +79,7 @@ class Conversation {
     void on_decided_bytes(Side from, Bytes bytes, const Datagram& by);
     void decide(Bytes bytes);
     void on_application_bytes(Side from, Bytes bytes, const Datagram& by);
+    void note_keep_alive(Side from, Bytes bytes, Instant time);
     void give_up();
 
     const Shared& shared_;
@@ -90,6 +96,9 @@ class Conversation {
     Endpoint server_;
     Instant opened_;
     Instant last_;
+    Instant ping_;            // of the client, not answered yet
+    Instant unanswered_ping_; // the first that was not answered in time
+    bool heard_after_ping_ = false;
     std::uint64_t bytes_ = 0;
     std::uint64_t missing_ = 0;
     std::vector<flow::LostBytes> lost_;

@@ -15,6 +15,10 @@ constexpr Duration linger = seconds(10);
 // silent for two hours was dropped without our seeing it.
 constexpr Duration silent = seconds(2 * 3600);
 constexpr Duration silent_and_ignored = seconds(300);
+// Connections that never came about are of interest where somebody wanted SIP; a scan of ports must
+// not fill the memory with them.
+constexpr std::uint32_t most_fruitless = 1000;
+constexpr std::size_t most_clients = 65'536;
 
 flow::Sighting sighting_of(const Datagram& d) {
     return {.time = d.time,
@@ -170,7 +174,9 @@ void Decoder::on_sip(Conversation& on, Side from, std::string_view message, bool
     auto at = sighting_of(by);
     at.source = on.endpoint(from);
     at.destination = on.endpoint(other(from));
-    on.count_message();
+    if (on.count_message() == 1 && clients_.size() < most_clients) {
+        clients_.insert(on.endpoint(Side::Client));
+    }
     listener_.on_sip({at, on.transport(), on.id(), truncated, message});
 }
 
@@ -200,8 +206,16 @@ bool Decoder::describe(std::uint32_t id, flow::Connection& connection) const {
 void Decoder::close(Conversation& conversation) {
     conversation.finish();
     by_id_.erase(conversation.id());
+    const auto server = conversation.endpoint(Side::Server);
+    const bool to_client = clients_.contains(server);
     if (conversation.is_worth_keeping()) {
         listener_.on_connection(conversation.record());
+    } else if (conversation.is_fruitless() && fruitless_ < most_fruitless &&
+               (to_client || server.port == 5060 || server.port == 5061)) {
+        ++fruitless_;
+        auto record = conversation.record();
+        record.to_client = to_client;
+        listener_.on_connection(record);
     } else {
         input(conversation.input()).ignored.add("tcp connection, not sip or tls");
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "capture/conversation.hpp"
 #include "capture/decapsulate.hpp"
@@ -84,6 +85,8 @@ class Decoder final : DatagramSink, Conversation::Sink {
     boost::unordered_flat_map<Ends, std::unique_ptr<Conversation>> conversations_;
     boost::unordered_flat_map<std::uint32_t, const Conversation*> by_id_; // of the same
     boost::unordered_flat_map<Ends, std::unique_ptr<Association>> associations_;
+    boost::unordered_flat_set<Endpoint> clients_; // of connections with SIP, see to_client
+    std::uint32_t fruitless_ = 0;                 // connections that did not come about
     std::uint32_t next_id_ = 1;
     std::size_t sweep_at_ = 256; // conversations
     Instant last_;

@@ -106,9 +106,16 @@ std::optional<flow::SecuredBody> SecuredBodies::open(const sip::MessageView& mes
                                                                                  : Sealed::Opened;
         }
         for (const auto& signature : layer.signatures) {
-            const bool good = signature.state == smime::Signature::State::Good &&
-                              out.is_signed != Signed::Bad && differs.empty();
-            out.is_signed = good ? Signed::Good : Signed::Bad;
+            using enum smime::Signature::State;
+            const auto one = !differs.empty()          ? Signed::Bad
+                             : signature.state == Good ? Signed::Good
+                             : signature.state == Untrusted || signature.state == NoCertificate
+                                 ? Signed::Unproven
+                                 : Signed::Bad;
+            if (out.is_signed == Signed::No || out.is_signed == Signed::Good ||
+                one == Signed::Bad) { // the worst of them
+                out.is_signed = one;
+            }
         }
     }
     if (!opened.problem.empty() && out.sealed == Sealed::No && out.is_signed == Signed::No) {

@@ -27,6 +27,7 @@ Command add_run(CLI::App& app);
 Command add_watch(CLI::App& app);
 Command add_search(CLI::App& app);
 Command add_explain(CLI::App& app);
+Command add_diff(CLI::App& app);
 Command add_convert(CLI::App& app);
 Command add_load(CLI::App& app);
 Command add_keys(CLI::App& app);

@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
     add(add_serve);
     add(add_probe);
     add(add_explain);
+    add(add_diff);
     add(add_convert);
 
     try {

@@ -21,6 +21,7 @@
 #include "flow/diagnose/diagnose.hpp"
 #include "flow/filter.hpp"
 #include "flow/redact.hpp"
+#include "flow/statistics.hpp"
 #include "view/cells.hpp"
 #include "view/findings_text.hpp"
 #include "view/json.hpp"
@@ -28,12 +29,14 @@
 #include "view/list_text.hpp"
 #include "view/mermaid.hpp"
 #include "view/runnable.hpp"
+#include "view/sarif.hpp"
+#include "view/statistics.hpp"
 #include "view/svg.hpp"
 
 namespace cw::cli {
 namespace {
 
-enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html };
+enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html, Sarif };
 
 struct ReadOptions {
     std::vector<std::string> files;
@@ -51,6 +54,7 @@ struct ReadOptions {
     bool redact = false;
     bool interactive = false;
     bool runnable = false;
+    bool stats = false;
 };
 
 constexpr const char* description =
@@ -68,6 +72,7 @@ Examples:
   callwright read call.pcap --call 3 --format svg -o call.svg
   callwright read call.pcap -i                        on the terminal, with sngrep's keys
   callwright read call.pcap --format html -o call.html       a page with everything, to hand over
+  callwright read day.pcap --stats                    the same fault in how many calls, and where
   callwright read call.pcap --format mermaid --runnable > flow.mmd     a flow for callwright run
   callwright read call.pcap --keys tls.keys --audio sound/       what was said, SRTP opened
   tcpdump -w - port 5061 | callwright read - --keys tls.keys
@@ -90,6 +95,7 @@ std::optional<Format> format_of(const std::string& name) {
         std::pair{std::string_view{"mermaid"}, Format::Mermaid},
         std::pair{std::string_view{"svg"}, Format::Svg},
         std::pair{std::string_view{"html"}, Format::Html},
+        std::pair{std::string_view{"sarif"}, Format::Sarif},
     };
     for (const auto& [known, format] : names) {
         if (known == name) {
@@ -170,10 +176,11 @@ class Reader {
     int prepare() {
         const auto format = format_of(options_.format);
         if (!format) {
-            fmt::print(stderr,
-                       "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg "
-                       "and html are\n",
-                       options_.format);
+            fmt::print(
+                stderr,
+                "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg, "
+                "html and sarif are\n",
+                options_.format);
             return BadUsage;
         }
         format_ = *format;
@@ -185,6 +192,11 @@ class Reader {
             fmt::print(stderr,
                        "callwright: read: --redact does not go with --audio: a voice cannot "
                        "be masked\n");
+            return BadUsage;
+        }
+        if (options_.stats && format_ != Format::Default && format_ != Format::List &&
+            format_ != Format::Json) {
+            fmt::print(stderr, "callwright read: --stats is text, or goes with --format json\n");
             return BadUsage;
         }
         if (!options_.filter.empty()) {
@@ -252,6 +264,10 @@ class Reader {
     }
 
     void show() {
+        if (options_.stats) {
+            show_statistics();
+            return;
+        }
         switch (format_) {
         case Format::Default:
         case Format::List:
@@ -264,6 +280,9 @@ class Reader {
         case Format::Json:
             show_json();
             return;
+        case Format::Sarif:
+            show_sarif();
+            return;
         case Format::Mermaid:
             show_mermaid();
             return;
@@ -274,6 +293,15 @@ class Reader {
             show_html();
             return;
         }
+    }
+
+    void show_statistics() {
+        flow::Statistics statistics;
+        for_each_wanted([&](const flow::Call& call) { statistics.add(call); });
+        for_each_connection(
+            [&](const flow::Connection& connection) { statistics.add(connection); });
+        sink_(format_ == Format::Json ? view::statistics_json(statistics, CALLWRIGHT_VERSION)
+                                      : view::statistics_text(statistics, use_ascii()));
     }
 
     void show_list() {
@@ -363,6 +391,15 @@ class Reader {
             report.stray(stream, texts);
         });
         report.finish(reading_.inputs(), counts(), general_);
+    }
+
+    void show_sarif() {
+        view::SarifReport report{sink_, CALLWRIGHT_VERSION};
+        for (const auto& input : reading_.inputs()) {
+            report.input(input.file);
+        }
+        for_each_wanted([&](const flow::Call& call) { report.call(call); });
+        report.finish(general_);
     }
 
     // One call is a diagram; several are a Markdown document with a diagram each.
@@ -492,7 +529,11 @@ class Reader {
                 if (options_.redact) {
                     finding.evidence.clear();
                 }
-                if (general_.size() < most) {
+                // A thousand connections without keys are one finding.
+                const bool said = (finding.rule == "C7" || finding.rule == "C8") &&
+                                  std::ranges::find(general_, finding.rule, &flow::Finding::rule) !=
+                                      general_.end();
+                if (general_.size() < most && !said) {
                     general_.push_back(std::move(finding));
                 }
             }
@@ -504,7 +545,7 @@ class Reader {
             end = std::max(end, input.last);
         }
         reading_.book().for_each_connection([&](const flow::Connection& connection) {
-            if (connection.is_tls() && connection.sip_messages == 0 && !connection.handshake_done) {
+            if (connection.sip_messages == 0) {
                 add(flow::diagnose::judge_connection(connection, {connection.opened, end}));
             }
             return true;
@@ -611,8 +652,8 @@ Command add_read(CLI::App& app) {
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option(
         "--format", options->format,
-        "list, ladder, json, mermaid, svg or html (default: the list, and the ladder too "
-        "when there is one call)");
+        "list, ladder, json, mermaid, svg, html, or sarif: the findings alone, for CI (default: "
+        "the list, and the ladder too when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
     command->add_option("--audio", options->audio,
                         "write what was said to this directory, as WAV: each stream, and each call "
@@ -628,6 +669,9 @@ Command add_read(CLI::App& app) {
                       "on the terminal, with sngrep's keys: list, ladder, messages");
     command->add_flag("--runnable", options->runnable,
                       "with --format mermaid: one flow of all calls, which `run` performs");
+    command->add_flag("--stats", options->stats,
+                      "what the calls have in common: faults and where, calls that end after the "
+                      "same time, RFC 6076, TLS by server");
     command->add_flag("--strict", options->strict, "exit status 1 when a finding is an error");
     return [options] {
         // Not destroyed: the kernel takes a large heap back at once, we would do so piece by piece.

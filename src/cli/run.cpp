@@ -279,7 +279,8 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
 class PacketFile {
   public:
     explicit PacketFile(const RunOptions& options) : path_(options.pcap_out) {
-        if (!path_.empty() || (options.format != "json" && options.report.empty())) {
+        if (!path_.empty() ||
+            (options.format != "json" && options.report.empty() && options.junit.empty())) {
             return;
         }
         std::error_code error;
@@ -311,6 +312,7 @@ struct Done {
     Loaded flow;
     play::Report report;
     std::string calls = "[]"; // as the reader has them, for the JSON
+    std::string findings;     // a line each, for JUnit
     std::unique_ptr<PacketFile> packets;
     Failure failure; // empty why: none
 };
@@ -339,20 +341,23 @@ std::string write_recordings(const std::string& folder, const std::string& file,
 }
 
 // What `callwright read` would say of these packets.
-std::string calls_in(const std::string& packets) {
-    std::string out;
+void add_calls(Done& done) {
     Reading reading;
-    if (reading.open({packets}, {})) {
-        return "[]";
+    if (reading.open({done.packets->path()}, {})) {
+        return;
     }
     reading.run();
-    view::JsonReport report{[&](std::string_view text) { out += text; }};
+    done.calls.clear();
+    view::JsonReport report{[&](std::string_view text) { done.calls += text; }};
     reading.book().for_each_call([&](const flow::Call& call) {
         report.call(call);
+        for (const auto& finding : call.findings) {
+            done.findings += fmt::format("{} {}: {}: {}\n", finding.rule, finding.severity,
+                                         finding.title, finding.evidence);
+        }
         return true;
     });
     report.finish_calls();
-    return out;
 }
 
 // Flows performed one after another, or some side by side; handed out in the order of the command
@@ -396,8 +401,9 @@ class Performances {
                     auto report = perform(options_, done.flow, text_, packets, interrupts_);
                     if (report) {
                         done.report = std::move(*report);
-                        if (options_.format == "json" && !packets.empty()) {
-                            done.calls = calls_in(packets);
+                        if ((options_.format == "json" || !options_.junit.empty()) &&
+                            !packets.empty()) {
+                            add_calls(done);
                         }
                     } else {
                         done.failure = report.error();
@@ -459,7 +465,7 @@ int run(const RunOptions& options) {
         const auto& plan = done.flow.plan;
         all_passed = all_passed && report.passed();
         json.flow(file, plan, report, done.calls);
-        junit.flow(file, plan, report);
+        junit.flow(file, plan, report, done.findings);
         if (!options.record.empty()) {
             if (auto wrong = write_recordings(options.record, file, plan, report); !wrong.empty()) {
                 return complain(BadInput, wrong);

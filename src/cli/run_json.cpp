@@ -30,6 +30,16 @@ std::string safe(std::string_view text) {
     view::append_xml(out, view::printable(text));
     return out;
 }
+// Line by line, since a line end is not for a terminal and yet belongs here.
+std::string safe_lines(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size() - 1);
+        out += safe(text.substr(0, end)) + "\n";
+        text.remove_prefix(end + 1);
+    }
+    return out;
+}
 
 // Everything that is wrong, a line each.
 std::string wrongs(const script::Plan& plan, const play::Report& report) {
@@ -200,25 +210,23 @@ std::string RunJson::finish() {
     return std::string{json_.text()};
 }
 
-void Junit::flow(const std::string& file, const script::Plan& plan, const play::Report& report) {
+void Junit::flow(const std::string& file, const script::Plan& plan, const play::Report& report,
+                 std::string_view findings) {
     ++count_;
+    const auto said = findings.empty()
+                          ? std::string{}
+                          : fmt::format("    <system-out>{}</system-out>\n", safe_lines(findings));
     cases_ += fmt::format(R"(  <testcase classname="callwright" name="{}" file="{}" time="{:.3f}")",
                           safe(plan.title.empty() ? file : plan.title), safe(file),
                           (report.ended - report.began).seconds());
     if (report.passed()) {
-        cases_ += "/>\n";
+        cases_ += said.empty() ? "/>\n" : ">\n" + said + "  </testcase>\n";
         return;
     }
     ++failures_;
     const auto text = wrongs(plan, report);
     cases_ += fmt::format(">\n    <failure message=\"{}\">", safe(text.substr(0, text.find('\n'))));
-    std::string_view rest = text;
-    while (!rest.empty()) {
-        const auto end = std::min(rest.find('\n'), rest.size() - 1);
-        cases_ += safe(rest.substr(0, end)) + "\n";
-        rest.remove_prefix(end + 1);
-    }
-    cases_ += "</failure>\n  </testcase>\n";
+    cases_ += safe_lines(text) + "</failure>\n" + said + "  </testcase>\n";
 }
 
 void Junit::error(const std::string& file, std::string_view why) {

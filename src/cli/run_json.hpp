@@ -32,7 +32,10 @@ class RunJson {
 
 class Junit {
   public:
-    void flow(const std::string& file, const script::Plan& plan, const play::Report& report);
+    // `findings`: what diagnosis says of its packets, a line each. They are told and decide
+    // nothing: a flow may show a fault on purpose.
+    void flow(const std::string& file, const script::Plan& plan, const play::Report& report,
+              std::string_view findings);
     void error(const std::string& file, std::string_view why);
     [[nodiscard]] std::string finish() const;
 

@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/interactive.hpp"
 #include "cli/terminal.hpp"
+#include "cli/watch_page.hpp"
 #include "cli/watch_screen.hpp"
 #include "flow/filter.hpp"
 #include "host/watch/call_keeper.hpp"
@@ -40,6 +41,8 @@ struct WatchOptions {
     int width = 0;
     std::size_t keep = 20'000;
     std::string store;
+    WatchPageSettings page;
+    bool screens = false; // also where a page or a format was asked for
     store::CallStore::Settings kept;
     bool ascii = false;
 };
@@ -59,6 +62,7 @@ Examples:
   callwright watch --hep :9060 --format ladder        what Kamailio's siptrace or heplify sends
   callwright watch -i any --filter 'status >= 400' --format json | jq .    an object a line
   callwright watch -i eth0 --store calls.db --store-days 7     what ended, for callwright search
+  callwright watch -i eth0 --store calls.db --web :8080        a page: live calls, charts, the past
   callwright watch -i eth0 --write calls.pcapng --ring-mb 100 --ring-files 20
 
 With --format each call that ended is one line (list), a ladder, or a JSON object a line as in
@@ -164,7 +168,7 @@ class WatchView {
     }
 
     // After watch.finish().
-    void finish() {
+    void finish(bool prints) {
         clear_status();
         const auto& book = watch_.book().counts();
         view::ReportCounts counts{.packets = watch_.packets(),
@@ -174,7 +178,7 @@ class WatchView {
                                   .tls_decrypted = book.tls_decrypted,
                                   .rtp_streams = book.rtp_streams,
                                   .shown = shown_};
-        if (list_) {
+        if (list_ && prints) {
             watch_.book().for_each_connection([&](const flow::Connection& connection) {
                 list_->connection(connection);
                 return true;
@@ -217,9 +221,10 @@ volatile std::sig_atomic_t watch_told_to_end = 0;
 
 // Until the user leaves.
 int watch_on_screen(const WatchOptions& options, host::Watch& watch,
-                    const std::optional<flow::Filter>& only, host::CallKeeper* keeper) {
+                    const std::optional<flow::Filter>& only, host::CallKeeper* keeper,
+                    WatchPage* page) {
     host::LiveCalls calls{watch, {.ended = options.keep}};
-    WatchScreen screen{watch, calls, only, keeper};
+    WatchScreen screen{watch, calls, only, keeper, page};
     const auto terminal = look_at_terminal(color_choice(options.color));
     const auto began = std::chrono::steady_clock::now();
     const bool shown =
@@ -239,6 +244,115 @@ int watch_on_screen(const WatchOptions& options, host::Watch& watch,
     }
     tell_lost(watch);
     return screen.problems().empty() ? Good : BadInput;
+}
+
+// Calls that ended, as they end, until a signal.
+int watch_and_print(const WatchOptions& options, host::Watch& watch,
+                    const std::optional<flow::Filter>& filter, host::CallKeeper* keeper,
+                    WatchPage* page) {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        std::signal(signal, [](int) { watch_told_to_end = 1; });
+    }
+    std::string inputs;
+    for (const auto& name : watch.inputs()) {
+        inputs += (inputs.empty() ? "" : ", ") + name;
+    }
+    fmt::print(stderr, "callwright: watching {}; Ctrl-C ends\n", inputs);
+    WatchView view{options, watch};
+    const bool prints = page == nullptr || !options.format.empty();
+    const auto fits = [&](const flow::Call& call) { return !filter || filter->matches(call); };
+    const auto show = [&](const flow::Call& call) {
+        if (prints && fits(call)) {
+            view.call(call);
+        }
+    };
+    // The store and the page want the bytes of messages, which LiveCalls hands over with each call.
+    std::optional<host::LiveCalls> calls;
+    if (keeper != nullptr || page != nullptr) {
+        calls.emplace(watch, host::LiveCalls::Limits{.ended = page != nullptr ? options.keep : 1});
+    }
+    const host::LiveCalls::Listener listener{.changed =
+                                                 [&](std::uint32_t number, const flow::Call& call) {
+                                                     if (page != nullptr && fits(call)) {
+                                                         page->changed(number, call, true);
+                                                     }
+                                                 },
+                                             .ended =
+                                                 [&](std::uint32_t number, const flow::Call& call,
+                                                     const host::LiveCalls::Messages& messages) {
+                                                     show(call);
+                                                     if (page != nullptr && fits(call)) {
+                                                         page->changed(number, call, false);
+                                                     }
+                                                     if (keeper != nullptr) {
+                                                         keeper->put(call, messages);
+                                                     }
+                                                 },
+                                             .gone =
+                                                 [&](std::uint32_t number, std::uint32_t into) {
+                                                     if (page != nullptr) {
+                                                         page->gone(number, into);
+                                                     }
+                                                 }};
+    int status = Good;
+    std::string latest_problem;
+    const auto tell = [&](std::vector<std::string> problems) {
+        for (auto& problem : problems) {
+            view.clear_status();
+            fmt::print(stderr, "callwright: watch: {}\n", problem);
+            latest_problem = std::move(problem);
+            status = BadInput;
+        }
+    };
+    const auto began = std::chrono::steady_clock::now();
+    const auto every = std::chrono::milliseconds(page != nullptr ? 500 : 1000);
+    auto looked = began;
+    const int also[] = {page != nullptr ? page->descriptor() : -1};
+    while (watch_told_to_end == 0) {
+        const bool going = watch.turn(milliseconds(200), {also, page != nullptr ? 1U : 0U});
+        tell(watch.take_problems());
+        if (page != nullptr) {
+            page->answer(watch, *calls, keeper);
+        }
+        const auto now = std::chrono::steady_clock::now();
+        if (now - looked >= every) {
+            looked = now;
+            if (calls) {
+                calls->refresh(listener);
+            } else {
+                watch.take_ended(show);
+            }
+            if (keeper != nullptr) {
+                keeper->settle(watch.now());
+                tell(keeper->take_problems());
+            }
+            if (page != nullptr) {
+                page->tell(watch, *calls, latest_problem);
+            }
+            view.status();
+        }
+        const bool time_over =
+            options.seconds > 0 && now - began >= std::chrono::duration<double>(options.seconds);
+        if (!going || time_over || (options.calls > 0 && view.shown() >= options.calls) ||
+            std::ferror(stdout) != 0) {
+            break;
+        }
+    }
+    watch.finish();
+    if (calls) {
+        calls->finish(listener);
+    } else {
+        watch.book().for_each_call([&](const flow::Call& call) {
+            show(call);
+            return true;
+        });
+    }
+    if (keeper != nullptr) {
+        keeper->settle(watch.now());
+        tell(keeper->take_problems());
+    }
+    view.finish(prints);
+    return status;
 }
 
 int watch_calls(const WatchOptions& options) {
@@ -271,9 +385,10 @@ int watch_calls(const WatchOptions& options) {
         settings.interfaces.emplace_back("any");
     }
     settings.ring.file_bytes = options.ring_mb << 20;
+    const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
     const bool screens =
-        options.format.empty() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
-    settings.show_going_on = screens || !options.store.empty();
+        options.screens || (options.format.empty() && options.page.at.empty() && terminal);
+    settings.show_going_on = screens || !options.store.empty() || !options.page.at.empty();
     auto watch = host::Watch::open(std::move(settings));
     if (!watch) {
         fmt::print(stderr, "callwright: watch: {}\n", watch.error());
@@ -296,84 +411,27 @@ int watch_calls(const WatchOptions& options) {
         }
         keeper = std::move(*opened);
     }
+    std::unique_ptr<WatchPage> page;
+    if (!options.page.at.empty()) {
+        auto of_page = options.page;
+        of_page.store = options.store;
+        auto opened = WatchPage::open(of_page);
+        if (!opened) {
+            fmt::print(stderr, "callwright: watch: {}\n", opened.error().why);
+            return opened.error().status;
+        }
+        page = std::move(*opened);
+        fmt::print(stderr, "callwright: page at {}\n", page->address());
+        if (!page->fingerprint().empty()) {
+            fmt::print(stderr, "callwright: its certificate is of this run, SHA-256 {}\n",
+                       page->fingerprint());
+        }
+    }
     if (screens) {
-        return watch_on_screen(options, **watch, filter, keeper.get());
+        return watch_on_screen(options, **watch, filter, keeper.get(), page.get());
     }
-    for (const int signal : {SIGINT, SIGTERM}) {
-        std::signal(signal, [](int) { watch_told_to_end = 1; });
-    }
-    std::string inputs;
-    for (const auto& name : (*watch)->inputs()) {
-        inputs += (inputs.empty() ? "" : ", ") + name;
-    }
-    fmt::print(stderr, "callwright: watching {}; Ctrl-C ends\n", inputs);
-
-    WatchView view{options, **watch};
-    const auto show = [&](const flow::Call& call) {
-        if (!filter || filter->matches(call)) {
-            view.call(call);
-        }
-    };
-    // With a store the bytes of messages are wanted, which LiveCalls hands over with each call.
-    std::optional<host::LiveCalls> calls;
-    if (keeper != nullptr) {
-        calls.emplace(**watch, host::LiveCalls::Limits{.ended = 1});
-    }
-    const host::LiveCalls::Listener listener{
-        .changed = [](std::uint32_t, const flow::Call&) {},
-        .ended =
-            [&](std::uint32_t, const flow::Call& call, const host::LiveCalls::Messages& messages) {
-                show(call);
-                keeper->put(call, messages);
-            },
-        .gone = [](std::uint32_t, std::uint32_t) {}};
-    const auto began = std::chrono::steady_clock::now();
-    auto looked = began;
-    int status = Good;
-    while (watch_told_to_end == 0) {
-        const bool going = (*watch)->turn(milliseconds(200));
-        for (const auto& problem : (*watch)->take_problems()) {
-            view.clear_status();
-            fmt::print(stderr, "callwright: watch: {}\n", problem);
-            status = BadInput;
-        }
-        const auto now = std::chrono::steady_clock::now();
-        if (now - looked >= std::chrono::seconds(1)) {
-            looked = now;
-            if (calls) {
-                calls->refresh(listener);
-                keeper->settle((*watch)->now());
-                for (const auto& problem : keeper->take_problems()) {
-                    view.clear_status();
-                    fmt::print(stderr, "callwright: watch: {}\n", problem);
-                    status = BadInput;
-                }
-            } else {
-                (*watch)->take_ended(show);
-            }
-            view.status();
-        }
-        const bool time_over =
-            options.seconds > 0 && now - began >= std::chrono::duration<double>(options.seconds);
-        if (!going || time_over || (options.calls > 0 && view.shown() >= options.calls) ||
-            std::ferror(stdout) != 0) {
-            break;
-        }
-    }
-    (*watch)->finish();
-    if (calls) {
-        calls->finish(listener);
-        keeper->settle((*watch)->now());
-    } else {
-        (*watch)->book().for_each_call([&](const flow::Call& call) {
-            show(call);
-            return true;
-        });
-    }
-    view.finish();
-    return status;
+    return watch_and_print(options, **watch, filter, keeper.get(), page.get());
 }
-
 } // namespace
 
 Command add_watch(CLI::App& app) {
@@ -423,7 +481,19 @@ Command add_watch(CLI::App& app) {
             "--store-mb", [&kept = options->kept](std::uint64_t mb) { kept.bytes = mb << 20; },
             "in the store, about so many megabytes (1024)")
         ->check(CLI::Range(1, 10'000'000));
-    command->add_option("--keep", options->keep, "on screens, the latest so many calls (20000)")
+    command->add_option("--web", options->page.at,
+                        "a page at this [HOST]:PORT; without HOST for this machine alone, "
+                        "elsewhere over TLS; it asks for the token that is printed");
+    command->add_option(
+        "--web-cert", options->page.certificate,
+        "PEM certificate of the page (default: one of this run, when not loopback)");
+    command->add_option("--web-key", options->page.key, "its private key");
+    command->add_option("--web-token-file", options->page.token_file,
+                        "keep the page's token in this file, which is made with mode 0600");
+    command->add_flag("--screens", options->screens, "the screens, too, where there is a page");
+    command
+        ->add_option("--keep", options->keep,
+                     "on screens and page, the latest so many calls (20000)")
         ->check(CLI::Range(1, 1'000'000));
     command->add_option("--user", options->user,
                         "become this user when all is open (default: who called sudo)");

@@ -26,8 +26,9 @@ std::string with_commas(std::uint64_t n) {
 } // namespace
 
 WatchScreen::WatchScreen(host::Watch& watch, host::LiveCalls& calls,
-                         const std::optional<flow::Filter>& only, host::CallKeeper* keeper)
-    : watch_(watch), calls_(calls), only_(only), keeper_(keeper) {
+                         const std::optional<flow::Filter>& only, host::CallKeeper* keeper,
+                         WatchPage* page)
+    : watch_(watch), calls_(calls), only_(only), keeper_(keeper), page_(page) {
     for (const auto& name : watch.inputs()) {
         inputs_ += (inputs_.empty() ? "" : ", ") + name;
     }
@@ -44,12 +45,18 @@ WatchScreen::WatchScreen(host::Watch& watch, host::LiveCalls& calls,
     listener_.gone = [this](std::uint32_t number, std::uint32_t into) {
         hidden_.erase(number);
         screen_->remove(number, into);
+        if (page_ != nullptr) {
+            page_->gone(number, into);
+        }
     };
 }
 
 void WatchScreen::show(std::uint32_t number, const flow::Call& call, bool live) {
     if (only_ && !only_->matches(call)) {
         return;
+    }
+    if (page_ != nullptr) {
+        page_->changed(number, call, live);
     }
     auto row = view::screen_row(call, live);
     row.id = number;
@@ -68,6 +75,9 @@ void WatchScreen::refresh() {
     }
     tell();
     screen_->settle();
+    if (page_ != nullptr) {
+        page_->tell(watch_, calls_, problems_.empty() ? "" : problems_.back());
+    }
 }
 
 void WatchScreen::tell() {
@@ -85,13 +95,17 @@ void WatchScreen::tell() {
 
 bool WatchScreen::turn(int terminal, int wait_ms) {
     if (going_) {
-        going_ = watch_.turn(milliseconds(wait_ms), {&terminal, 1});
+        const int also[] = {terminal, page_ != nullptr ? page_->descriptor() : terminal};
+        going_ = watch_.turn(milliseconds(wait_ms), also);
         for (auto& problem : watch_.take_problems()) {
             problems_.push_back(std::move(problem));
         }
     } else {
         pollfd wanted{.fd = terminal, .events = POLLIN, .revents = 0};
         ::poll(&wanted, 1, wait_ms);
+    }
+    if (page_ != nullptr) {
+        page_->answer(watch_, calls_, keeper_);
     }
     return true;
 }

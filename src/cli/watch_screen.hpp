@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/watch_page.hpp"
 #include "flow/filter.hpp"
 #include "host/watch/call_keeper.hpp"
 #include "host/watch/live_calls.hpp"
@@ -19,9 +20,9 @@ class WatchScreen {
   public:
     // `only`: calls that do not fit are never shown; empty: all are. `watch`, opened with
     // show_going_on, and `only` must outlive this.
-    // `keeper`: where calls go when they have ended; may be null.
+    // `keeper`: where calls go when they have ended; `page`: who shows them, too. Both may be null.
     WatchScreen(host::Watch& watch, host::LiveCalls& calls, const std::optional<flow::Filter>& only,
-                host::CallKeeper* keeper);
+                host::CallKeeper* keeper, WatchPage* page);
 
     // Until the user leaves, or `over` says so after a turn. False: there is no terminal.
     bool run(const view::ScreenOptions& options, const std::function<bool()>& over);
@@ -42,6 +43,7 @@ class WatchScreen {
     host::LiveCalls& calls_;
     const std::optional<flow::Filter>& only_;
     host::CallKeeper* keeper_;
+    WatchPage* page_;
     std::optional<flow::Filter> typed_; // the filter of the screen
     host::LiveCalls::Listener listener_;
     view::Screen* screen_ = nullptr;

@@ -158,7 +158,8 @@ bool unpack(std::string_view blob, Call& call, LegNames& names) {
         }
         for (std::uint32_t i = 0; i < now.media_count; ++i) {
             auto& line = call.media_lines.emplace_back(read<MediaLine>(at));
-            for (auto* text : {&line.type, &line.profile, &line.codecs, &line.crypto_suite}) {
+            for (auto* text :
+                 {&line.type, &line.profile, &line.codecs, &line.crypto_suite, &line.cryptos}) {
                 TextPool::rebase(*text, texts);
             }
         }

@@ -110,7 +110,8 @@ template <class Io, class C>
     requires std::is_same_v<std::remove_const_t<C>, Connection>
 void transfer(Io& io, C& c) {
     io(c.id), io(c.client), io(c.server), io(c.transport);
-    io(c.start_seen), io(c.decrypted), io(c.resumed), io(c.hello_retry), io(c.mutual);
+    io(c.start_seen), io(c.accepted), io(c.to_client), io(c.heard_after_ping);
+    io(c.unanswered_ping), io(c.decrypted), io(c.resumed), io(c.hello_retry), io(c.mutual);
     io(c.handshake_done), io(c.close_notify_client), io(c.close_notify_server), io(c.fin),
         io(c.rst);
     io(c.frame), io(c.opened), io(c.hello), io(c.established), io(c.closed);

@@ -68,9 +68,13 @@ struct MediaLine {
     Text profile;                // "RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"…
     Text codecs;                 // "PCMU PCMA telephone-event"
     Text crypto_suite;           // of the first a=crypto, never its key
+    Text cryptos;                // of each its tag and suite: "1 AES_CM_128_HMAC_SHA1_80,2 …"
+    std::uint32_t key = 0;       // a hash of the first one's key, to see two alike; 0: none
+    bool key_invalid = false;    // its length does not fit its suite
     bool dtls = false;           // a=fingerprint is there
     bool secure_profile = false; // SAVP, SAVPF
     char direction = 'b';        // s(endonly) r(ecvonly) b(oth) i(nactive)
+    char setup = 0;              // a(ctive) p(assive) x: actpass, h(oldconn); 0: none
 };
 
 // What is worth a bit of a message.
@@ -126,7 +130,7 @@ struct Message {
     Text contact;     // the URI in Contact
     Text facts;       // header fields that diagnose/ reads: see facts.hpp
     // A body that is signed or encrypted, see SecuredBody; all empty: it is not.
-    std::uint32_t is_signed = 0; // 1 by a good signature, 2 by one that is not good
+    std::uint32_t is_signed = 0; // 1 by a good signature, 2 by one that is not good, 3 not proved
     std::uint32_t sealed = 0;    // 1 encrypted and opened, 2 encrypted and not opened
     Text badge;                  // signed by whom, for whom encrypted, or why it cannot be read
     Text words;                  // the text inside
@@ -252,6 +256,9 @@ struct Connection {
     Endpoint server;
     Transport transport = Transport::Tcp;
     bool start_seen = false; // its SYN, or for TLS its ClientHello, was captured
+    bool accepted = false;   // the server's SYN was captured
+    bool to_client = false;  // its server is where a client of an earlier connection with SIP was
+    bool heard_after_ping = false; // see unanswered_ping
     bool decrypted = false;
     bool resumed = false;
     bool hello_retry = false;
@@ -266,6 +273,7 @@ struct Connection {
     Instant hello;       // ClientHello
     Instant established; // last Finished
     Instant closed;
+    Instant unanswered_ping; // the first keep-alive that had no answer for 10 s [RFC 5626 §4.4.1]
     std::uint64_t records = 0;
     std::uint64_t bytes = 0;         // TCP payload, both directions
     std::uint64_t missing_bytes = 0; // lost from the capture, both directions

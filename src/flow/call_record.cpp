@@ -36,8 +36,8 @@ void fields(A& a, Message& m) {
 }
 template <class A>
 void fields(A& a, MediaLine& m) {
-    a(m.receive, m.type, m.profile, m.codecs, m.crypto_suite, m.dtls, m.secure_profile,
-      m.direction);
+    a(m.receive, m.type, m.profile, m.codecs, m.crypto_suite, m.dtls, m.secure_profile, m.direction,
+      m.cryptos, m.key, m.key_invalid, m.setup);
 }
 template <class A>
 void fields(A& a, Dtmf& d) {
@@ -71,7 +71,8 @@ void fields(A& a, Connection& c) {
       c.mutual, c.handshake_done, c.close_notify_client, c.close_notify_server, c.fin, c.rst,
       c.frame, c.opened, c.hello, c.established, c.closed, c.records, c.bytes, c.missing_bytes,
       c.lost, c.sip_messages, c.version, c.offered, c.cipher, c.group, c.sni, c.alpn, c.reason,
-      c.key_hint, c.server_chain, c.client_chain, c.alerts, c.handshake, c.verdict, c.verdict_good);
+      c.key_hint, c.server_chain, c.client_chain, c.alerts, c.handshake, c.verdict, c.verdict_good,
+      c.accepted, c.to_client, c.unanswered_ping, c.heard_after_ping);
 }
 template <class A>
 void fields(A& a, Security& s) {

@@ -108,10 +108,10 @@ TEST(CallRecord, ComesBackAsItWas) {
 // A field that is added to one of these belongs into call_record.cpp, at the end of its structure.
 TEST(CallRecord, HoldsEveryField) {
     EXPECT_EQ(sizeof(Message), 216U);
-    EXPECT_EQ(sizeof(MediaLine), 56U);
+    EXPECT_EQ(sizeof(MediaLine), 72U);
     EXPECT_EQ(sizeof(MediaStream), 288U);
-    EXPECT_EQ(sizeof(Connection), 536U);
-    EXPECT_EQ(sizeof(Finding), 280U);
+    EXPECT_EQ(sizeof(Connection), 552U);
+    EXPECT_EQ(sizeof(Finding), 184U);
     EXPECT_EQ(sizeof(Call), 552U);
 }
 

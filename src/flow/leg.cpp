@@ -220,7 +220,10 @@ void Stretch::find_original(Message& m, const MessageEvent& event) {
         const bool same_path = earlier->path == seen.path;
         const bool same_packet = seen.ip_id != 0 && seen.ip_id == earlier->ip_id;
         const bool close = m.time - earlier->time < copy_distance;
-        auto& mark = !same_path || same_packet || close ? m.duplicate_of : m.retransmission_of;
+        // Of a stream the copies of packets are gone: what comes twice was sent twice.
+        const bool on_stream = same_path && m.connection != 0;
+        auto& mark = !on_stream && (!same_path || same_packet || close) ? m.duplicate_of
+                                                                        : m.retransmission_of;
         mark = earlier->original;
     }
     const auto original = copy ? earlier->original : seen.original;

@@ -1,7 +1,15 @@
 #include "flow/media_line.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "rtp/payload_types.hpp"
+#include "rtp/sdes.hpp"
 
 namespace cw::flow {
 namespace {
@@ -59,6 +67,33 @@ char direction_letter(sdp::Direction direction) {
     return 'b';
 }
 
+// Which keys there are, and nothing of the keys but what tells two alike.
+void add_cryptos(MediaLine& line, std::span<const sdp::Crypto> cryptos, const MediaLine& like,
+                 std::string& texts) {
+    constexpr std::size_t most = 16;
+    const auto begin = texts.size();
+    for (const auto& crypto : cryptos.first(std::min(cryptos.size(), most))) {
+        fmt::format_to(std::back_inserter(texts), "{}{} {}", texts.size() == begin ? "" : ",",
+                       crypto.tag, crypto.suite);
+    }
+    line.cryptos = text_from(texts, begin, like.cryptos);
+    const auto& first = cryptos.front();
+    auto key = first.key_parameters;
+    key = key.substr(0, key.find_first_of("|;")); // without lifetime and MKI
+    line.key = static_cast<std::uint32_t>(hash_bytes(key)) | 1U;
+    const auto parsed =
+        rtp::parse_sdes({first.tag, first.suite, first.key_parameters, first.session_parameters});
+    line.key_invalid = !parsed && parsed.error().code == Code::Malformed;
+}
+
+char setup_letter(std::string_view setup) {
+    return setup == "active"     ? 'a'
+           : setup == "passive"  ? 'p'
+           : setup == "actpass"  ? 'x'
+           : setup == "holdconn" ? 'h'
+                                 : '\0';
+}
+
 } // namespace
 
 MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, const MediaLine& like,
@@ -73,7 +108,9 @@ MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, co
     line.codecs = text_from(texts, codecs, like.codecs);
     if (!cryptos.empty()) {
         line.crypto_suite = add(texts, cryptos.front().suite, like.crypto_suite);
+        add_cryptos(line, cryptos, like, texts);
     }
+    line.setup = setup_letter(media.setup);
     line.dtls = !media.fingerprint.value.empty();
     line.secure_profile = is_secure_profile(media.protocol);
     line.direction = direction_letter(media.direction);

@@ -202,7 +202,8 @@ Call Redactor::call(const Call& call) {
     }
     for (auto& line : out.media_lines) {
         line.receive = endpoint(line.receive);
-        for (auto* text : {&line.type, &line.profile, &line.codecs, &line.crypto_suite}) {
+        for (auto* text :
+             {&line.type, &line.profile, &line.codecs, &line.crypto_suite, &line.cryptos}) {
             *text = pool.add(said(*text));
         }
     }

@@ -12,7 +12,8 @@
 namespace cw::flow {
 
 struct SecuredBody {
-    enum class Signed : std::uint8_t { No, Good, Bad };
+    // Unproven: it fits, and nobody here knows whether its certificate is to be trusted.
+    enum class Signed : std::uint8_t { No, Good, Bad, Unproven };
     enum class Sealed : std::uint8_t { No, Opened, Closed };
     Signed is_signed = Signed::No;
     Sealed sealed = Sealed::No;

@@ -62,7 +62,7 @@ void remember_facts(SSL_CTX* context) {
 
 TlsFacts tls_facts(SSL* ssl) {
     TlsFacts facts;
-    if (const char* cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl));
+    if (const char* cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
         SSL_get_current_cipher(ssl) != nullptr) {
         facts.cipher = cipher;
         facts.version = SSL_get_version(ssl);

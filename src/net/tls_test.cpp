@@ -142,7 +142,7 @@ TEST_F(TlsTest, VersionsAndCiphersArePolicy) {
     const auto works = shake(server(basic), client(old));
     ASSERT_TRUE(works.works);
     EXPECT_EQ("TLSv1.2", works.client.version);
-    EXPECT_EQ("ECDHE-ECDSA-AES128-GCM-SHA256", works.client.cipher); // the server's first
+    EXPECT_EQ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", works.client.cipher); // the server's first
 
     auto strict = basic;
     strict.minimum_version = TLS1_3_VERSION;

@@ -174,7 +174,7 @@ std::string message_note(const flow::Call& call, const flow::Message& m) {
 }
 
 bool is_body_good(const flow::Message& m) {
-    return m.is_signed != 2 && m.sealed != 2;
+    return m.is_signed < 2 && m.sealed != 2;
 }
 
 std::string body_note(const flow::Call& call, const flow::Message& m) {

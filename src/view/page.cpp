@@ -11,6 +11,7 @@
 #include "view/ladder_words.hpp"
 #include "view/mermaid.hpp"
 #include "view/page/files.hpp"
+#include "view/screen/screen.hpp"
 #include "view/svg.hpp"
 
 namespace cw::view {
@@ -99,8 +100,10 @@ void write_ladder(JsonWriter& json, const Ladder& ladder) {
         json.member("tone", name_of(f.tone));
         json.member("rule", std::string_view{f.rule});
         json.member("title", std::string_view{f.title});
+        json.member("evidence", std::string_view{f.evidence});
         json.member("advice", std::string_view{f.advice});
         json.member("rfc", std::string_view{f.rfc});
+        json.member("depth", std::uint32_t{f.depth});
         json.key("numbers");
         json.open_array();
         for (const auto n : f.numbers) {
@@ -239,7 +242,74 @@ void write_row(JsonWriter& json, std::string_view id, std::string_view kind, con
     json.close_object();
 }
 
+std::string call_ids(const flow::Call& call) {
+    std::string ids;
+    for (const auto& leg : call.legs) {
+        ids += ids.empty() ? "" : " ";
+        ids += printable(call.text(leg.call_id), 256);
+    }
+    return ids;
+}
+
 } // namespace
+
+void append_page_row(std::string& out, const flow::Call& call, std::uint32_t number, bool live) {
+    const auto row = screen_row(call, live);
+    std::string start;
+    TimeWriter{}.append_rfc3339(start, call.start);
+    JsonWriter json;
+    json.open_object();
+    json.member("id", number);
+    json.member("kind", std::string_view{row.kind});
+    json.member("start", std::string_view{start});
+    json.member("from", std::string_view{row.from});
+    json.member("to", std::string_view{row.to});
+    json.member("end", std::string_view{row.end});
+    json.member("state", name_of(row.state));
+    json.member("messages", std::uint64_t{row.messages});
+    json.member("security", std::string_view{row.security});
+    json.member("safe", name_of(row.safe));
+    json.member("ids", std::string_view{call_ids(call)});
+    const bool up = call.state == flow::State::Trying || call.state == flow::State::Ringing ||
+                    call.state == flow::State::Answered;
+    json.member("live", live && up);
+    json.key("rules");
+    json.open_array();
+    for (const auto& finding : call.findings) {
+        json.open_array();
+        json.value(std::string_view{printable(finding.rule, 16)});
+        json.value(finding.severity == "error"     ? "bad"
+                   : finding.severity == "warning" ? "slow"
+                                                   : "plain");
+        json.value(std::string_view{printable(finding.title, 256)});
+        json.close_array();
+    }
+    json.close_array();
+    json.close_object();
+    out += json.text();
+}
+
+std::string live_page() {
+    std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                      "<title>Callwright</title>\n<link rel=\"stylesheet\" href=\"page.css\">\n"
+                      "</head>\n<body class=\"live\">\n";
+    out += page::live_html;
+    out += page::page_html;
+    out += "<svg width=\"0\" height=\"0\" class=\"shapes\" aria-hidden=\"true\">";
+    SvgPainter::append_shapes(out);
+    out += "</svg>\n<script src=\"page.js\"></script>\n</body></html>\n";
+    return out;
+}
+
+std::string live_style() {
+    return std::string{page::page_css} + std::string{page::ladder_css} +
+           std::string{page::live_css};
+}
+
+std::string_view live_script() {
+    return page::live_js;
+}
 
 PageWriter::PageWriter(Sink sink, const PageOptions& options) : sink_(std::move(sink)) {
     std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n";
@@ -281,37 +351,37 @@ void PageWriter::end_entry() {
 
 void PageWriter::call(const flow::Call& call, const Ladder& ladder, const Bytes& bytes) {
     begin_entry();
+    write_page_entry(sink_, call, ladder, bytes);
+    end_entry();
+    std::string start;
+    TimeWriter{}.append_rfc3339(start, call.start);
+    JsonWriter row;
+    write_row(row, fmt::format("{}", call.id), to_string(call.kind), ladder, start,
+              call.messages.size(), call_ids(call));
+    list_ += row.text();
+}
+
+void write_page_entry(const Sink& sink, const flow::Call& call, const Ladder& ladder,
+                      const std::function<std::string_view(const flow::Message&)>& bytes) {
     JsonWriter json;
     std::string facts;
     JsonReport report{[&](std::string_view piece) { facts += piece; }};
     report.call(call);
     report.finish_calls();
-    sink_(harmless("{\"call\":" + facts + ",\"ladder\":"));
+    sink(harmless("{\"call\":" + facts + ",\"ladder\":"));
     write_ladder(json, ladder);
-    sink_(harmless(json.text()));
+    sink(harmless(json.text()));
     json.clear();
     JsonWriter rest;
     write_connections(rest, call);
-    sink_(harmless(",\n\"connections\":" + std::string{rest.text()} + ",\n\"raw\":["));
+    sink(harmless(",\n\"connections\":" + std::string{rest.text()} + ",\n\"raw\":["));
     for (std::size_t i = 0; i < call.messages.size(); ++i) {
         JsonWriter one;
         write_bytes(one, bytes(call.messages[i]));
-        sink_(i > 0 ? ",\n" : "");
-        sink_(harmless(one.text()));
+        sink(i > 0 ? ",\n" : "");
+        sink(harmless(one.text()));
     }
-    sink_("]}");
-    end_entry();
-    std::string start;
-    TimeWriter{}.append_rfc3339(start, call.start);
-    std::string ids;
-    for (const auto& leg : call.legs) {
-        ids += ids.empty() ? "" : " ";
-        ids += printable(call.text(leg.call_id), 256);
-    }
-    JsonWriter row;
-    write_row(row, fmt::format("{}", call.id), to_string(call.kind), ladder, start,
-              call.messages.size(), ids);
-    list_ += row.text();
+    sink("]}");
 }
 
 void PageWriter::flow(const Ladder& ladder, std::span<const PageVerdict> verdicts,

@@ -65,4 +65,17 @@ class PageWriter {
 // What runs in the page.
 std::string_view page_script();
 
+// ---- the page of a program that goes on: the same list, ladders and panes, which ask for calls
+// over a WebSocket
+
+// What the list shows of a call, as JSON; `live`: it may go on.
+void append_page_row(std::string& out, const flow::Call& call, std::uint32_t number, bool live);
+// What the ladder and the panes show of it, as JSON without any "<".
+void write_page_entry(const Sink& sink, const flow::Call& call, const Ladder& ladder,
+                      const PageWriter::Bytes& bytes);
+// The page itself; it asks for page.css and page.js, which follow.
+std::string live_page();
+std::string live_style();
+std::string_view live_script();
+
 } // namespace cw::view

@@ -811,7 +811,8 @@ void Runnable::add(const flow::Call& call, const Originals& original) {
         all_.messages.push_back(m);
     }
     for (auto line : call.media_lines) {
-        for (auto* text : {&line.type, &line.profile, &line.codecs, &line.crypto_suite}) {
+        for (auto* text :
+             {&line.type, &line.profile, &line.codecs, &line.crypto_suite, &line.cryptos}) {
             *text = moved(*text);
         }
         all_.media_lines.push_back(line);

@@ -383,6 +383,10 @@ void SvgPainter::append_badges(std::string& out, const Row& row, int y) const {
         append_xml(out, rule);
         out += ": ";
         append_xml(out, known ? std::string_view{found->title} : std::string_view{});
+        if (known && !found->evidence.empty()) {
+            out += "\n";
+            append_xml(out, found->evidence);
+        }
         draw(out,
              "</title><rect x=\"{}\" y=\"{}\" width=\"36\" height=\"17\" rx=\"4\"/>"
              "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">",

@@ -155,8 +155,10 @@ class Document {
     }
 
     void paint_findings() {
-        const auto cells = static_cast<std::size_t>((width_ - 2 * margin - 24) / chip_cell);
         for (const auto& finding : ladder_.findings) {
+            const auto left = margin + 18 * finding.depth; // beneath what brought it about
+            const auto cells = static_cast<std::size_t>((width_ - margin - left - 24) / chip_cell);
+            const auto seen = lines_of(finding.evidence, cells);
             const auto advice = lines_of(finding.advice, cells);
             std::string source = finding.rfc;
             if (!finding.numbers.empty()) {
@@ -168,26 +170,30 @@ class Document {
                 source += finding.numbers.size() > 12 ? " …" : "";
             }
             const auto height =
-                22 + 17 * static_cast<int>(advice.size()) + (source.empty() ? 0 : 16);
+                22 + 17 * static_cast<int>(seen.size() + advice.size()) + (source.empty() ? 0 : 16);
             fmt::format_to(std::back_inserter(body_),
                            "<g class=\"finding {}\"><rect class=\"edge\" x=\"{}\" y=\"{}\" "
                            "width=\"3\" height=\"{}\"/>",
                            finding.tone == Tone::Bad    ? "bad"
                            : finding.tone == Tone::Slow ? "slow"
                                                         : "plain",
-                           margin, y_, height);
+                           left, y_, height);
             const std::string_view sign = finding.tone == Tone::Bad    ? "✗ "
                                           : finding.tone == Tone::Slow ? "! "
                                                                        : "i ";
-            text(margin + 14, y_ + 15, "name",
+            text(left + 14, y_ + 15, "name",
                  fmt::format("{}{} {}", sign, finding.rule, shorten(finding.title, cells)));
             auto at = y_ + 32;
+            for (const auto& line : seen) {
+                text(left + 14, at, "small", line);
+                at += 17;
+            }
             for (const auto& line : advice) {
-                text(margin + 14, at, "", line);
+                text(left + 14, at, "", line);
                 at += 17;
             }
             if (!source.empty()) {
-                text(margin + 14, at, "small", source);
+                text(left + 14, at, "small", source);
             }
             body_ += "</g>\n";
             y_ += height + 12;

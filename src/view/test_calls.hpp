@@ -88,6 +88,7 @@ class CallMaker {
                                      .profile = text(srtp ? "RTP/SAVP" : "RTP/AVP"),
                                      .codecs = text("PCMU telephone-event"),
                                      .crypto_suite = text(srtp ? "AES_CM_128_HMAC_SHA1_80" : ""),
+                                     .cryptos = {},
                                      .dtls = false,
                                      .secure_profile = srtp,
                                      .direction = direction});

@@ -46,10 +46,10 @@ class Keys(InteropTest):
                  for line in self.lines() if line.startswith("# callwright connection ")]
         return [c for c in found if all(c.get(name) == value for name, value in wanted.items())]
 
-    def capture(self, port, *options):
-        """Packets as they go over loopback, without keys unless they are given."""
-        watcher = self.started(Process("watch", [PROGRAM, "watch", "-i", "lo", "--capture", f"port {port}", "--format", "json",
-                                                 "--write", self.stored, *options], self.folder))
+    def capture(self, port, more=""):
+        """Packets as they go over loopback, without keys."""
+        watcher = self.started(Process("watch", [PROGRAM, "watch", "-i", "lo", "--capture", f"port {port}{more}", "--format", "json",
+                                                 "--write", self.stored], self.folder))
         wait_for("the watcher watches, or has ended", lambda: "watching" in watcher.log() or not watcher.running())
         if "not permitted" in watcher.log():
             self.skipTest("capturing is not permitted here")
@@ -284,6 +284,40 @@ class Servers(Keys):
         read = json.loads(reader.log()[reader.log().index("{"):])
         of_server = [t for t in read["tls"] if t["server"].endswith(f":{server.port}")]
         self.assertTrue(of_server and all(t["decrypted"] for t in of_server), read["tls"])
+
+    def test_a_call_of_two_phones_with_dtls_srtp(self):
+        """Signalling and media, by what the phones' own OpenSSL says."""
+        need("baresip")
+        authority = Authority(self.folder)
+        port, dns_port = free_port(), free_port()
+        users = (("alice", "correct-horse"), ("bob", "battery-staple"))
+        config = callwright_config(self.folder, [f"tls:127.0.0.1:{port}"], DOMAIN, users, [authority.issue(DOMAIN)], host="localhost")
+        self.started(Callwright(self.folder, ["-c", config]))
+        self.started(NameServer(dns_port, {"server.example.test": "127.0.0.1", "localhost": "127.0.0.1"},
+                                {f"_sips._tcp.{DOMAIN}": ("server.example.test", port)}))
+        watcher = self.capture(port, " or (udp and not port 53)")
+        alice, bob = (self.started(Baresip(self.folder, user, DOMAIN, password, authority.certificate, dns_port, media="dtls_srtp",
+                                           before=self.keys())) for user, password in users)
+        for phone in (alice, bob):
+            phone.wait_registered()
+        alice.dial(f"sip:bob@{DOMAIN}")
+        bob.accept()
+        for phone in (alice, bob):
+            phone.wait_log(r"DTLS-SRTP complete")
+            phone.wait_established()
+            phone.wait_media()
+        bob.hang_up()
+        for phone in (alice, bob):
+            phone.wait_closed()
+        read = self.read(watcher)
+        calls = [call for call in read["calls"] if call["kind"] == "call"]
+        self.assertEqual(1, len(calls), read["calls"])
+        media = calls[0]["media"]
+        self.assertGreaterEqual(len(media), 2, calls[0])
+        for stream in media:
+            self.assertEqual("dtls", stream["opening"]["keys"], stream)
+            self.assertGreater(stream["opening"]["opened"], 20, stream)
+            self.assertEqual(0, stream["opening"]["failed"], stream)
 
     def test_baresip(self):
         need("baresip")

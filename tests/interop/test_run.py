@@ -9,7 +9,7 @@ import time
 import servers
 from certificates import Authority, OwnAuthority
 from dns import NameServer
-from harness import PROGRAM, SOURCE, InteropTest, Process, free_port, need, wait_for
+from harness import PROGRAM, SOURCE, InteropTest, Process, free_port, material, need, wait_for
 from phones import Baresip, Linphone
 from servers import Callwright, Kamailio, callwright_config, listens, write
 
@@ -300,6 +300,27 @@ class WhoConnectsToUs(Run):
         self.assertEqual(report["result"], "failed")
         self.assertRegex(report["arrows"][0]["why"], "the connection of sbc to alice came to nothing: .*unknown CA")
         self.assertLess(time.monotonic() - began, 10, "it is said at once")
+
+
+class RunAgainstCertificates(Run):
+    def test_those_of_rfc6216_section_6_are_taken_or_refused_in_the_handshake(self):
+        """Without 15, 17: there a list of revoked ones, or the strictest of policies, has to be asked for."""
+        need("openssl")
+        folder = material("rfc6216")
+        for file, name, good in (
+                ("08_tls_good_dns", DOMAIN, True), ("09_tls_good_cn_no_dns", DOMAIN, True), ("11_tls_bad_no_match", DOMAIN, False),
+                ("11b_tls_bad_dns_mismatch_cn_match", DOMAIN, False), ("11c_tls_bad_wildcard_dns", "a." + DOMAIN, False),
+                ("12_tls_untrusted_root", DOMAIN, False), ("13_tls_incomplete_chain", DOMAIN, False), ("14_tls_expired", DOMAIN, False),
+                ("14b_tls_not_yet_valid", DOMAIN, False), ("16_tls_no_serverAuth", DOMAIN, False), ("17b_tls_any_eku_good", DOMAIN, True)):
+            with self.subTest(file):
+                port, base = free_port(), os.path.join(folder, "sec6", file)
+                server = self.started(Process(file, ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-cert",
+                                                     base + ".pem", "-key", base + ".key"], self.folder, stdin=subprocess.PIPE))
+                wait_for("openssl listens", lambda: listens(port))
+                self.perform(f"sequenceDiagram\n    actor alice as Alice\n    participant server as {DOMAIN} (under test)\n\n"
+                             f"    alice{'<<->>' if good else '-x'}server: TLS ({name})\n", f"server=tls:127.0.0.1:{port}", "--trust",
+                             os.path.join(folder, "pem", "ca_cert.pem"))
+                server.stop()
 
 
 class RunAgainstItself(Run):

@@ -107,8 +107,11 @@ std::span<const Rule> capture_rules() {
              .severity = Warning,
              .title = "A limit was reached",
              .rfc = "",
-             .means = "The input has more than is kept of it, and some was left out.",
-             .fix = "Read it in parts: a shorter time, or a filter.",
+             .means =
+                 "Packets within packets within packets, deeper than any network has them, or a "
+                 "file that claims to be larger than it can be: some of it was left out.",
+             .fix = "If the network is really like that, capture further inside, where the tunnels "
+                    "have ended.",
              .needs = "A limit that the reader names.",
              .brings = "",
              .picture = "Alice->>Proxy: more than fits [!]"},

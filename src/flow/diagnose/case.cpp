@@ -164,6 +164,11 @@ std::uint32_t Case::ack_on_hop(const Transaction& invite) const {
     return none;
 }
 
+const Connection* Case::connection(std::uint32_t id) const {
+    const auto at = std::ranges::find(call_.connections, id, &Connection::id);
+    return id == 0 || at == call_.connections.end() ? nullptr : &*at;
+}
+
 std::string shown(const Endpoint& endpoint) {
     return to_string(endpoint);
 }

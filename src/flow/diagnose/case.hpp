@@ -64,6 +64,8 @@ class Case {
     [[nodiscard]] bool same_party(const Endpoint& a, const Endpoint& b) const;
     // The ACK of this INVITE's 2xx on the same hop; none when there is none.
     [[nodiscard]] std::uint32_t ack_on_hop(const Transaction& invite) const;
+    // By its number; nullptr when it is not one of the call's.
+    [[nodiscard]] const Connection* connection(std::uint32_t id) const;
     // Time from the message to the end of the capture.
     [[nodiscard]] Duration watched_after(std::uint32_t message) const {
         return window_.end - at(message).time;

@@ -1,5 +1,7 @@
 #include "flow/diagnose/diagnose.hpp"
 
+#include <algorithm>
+
 #include "flow/diagnose/families.hpp"
 
 namespace cw::flow::diagnose {
@@ -40,19 +42,33 @@ void judge(Call& call, const Window& window, ConnectionFindings& connections) {
     check_registration(prepared, found);
     for (const auto& connection : call.connections) {
         for (const auto& finding : connections.of(connection, window)) {
-            if (finding.rule != "D49" || !found.has("D49")) { // one expired certificate will do
+            // One expired certificate, and one connection without keys, will do.
+            const bool once = finding.rule == "D49" || finding.rule == "C7" || finding.rule == "C8";
+            if (!once || !found.has(finding.rule)) {
                 found.add(finding);
             }
         }
     }
     check_transport(prepared, found);
+    check_streams(prepared, found);
     check_media(prepared, found);
+    check_media_keys(prepared, found);
+    check_path(prepared, found);
     call.findings = found.take();
 }
 
 std::vector<Finding> judge_connection(const Connection& connection, const Window& window) {
     Findings found;
+    // A handshake that went well at the port of the web is hardly one of SIP.
+    constexpr std::uint16_t web = 443;
+    const bool went_well =
+        connection.handshake_done && std::ranges::none_of(connection.alerts, &Alert::fatal);
+    if (connection.server.port == web && went_well && connection.sip_messages == 0) {
+        return {};
+    }
+    check_readable(connection, found);
     check_connection(connection, window, found);
+    check_stream(connection, window, found);
     return found.take();
 }
 

@@ -372,13 +372,37 @@ TEST(Diagnosis, ACaptureOfOneDirectionBlamesNobody) {
     EXPECT_EQ(s.rules(), Rules{"C1"});
 }
 
+TEST(Diagnosis, AConnectionThatDoesNotComeAbout) {
+    Connection c;
+    c.id = 1;
+    c.client = *parse_endpoint(alice, 0);
+    c.server = *parse_endpoint("203.0.113.5:5061", 0);
+    c.start_seen = true;
+    c.opened = Scene::at(0);
+    const auto rules_of = [](const Connection& connection, std::int64_t end) {
+        Rules ids;
+        for (const auto& one : judge_connection(connection, {Scene::at(0), Scene::at(end)})) {
+            ids.insert(std::string{one.rule});
+        }
+        return ids;
+    };
+    EXPECT_EQ(rules_of(c, 1000), Rules{}); // it may still be answered
+    EXPECT_EQ(rules_of(c, 4000), Rules{"D45"});
+    c.rst = true;
+    EXPECT_EQ(rules_of(c, 1000), Rules{"D45"});
+    c.to_client = true;
+    EXPECT_EQ(rules_of(c, 1000), Rules{"D41"});
+    c.accepted = true;
+    EXPECT_EQ(rules_of(c, 4000), Rules{});
+}
+
 TEST(Diagnosis, WhatATlsConnectionShows) {
     Connection c;
     c.id = 1;
     c.client = *parse_endpoint(alice, 0);
     c.server = *parse_endpoint("203.0.113.5:5061", 0);
     c.transport = Transport::Tls;
-    c.start_seen = true;
+    c.start_seen = c.accepted = true;
     c.opened = c.hello = Scene::at(0);
     c.version = "TLSv1.3";
     c.cipher = "TLS_AES_256_GCM_SHA384";
@@ -426,8 +450,16 @@ TEST(Diagnosis, WhatATlsConnectionShows) {
                   x.server_chain.clear();
               }),
               Rules{"D53"});
-    EXPECT_EQ(with([](Connection& x) { x.fin = true; }), Rules{"D55"});
-    EXPECT_EQ(with([](Connection& x) { x.fin = x.close_notify_server = true; }), Rules{});
+    EXPECT_EQ(with([](Connection& x) { x.fin = true, x.sip_messages = 1; }), Rules{"D55"});
+    EXPECT_EQ(with([](Connection& x) { x.fin = true; }), Rules{}); // hardly one of SIP
+    EXPECT_EQ(with([](Connection& x) {
+                  x.fin = x.close_notify_server = true;
+                  x.sip_messages = 1;
+              }),
+              Rules{});
+    // A keep-alive: no answer for ten seconds, or the capture ends before.
+    EXPECT_EQ(with([](Connection& x) { x.unanswered_ping = Scene::at(49'000); }), Rules{"D59"});
+    EXPECT_EQ(with([](Connection& x) { x.unanswered_ping = Scene::at(55'000); }), Rules{});
     EXPECT_EQ(with([](Connection& x) { x.version = "TLSv1.0"; }), Rules{"D62"});
 }
 

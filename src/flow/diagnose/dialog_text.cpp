@@ -166,6 +166,26 @@ std::span<const Rule> dialog_rules() {
                  "Alice->>Proxy: INVITE\nProxy->>Bob: INVITE\nBob-->>Proxy: 200 OK\nProxy-->>"
                  "Alice: 200 OK, no Record-Route\nAlice->>Bob: ACK\nAlice->>Bob: BYE, again "
                  "and again [!]"},
+        Rule{.id = "D11",
+             .severity = Error,
+             .title = "An address given out over TLS leads back over UDP",
+             .rfc = "RFC 3261 §16.6",
+             .means = "A proxy puts its address into Record-Route, a phone into Contact, and the "
+                      "other side sends the later requests there. This one speaks TLS, and its "
+                      "address has neither the sips scheme nor ;transport=tls: who follows it "
+                      "takes UDP, and port 5060. Where the two sides of a proxy speak different "
+                      "transports it needs two Record-Routes, one for each side.",
+             .fix = "In the proxy: write ;transport=tls (or sips:) and the TLS port into the "
+                    "Record-Route of the TLS side, and a second one for the other side "
+                    "(enable_double_rr in Kamailio and OpenSIPS). In a phone: the same for its "
+                    "Contact. Who answers over the connection that is there does not notice; then "
+                    "it is a note.",
+             .needs = "The INVITE over TLS, readable; for Record-Route, that the sender of this "
+                      "hop wrote it; for Contact, that there is no Record-Route.",
+             .brings = "D03 D02 D01 D07 D10",
+             .picture = "Alice->>Proxy: INVITE (TLS)\nProxy->>Bob: INVITE (TLS), Record-Route "
+                        "sip:192.0.2.5:5060 [!]\nBob-->>Proxy: 200 OK\nProxy-->>Alice: 200 "
+                        "OK\nBob->>Proxy: BYE (UDP)"},
         Rule{
             .id = "D12",
             .severity = Error,
@@ -266,6 +286,24 @@ std::span<const Rule> dialog_rules() {
              .brings = "D01",
              .picture = "Alice->>Proxy: INVITE\nProxy-->>Alice: 200 OK from Bob's "
                         "desk\nAlice->>Proxy: ACK\nProxy-->>Alice: 200 OK from Bob's mobile [!]"},
+        Rule{.id = "D22",
+             .severity = Note,
+             .title = "Several early dialogs with media",
+             .rfc = "RFC 3960 §3.1",
+             .means = "The INVITE was forked, and more than one phone has answered the offer "
+                      "before the call was taken. The caller can play one of them and mutes the "
+                      "rest, so that ringing or an announcement is cut, and so is the beginning of "
+                      "the call if the muted one takes it. Each of them is a dialog of its own: a "
+                      "PRACK or UPDATE goes to the one whose tag it has.",
+             .fix = "If callers hear the wrong sound: let the phones that ring send 180 without a "
+                    "description, or let the forking proxy ring one after the other. In the "
+                    "caller: keep a dialog for each tag in To.",
+             .needs = "Two provisional responses with different tags in To and a description each, "
+                      "on the caller's own hop.",
+             .brings = "D19 D21",
+             .picture =
+                 "Alice->>Proxy: INVITE\nProxy->>Desk: INVITE\nProxy->>Mobile: "
+                 "INVITE\nDesk-->>Alice: 183, tag d, SDP\nMobile-->>Alice: 183, tag m, SDP [!]"},
         Rule{.id = "D23",
              .severity = Error,
              .title = "The session timer ran out: nobody refreshed",

@@ -15,8 +15,14 @@ void check_session(const Case& c, Findings& out);      // session.cpp
 void check_registration(const Case& c, Findings& out); // registration.cpp
 void check_transport(const Case& c, Findings& out);    // tls.cpp
 void check_media(const Case& c, Findings& out);        // media.cpp
+void check_media_keys(const Case& c, Findings& out);   // srtp.cpp
+void check_path(const Case& c, Findings& out);         // path.cpp
+void check_streams(const Case& c, Findings& out);      // stream.cpp
 
 // A connection, whether it carried messages or not.
 void check_connection(const Connection& connection, const Window& window, Findings& out);
+// C7, C8: could it be read?
+void check_readable(const Connection& connection, Findings& out);
+void check_stream(const Connection& connection, const Window& window, Findings& out);
 
 } // namespace cw::flow::diagnose

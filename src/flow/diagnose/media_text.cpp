@@ -45,6 +45,55 @@ std::span<const Rule> media_rules() {
              .brings = "",
              .picture =
                  "Alice->>Proxy: INVITE, a=crypto (TLS)\nProxy->>Bob: INVITE, a=crypto (UDP) [!]"},
+        Rule{
+            .id = "D70",
+            .severity = Error,
+            .title = "The SRTP keys of the answer do not fit the offer",
+            .rfc = "RFC 4568 §5.1.2",
+            .means =
+                "The answer to an offer with a=crypto takes exactly one of the attributes that "
+                "were offered: its tag and its suite, with a key of its own. Here the tag or suite "
+                "was not offered, or there are several, or a key has the wrong length (§6.1); then "
+                "one side cannot decrypt the other, and nothing or noise is heard. The same key "
+                "for both directions is a warning: master keys have to be unique (§6.1, §6.4).",
+            .fix = "In the answering side: repeat tag and suite of one offered line, and make a "
+                   "new key. A B2BUA has to do that for each leg by itself.",
+            .needs = "Offer and answer with a=crypto, both readable.",
+            .brings = "D73",
+            .picture = "Alice->>Bob: INVITE, crypto:1 AES_CM_128_HMAC_SHA1_80\nBob-->>Alice: 200 "
+                       "OK, crypto:7 AES_CM_128_HMAC_SHA1_80 [!]"},
+        Rule{.id = "D71",
+             .severity = Error,
+             .title = "SRTP packets that are not authentic",
+             .rfc = "RFC 3711 §3.3",
+             .means = "Packets of a stream do not pass the authentication with the key that was "
+                      "agreed, though others of the stream did. So the receiver throws them away, "
+                      "and hears silence from there on. Mostly the sender has changed its key or "
+                      "its SSRC, or begun its sequence numbers anew, and one of the two did not "
+                      "follow; or something between has altered the packets.",
+             .fix = "Look at what was signalled just before the first of them: a re-INVITE with a "
+                    "new key has to take effect on both sides, and a sender that starts again "
+                    "needs a new SSRC or a new key, so that the rollover counter (§3.3.1) begins "
+                    "at nothing on both sides. A relay must not change RTP headers.",
+             .needs = "The keys of the stream in what was captured, packets that they open, and "
+                      "five that they do not.",
+             .brings = "D73",
+             .picture = "Alice->>Bob: INVITE, a=crypto\nBob-->>Alice: 200 OK, "
+                        "a=crypto\nAlice->>Bob: SRTP\nAlice->>Bob: SRTP that does not pass [!]"},
+        Rule{.id = "D72",
+             .severity = Error,
+             .title = "DTLS-SRTP: the two do not agree who begins",
+             .rfc = "RFC 5763 §5",
+             .means =
+                 "The offer says a=setup:actpass, and the answer has to say active or passive: who "
+                 "is active sends the ClientHello. Here the answer is actpass too, or both say the "
+                 "same. So nobody begins, or both do, and there are no keys and no sound.",
+             .fix = "In the answering side: answer setup:active (recommended) or setup:passive. A "
+                    "B2BUA must not copy the attribute from the other leg.",
+             .needs = "Offer and answer with a=setup and a fingerprint.",
+             .brings = "D73",
+             .picture =
+                 "Alice->>Bob: INVITE, setup:actpass\nBob-->>Alice: 200 OK, setup:actpass [!]"},
         Rule{.id = "D73",
              .severity = Error,
              .title = "Audio in one direction only",
@@ -59,6 +108,23 @@ std::span<const Rule> media_rules() {
              .brings = "",
              .picture = "Alice->>Bob: INVITE, c=192.168.1.5\nBob-->>Alice: 200 OK\nAlice->>Bob: "
                         "RTP\nBob->>Alice: RTP to 192.168.1.5, lost [!]"},
+        Rule{
+            .id = "D74",
+            .severity = Warning,
+            .title = "Media goes elsewhere than the SDP says",
+            .rfc = "RFC 3264 §5.1",
+            .means = "The stream comes from the address that its sender named, and goes to another "
+                     "one than the receiver named. A relay that sends back to where media comes "
+                     "from does so on purpose (latching), and behind NAT that is right. Otherwise "
+                     "the receiver does not get it.",
+            .fix =
+                "In the sender: take address and port from the latest answer or offer of the other "
+                "side, from a re-INVITE too. In a relay: latch only for those who are behind NAT.",
+            .needs = "The session descriptions of both, and the stream from an address that one of "
+                     "them names.",
+            .brings = "D73",
+            .picture = "Alice->>Bob: INVITE, audio at port 4000\nBob-->>Alice: 200 OK, audio at "
+                       "port 5000\nAlice->>Bob: RTP to port 6000 [!]"},
         Rule{.id = "D75",
              .severity = Error,
              .title = "No media at all",

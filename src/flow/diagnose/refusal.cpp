@@ -38,7 +38,17 @@ const Transaction* next_attempt(const Case& c, const Transaction& t, Instant tim
 void check_cancel_race(const Case& c, const Transaction& t, Findings& out) {
     if (t.method != Method::Invite || t.cancel == none || t.final == none || t.status >= 300 ||
         c.at(t.final).time < c.at(t.cancel).time || !is_own_hop(c, t) ||
-        c.watched_after(t.final) < seconds(4)) {
+        c.watched_after(t.final) < seconds(4) || out.has("D08")) {
+        return;
+    }
+    // Some send an INVITE several times over, each with a branch of its own, and cancel all but the
+    // one that was taken; the answers to the others are of the same dialog then.
+    const bool taken_before = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
+        return &o != &t && o.method == Method::Invite && o.leg == t.leg && o.final != none &&
+               o.status < 300 && c.at(o.final).answer_tag == c.at(t.final).answer_tag &&
+               c.at(o.final).time < c.at(t.cancel).time;
+    });
+    if (taken_before) {
         return;
     }
     const bool ended = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {

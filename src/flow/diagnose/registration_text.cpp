@@ -77,6 +77,39 @@ std::span<const Rule> registration_rules() {
              .brings = "",
              .picture = "Alice->>Registrar: REGISTER\nRegistrar-->>Alice: 200 "
                         "OK\nAlice->>Registrar: REGISTER, and again [!]"},
+        Rule{.id = "D41",
+             .severity = Warning,
+             .title = "A phone is called at the port it once called from",
+             .rfc = "RFC 5626 §5.3",
+             .means = "A phone registers over TCP or TLS from a port that its system chose for "
+                      "this connection. Nobody listens there. Who opens a new connection to that "
+                      "port, instead of using the one that is there, is refused, and the phone "
+                      "cannot be called though it is registered.",
+             .fix = "In the registrar and proxy: send requests for the phone over the connection "
+                    "on which it registered (outbound, or connection reuse and aliases: RFC 5923). "
+                    "In the phone: register with the port on which it listens, or with reg-id and "
+                    "+sip.instance.",
+             .needs = "The connection from that port, with SIP on it, and an attempt to connect to "
+                      "it that was refused or not answered.",
+             .brings = "D05 D07",
+             .picture = "Phone->>Server: REGISTER from port 51234 (TLS)\nServer-->>Phone: 200 "
+                        "OK\nServer->>Phone: connects to port 51234 [!]\nPhone-->>Server: refused"},
+        Rule{.id = "D42",
+             .severity = Warning,
+             .title = "A device between has rewritten an address",
+             .rfc = "",
+             .means = "The same request, with the same Via, was captured at two points of its way, "
+                      "and an address in its Contact or its session description is another one at "
+                      "the second. A proxy that may do so names itself in a Via. This is what a "
+                      "router with a SIP ALG does, and it mostly goes wrong: it forgets some of "
+                      "the addresses, or the lengths, or to undo the change in the answers.",
+             .fix = "Switch the SIP ALG (helper, inspection, fixup) of the router or firewall off, "
+                    "and let phones handle NAT themselves: rport, outbound, ICE. Over TLS no ALG "
+                    "can do it.",
+             .needs = "The request at both points, in one reading.",
+             .brings = "D12 D01 D02",
+             .picture = "Alice->>Router: INVITE, Contact 192.168.1.20\nRouter->>Bob: INVITE, same "
+                        "Via, Contact 203.0.113.7 [!]"},
     };
     return rules;
 }

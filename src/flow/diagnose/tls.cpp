@@ -141,8 +141,9 @@ void check_name(const Connection& c, Findings& out) {
 
 // D53.
 void check_no_server_hello(const Connection& c, const Window& window, Findings& out) {
-    if (!c.hello.known() || !c.start_seen || !c.cipher.empty() || !c.alerts.empty() ||
-        c.handshake_done || c.missing_bytes > 0 || c.sip_messages > 0) {
+    // Where not even the server's SYN is there, nothing of its side was captured.
+    if (!c.hello.known() || !c.start_seen || !c.accepted || !c.cipher.empty() ||
+        !c.alerts.empty() || c.handshake_done || c.missing_bytes > 0 || c.sip_messages > 0) {
         return;
     }
     const auto end = c.fin || c.rst ? c.closed : window.end;
@@ -162,7 +163,7 @@ void check_no_server_hello(const Connection& c, const Window& window, Findings& 
 
 // D55.
 void check_close(const Connection& c, Findings& out) {
-    if (c.is_tls() && c.decrypted && c.handshake_done && (c.fin || c.rst) &&
+    if (c.is_tls() && c.decrypted && c.sip_messages > 0 && (c.fin || c.rst) &&
         !c.close_notify_client && !c.close_notify_server && c.alerts.empty() &&
         c.missing_bytes == 0) {
         out.add("D55", {},
@@ -341,6 +342,18 @@ void check_smime(const Case& c, Findings& out) {
     }
 }
 
+// D65.
+void check_signatures(const Case& c, Findings& out) {
+    constexpr std::uint32_t not_good = 2;
+    for (std::uint32_t i = 0; i < c.call().messages.size(); ++i) {
+        const auto& m = c.at(i);
+        if (m.is_signed == not_good && m.is_first()) {
+            out.add("D65", {i}, quoted(c.text(m.badge), 200));
+            return;
+        }
+    }
+}
+
 } // namespace
 
 void check_connection(const Connection& connection, const Window& window, Findings& out) {
@@ -361,6 +374,7 @@ void check_transport(const Case& c, Findings& out) {
     check_size(c, out);
     check_sips(c, out);
     check_smime(c, out);
+    check_signatures(c, out);
 }
 
 } // namespace cw::flow::diagnose

@@ -8,6 +8,36 @@ namespace cw::flow::diagnose {
 std::span<const Rule> tls_rules() {
     using enum Severity;
     static constexpr std::array rules{
+        Rule{.id = "D45",
+             .severity = Error,
+             .title = "A connection to a SIP server does not come about",
+             .rfc = "RFC 3261 §18.4",
+             .means = "The client wants a connection to the port of SIP (5060) or of SIP over TLS "
+                      "(5061), and is refused (RST), or nothing comes back. So the transport is "
+                      "not there: the server does not listen on it, or a firewall is between. The "
+                      "request that was to go over it never left.",
+             .fix = "Look whether the server listens on TCP or TLS at that address and port "
+                    "(callwright probe tells), and whether a firewall lets it through: refused at "
+                    "once means a closed port, silence means a filter. If the server knows UDP "
+                    "alone, say so to the client (transport=udp, or no SRV record _sips._tcp).",
+             .needs = "The SYN and the RST, or a SYN and three seconds without an answer.",
+             .brings = "D05 D07",
+             .picture = "Alice->>Server: SYN to port 5061\nServer-->>Alice: RST [!]"},
+        Rule{.id = "D46",
+             .severity = Error,
+             .title = "One side speaks TLS, the other does not",
+             .rfc = "RFC 3261 §19.1.2",
+             .means = "A ClientHello has gone to port 5060, where SIP is spoken without TLS, or a "
+                      "request in clear to port 5061, where TLS is. The server takes it for "
+                      "garbage and closes the connection.",
+             .fix =
+                 "Set transport and port to what the server listens on: 5060 with UDP or TCP, 5061 "
+                 "with TLS. A port that is given with a name (sip:example.com:5060;transport=tls) "
+                 "switches the look-up of the right one off.",
+             .needs = "The beginning of the connection, and its end without an answer.",
+             .brings = "D53 D05 D07 D57",
+             .picture = "Alice->>Server: ClientHello to port 5060 [!]\nServer-->>Alice: closes the "
+                        "connection"},
         Rule{.id = "D47",
              .severity = Error,
              .title = "The TLS handshake failed: nothing in common",
@@ -96,6 +126,23 @@ std::span<const Rule> tls_rules() {
              .needs = "The whole beginning of the connection, and three seconds or its end.",
              .brings = "D05 D07",
              .picture = "Alice->>Proxy: ClientHello\nProxy-->>Alice: closed after 10 s [!]"},
+        Rule{.id = "D54",
+             .severity = Warning,
+             .title = "A full handshake for each request",
+             .rfc = "RFC 5923 §4",
+             .means =
+                 "The same client opens a connection to the same server again and again within a "
+                 "minute, and each begins with a full handshake. A handshake costs the server many "
+                 "times what a request costs, and the client several round trips.",
+             .fix = "Keep the connection open and use it for all requests (RFC 5923, and "
+                    "keep-alive by RFC 5626 §4.4); if it must be closed, resume the session (RFC "
+                    "8446 §2.2): session tickets on the server, a session cache in the client.",
+             .needs = "Four connections between the two with their beginnings, each with a message "
+                      "of this call.",
+             .brings = "",
+             .picture = "Alice->>Server: ClientHello, full handshake\nAlice->>Server: REGISTER, "
+                        "closes\nAlice->>Server: ClientHello, full handshake\nAlice->>Server: "
+                        "REGISTER, closes\nAlice->>Server: ClientHello, full handshake [!]"},
         Rule{.id = "D55",
              .severity = Note,
              .title = "A TLS connection ended without close_notify",
@@ -120,6 +167,23 @@ std::span<const Rule> tls_rules() {
              .brings = "D07 D05 D18",
              .picture = "Alice->>Proxy: INVITE (TLS)\nProxy-->>Alice: 200 OK\nProxy-->>Alice: FIN "
                         "after 30 s of silence\nProxy->>Alice: BYE over a new connection [!]"},
+        Rule{.id = "D57",
+             .severity = Error,
+             .title = "The connection was gone before the answer",
+             .rfc = "RFC 3261 §18.2.2",
+             .means = "A response goes over the connection on which its request came. It was "
+                      "closed or reset before; the server should then connect to the address in "
+                      "the Via, where a phone behind NAT does not listen. So the response is lost "
+                      "and the request looks unanswered.",
+             .fix = "See who closed the connection, and why: an idle time-out shorter than the "
+                    "time it rings, a middlebox, a server that restarts. Keep-alives (RFC 5626 "
+                    "§4.4.1) hold it open; the client should treat a lost connection as 503 at "
+                    "once (§8.1.3.1) and try again.",
+             .needs = "The connection of the request, its end before a final response, and another "
+                      "second without one.",
+             .brings = "D05 D07 D56",
+             .picture = "Alice->>Server: INVITE (TLS)\nServer-->>Alice: closes the connection "
+                        "[!]\nServer-->>Nobody: 200 OK"},
         Rule{.id = "D58",
              .severity = Warning,
              .title = "A message on a stream does not say its length",
@@ -131,6 +195,23 @@ std::span<const Rule> tls_rules() {
              .needs = "The whole message.",
              .brings = "D05 D07",
              .picture = "Alice->>Proxy: OPTIONS without Content-Length (TCP) [!]"},
+        Rule{.id = "D59",
+             .severity = Warning,
+             .title = "A keep-alive was not answered",
+             .rfc = "RFC 5626 §4.4.1",
+             .means = "The client sends CRLF CRLF over the connection and expects CRLF within ten "
+                      "seconds. None came, so that it has to treat the connection as failed. If "
+                      "nothing at all came back, the connection is dead, mostly because a NAT or "
+                      "firewall has forgotten it. If other messages came, the server only does not "
+                      "know this keep-alive.",
+             .fix = "Dead: shorten the keep-alive interval below the idle time-out of whatever is "
+                    "between. Alive: switch the CRLF keep-alive on in the server, or let the "
+                    "client use it only where outbound was agreed.",
+             .needs =
+                 "The connection readable, CRLF CRLF between messages, and ten seconds after it.",
+             .brings = "D57 D56",
+             .picture = "Phone->>Server: CRLF CRLF [!]\nPhone->>Server: CRLF CRLF\nPhone->>Server: "
+                        "REGISTER over a new connection"},
         Rule{.id = "D60",
              .severity = Error,
              .title = "A request larger than 1300 bytes over UDP",
@@ -181,6 +262,21 @@ std::span<const Rule> tls_rules() {
              .brings = "",
              .picture = "Alice->>Bob: MESSAGE, application/pkcs7-mime\nBob-->>Alice: 493 "
                         "Undecipherable [!]"},
+        Rule{.id = "D65",
+             .severity = Error,
+             .title = "A signature is not good",
+             .rfc = "RFC 3261 §23.4",
+             .means = "The body is signed, and the signature does not hold: what was signed has "
+                      "been changed on the way, or the header fields within the signed body are "
+                      "not those around it, or it was signed by somebody else than the sender, or "
+                      "with a certificate that is not trusted here.",
+             .fix = "Changed: look for the proxy or ALG that rewrites bodies or header fields; "
+                    "signed parts have to stay as they are. Not trusted: give the CA of the signer "
+                    "with --keys, and let the signer send its certificate along.",
+             .needs = "The signed body in clear, or the key with which it was encrypted.",
+             .brings = "",
+             .picture = "Alice->>Proxy: MESSAGE, signed\nProxy->>Bob: MESSAGE, signed, and the "
+                        "text is another one [!]"},
     };
     return rules;
 }

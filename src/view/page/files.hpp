@@ -10,5 +10,9 @@ extern const std::string_view ladder_css;
 extern const std::string_view page_css;
 extern const std::string_view page_html; // what stands in the body
 extern const std::string_view page_js;   // all scripts, one behind the other
+// Of the page that goes on.
+extern const std::string_view live_css;  // besides the others
+extern const std::string_view live_html; // before the others
+extern const std::string_view live_js;
 
 } // namespace cw::view::page

@@ -10,9 +10,10 @@ function fits(row, word) {
     return words.every(one => row.text.includes(one));
 }
 
+const textOfRow = row => [row.kind, row.from, row.to, row.end, row.security, row.ids, row.start, ...row.rules.map(rule => rule.join(' '))].join(' ').toLowerCase();
+
 function openList(rows) {
-    list.all = rows.map((row, at) => ({...row, at, number: at + 1,
-        text: [row.kind, row.from, row.to, row.end, row.security, row.ids, row.start, ...row.rules.map(rule => rule.join(' '))].join(' ').toLowerCase()}));
+    list.all = rows.map((row, at) => ({...row, at, number: at + 1, text: textOfRow(row)}));
     arrangeList();
 }
 
@@ -44,8 +45,8 @@ function drawList() {
     const rows = [element('div', {style: `height:${list.shown.length * listRow}px`})];
     for (let at = first; at < last; ++at) {
         const row = list.shown[at];
-        const cells = [row.number, row.start.slice(11, 23), row.kind, row.from, row.to, null, row.messages, null, null];
-        const line = element('div', {class: 'row line' + (at === list.chosen ? ' chosen' : ''), style: `top:${at * listRow}px`, role: 'option', 'aria-selected': at === list.chosen,
+        const cells = [row.number, row.when ?? row.start.slice(11, 23), row.kind, row.from, row.to, null, row.messages, null, null];
+        const line = element('div', {class: 'row line' + (at === list.chosen ? ' chosen' : '') + (row.live ? ' going' : ''), style: `top:${at * listRow}px`, role: 'option', 'aria-selected': at === list.chosen,
             onclick: () => chooseCall(at), ondblclick: () => openCall(row.at)}, cells.map(cell => element('span', {}, String(cell ?? ''))));
         line.children[5].append(element('span', {class: row.state}, sign(row.state) + row.end));
         line.children[7].append(element('span', {class: row.safe}, row.security));

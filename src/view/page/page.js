@@ -1,16 +1,7 @@
 // The page as a whole: which call is open, what is searched for, what the address remembers.
-const about = data('about');
-const entries = new Map(); // those that were opened
+// report.js and live.js say where calls come from: openCall(at), leaveCall(), searchList(), listHead(),
+// mayGoBack(), placeOf(), commandOf(call).
 const state = {open: -1, word: ''};
-
-function entryAt(at) {
-    if (!entries.has(at)) {
-        const entry = data(`entry-${at}`);
-        entry.call = entry.call?.[0] ?? null;
-        entries.set(at, entry);
-    }
-    return entries.get(at);
-}
 
 function chip(tone, text) {
     return text ? element('span', {class: tone}, text) : '';
@@ -21,20 +12,28 @@ function showHead(title, chips) {
     byId('chips').replaceChildren(...chips.filter(one => one !== ''));
 }
 
-function openCall(at) {
+function showEntry(at, entry) {
     state.open = at;
-    const entry = entryAt(at);
-    const shown = entry.ladder;
     byId('list').hidden = true;
     byId('flow').hidden = byId('side').hidden = false;
     document.querySelector('main').classList.add('with-side');
+    showEntryHead(entry);
+    openLadder(entry);
+    search();
+    byId('ladder').focus();
+    byId('footer').textContent = `${list.all.length > 1 ? 'Esc list · ' : ''}Enter message · Space compare · / search · d SDP · m media · c legs · g findings · ? keys`;
+    chooseRow(ladder.rows.findIndex(row => row.kind === 'message'));
+}
+
+function showEntryHead(entry) {
+    const shown = entry.ladder;
     const fault = shown.findings.some(finding => finding.tone === 'bad');
     const end = fault && shown.state === 'good' ? 'plain' : shown.state;
     const rest = shown.security ? shown.summary.replace(shown.security, '') : shown.summary;
     showHead(shown.from ? `${shown.call} · ${shown.from} → ${shown.to}` : shown.call,
         [chip(end, sign(end) + shown.end), ...rest.split(' · ').map(words => chip('', words)), chip(shown.safe, shown.security),
             shown.weakest ? chip(shown.safe === 'good' ? '' : shown.safe === 'bad' ? 'bad' : 'slow', 'weakest: ' + shown.weakest) : '',
-            ...shown.findings.slice(0, 4).map(finding => chip(finding.tone, `${sign(finding.tone)}${finding.rule} ${finding.title}`))]);
+            ...shown.findings.filter(finding => finding.depth === 0).slice(0, 4).map(finding => chip(finding.tone, `${sign(finding.tone)}${finding.rule} ${finding.title}`))]);
     const legs = entry.call?.legs ?? [];
     byId('legs').replaceChildren(...(legs.length < 2 ? [] : legs.slice(0, 12).map((leg, index) => {
         const box = element('input', {type: 'checkbox', checked: ''});
@@ -45,22 +44,16 @@ function openCall(at) {
         return element('label', {title: leg.call_id}, box, ` leg ${index + 1}`);
     })));
     setTools(entry);
-    openLadder(entry);
-    search();
-    byId('ladder').focus();
-    byId('footer').textContent = `${list.all.length > 1 ? 'Esc list · ' : ''}Enter message · Space compare · / search · d SDP · m media · c legs · g findings · ? keys`;
-    chooseRow(ladder.rows.findIndex(row => row.kind === 'message'));
 }
 
 function showList() {
     state.open = -1;
+    leaveCall();
     byId('list').hidden = false;
     byId('flow').hidden = byId('side').hidden = true;
     document.querySelector('main').classList.remove('with-side');
     byId('legs').replaceChildren();
-    const bad = list.all.filter(row => row.rules.some(([, tone]) => tone === 'bad')).length;
-    showHead(document.title, [chip('', `${list.all.length} calls`), bad > 0 ? chip('bad', `✗ ${bad} with faults`) : '',
-        ...(data('inputs') ?? []).flatMap(input => input.problems.map(problem => chip('slow', `! ${input.file}: ${problem}`)))]);
+    listHead();
     setTools(null);
     list.word = state.word;
     arrangeList();
@@ -75,7 +68,7 @@ function setTools(entry) {
 }
 
 function goBack() {
-    if (state.open >= 0 && list.all.length > 1) {
+    if (state.open >= 0 && mayGoBack()) {
         showList();
     }
 }
@@ -89,8 +82,7 @@ function focusSearch() {
 function search() {
     state.word = byId('search').value.trim().toLowerCase();
     if (state.open < 0) {
-        list.word = state.word;
-        arrangeList();
+        searchList();
         return;
     }
     const {raw = [], call} = ladder.entry;
@@ -116,29 +108,15 @@ function nextFound(by) {
 
 const shellQuoted = text => `'${text.replaceAll("'", "'\\''")}'`;
 const filterOf = call => call.call_ids.map(id => `sip.Call-ID == "${id.replace(/[\\"]/g, '\\$&')}"`).join(' or ');
-const commandOf = call => `${about.command} --call ${shellQuoted(call.call_ids[0] ?? String(call.id))} --format ladder`;
 
 // #call=3&message=7 opens that place.
 function rememberPlace() {
     const number = ladder.rows[ladder.chosen]?.number;
-    const place = state.open < 0 ? '' : `#call=${state.open + 1}${number ? `&message=${number}` : ''}`;
+    const place = state.open < 0 ? '' : `#call=${placeOf()}${number ? `&message=${number}` : ''}`;
     try {
         history.replaceState(null, '', place || location.pathname);
     } catch { // some browsers forbid it to files
     }
-}
-
-function goToPlace() {
-    const place = new URLSearchParams(location.hash.slice(1));
-    const at = Number(place.get('call')) - 1;
-    if (at >= 0 && at < list.all.length) {
-        openCall(at);
-        if (place.has('message')) {
-            jumpTo(Number(place.get('message')));
-        }
-        return true;
-    }
-    return false;
 }
 
 byId('search').addEventListener('input', search);
@@ -146,7 +124,6 @@ byId('list-rows').addEventListener('scroll', drawList);
 byId('ladder').addEventListener('scroll', drawLadder);
 addEventListener('resize', () => state.open < 0 ? drawList() : drawLadder());
 addEventListener('keydown', onKey);
-addEventListener('hashchange', goToPlace);
 byId('canvas').addEventListener('click', event => {
     const box = event.target.closest('[data-at]');
     if (box) {
@@ -158,7 +135,3 @@ byId('copy-filter').addEventListener('click', () => copy(filterOf(ladder.entry.c
 byId('copy-command').addEventListener('click', () => copy(commandOf(ladder.entry.call), 'Command'));
 byId('copy-mermaid').addEventListener('click', () => copy(ladder.entry.ladder.mermaid, 'Mermaid'));
 byId('help-button').addEventListener('click', showHelp);
-openList(data('rows'));
-if (!goToPlace()) {
-    list.all.length === 1 || list.all[0]?.kind === 'flow' ? openCall(0) : showList();
-}

@@ -7,8 +7,9 @@ function numbers(finding) {
 
 function findingsPane(shown) {
     return shown.findings.length === 0 ? [] : [element('h2', {}, 'What went wrong'), ...shown.findings.map(finding =>
-        element('div', {class: `finding ${finding.tone}`}, element('b', {}, `${sign(finding.tone)}${finding.rule} ${finding.title}`),
-            element('div', {}, finding.advice), element('small', {}, finding.rfc, numbers(finding))))];
+        element('div', {class: `finding ${finding.tone}`, style: `margin-left:${finding.depth}em`},
+            element('b', {}, `${finding.depth > 0 ? '↳ ' : ''}${sign(finding.tone)}${finding.rule} ${finding.title}`),
+            finding.evidence ? element('div', {}, 'Seen: ' + finding.evidence) : '', element('div', {}, finding.advice), element('small', {}, finding.rfc, numbers(finding))))];
 }
 
 function safetyPane(shown) {

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""The page of `callwright watch --web` in a browser: login, calls that come, change and end, a ladder that grows, the past, a
+hostile call, who may not look. Pictures are in build/browser/live. Exit status 77: no browser.
+CALLWRIGHT_PROGRAM is the program."""
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
+import chromium  # noqa: E402
+from hep import hep3, message  # noqa: E402
+from page import ATTACKS, CONTRAST  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PROGRAM = os.environ.get("CALLWRIGHT_PROGRAM", str(ROOT / "build/release/callwright"))
+PICTURES = ROOT / "build" / "browser" / "live"
+SECONDS = 60
+
+
+class LivePage(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.browser = chromium.Chromium()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+        cls.folder.cleanup()
+
+    def watch(self, *options, web=":0"):
+        """A watcher with a page; its address with the token, and its name for the log."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        log = pathlib.Path(self.folder.name) / f"{self.id()}.log"
+        with open(log, "w", encoding="utf-8") as out:
+            watcher = subprocess.Popen([PROGRAM, "watch", "--hep", f"127.0.0.1:{self.port}", "--web", web, *options], stderr=out,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.addCleanup(watcher.wait)
+        self.addCleanup(watcher.terminate)
+        end = time.monotonic() + SECONDS
+        while not (found := re.search(r"https?://\S+", log.read_text(encoding="utf-8"))) or "watching" not in log.read_text(encoding="utf-8"):
+            self.assertLess(time.monotonic(), end, log.read_text(encoding="utf-8"))
+            time.sleep(0.05)
+        self.agent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(self.agent.close)
+        self.watcher = watcher
+        return found.group(0)
+
+    def say(self, call, first, cseq="1 INVITE", more="", evil=None):
+        ends = (5070, 5060) if first.startswith("SIP/2.0") else (5060, 5070)
+        text = message(first, f"{call}@example.com", cseq).replace("sip:alice@", f"sip:{call}@")
+        text = text.replace("Content-Length", more + "Content-Length")
+        if evil:
+            text = text.replace("From: <", f'From: "{evil}" <')
+        self.agent.sendto(hep3(text, *ends), ("127.0.0.1", self.port))
+
+    def call(self, name, *, status=200, hang_up=True):
+        self.say(name, "INVITE sip:bob@example.com SIP/2.0")
+        self.say(name, "SIP/2.0 180 Ringing")
+        self.say(name, f"SIP/2.0 {status} {'OK' if status == 200 else 'Busy Here'}")
+        self.say(name, "ACK sip:bob@example.com SIP/2.0", "1 ACK")
+        if status == 200 and hang_up:
+            self.say(name, "BYE sip:bob@example.com SIP/2.0", "2 BYE")
+            self.say(name, "SIP/2.0 200 OK", "2 BYE")
+
+    def is_quiet(self, address):
+        self.assertEqual(self.browser.complaints(), [])
+        own = address.split("#")[0]
+        self.assertEqual([url for url in self.browser.loaded() if not url.startswith((own, own.replace("http", "ws")))], [])
+
+    def text(self):
+        return self.browser.run("document.querySelector('#list-rows').textContent")
+
+    def test_calls_come_change_and_end_and_a_ladder_grows(self):
+        b = self.browser
+        address = self.watch()
+        b.open(address)
+        b.wait_for("document.body.textContent.includes('Waiting for the first call')")
+        self.assertEqual(b.run("location.hash"), "", "the token does not stay in the address")
+        self.say("anna", "INVITE sip:bob@example.com SIP/2.0")
+        b.wait_for("document.querySelector('#list-rows').textContent.includes('anna@')")
+        self.assertIn("trying", self.text())
+        self.say("anna", "SIP/2.0 180 Ringing")
+        b.wait_for("document.querySelector('#list-rows').textContent.includes('ringing')")
+        for i in range(30):
+            self.call(f"user{i}", status=486 if i % 5 == 0 else 200, hang_up=i % 3 > 0)
+        b.wait_for("document.querySelectorAll('#list .line').length > 20")
+        b.wait_for("document.querySelector('#cards')?.children.length === 5")
+        b.picture(PICTURES / "list.png")
+        b.run("document.querySelector('#search').value = 'anna'; document.querySelector('#search').dispatchEvent(new Event('input'))")
+        b.wait_for("document.querySelectorAll('#list .line').length === 1")
+        b.run("document.querySelector('#list-rows').focus()")
+        b.press("Enter")
+        b.wait_for("document.querySelector('#title').textContent.includes('anna@')")
+        self.assertIn("Call-ID: anna@example.com", b.run("document.querySelector('#side pre').textContent"))
+        b.press("ArrowDown")
+        self.say("anna", "SIP/2.0 200 OK")
+        self.say("anna", "ACK sip:bob@example.com SIP/2.0", "1 ACK")
+        b.wait_for("[...document.querySelectorAll('#canvas .row-box')].some(row => row.textContent.includes('ACK'))")
+        self.assertEqual(b.run("location.hash").split("&")[0], f"#call=live-1")
+        b.picture(PICTURES / "ladder.png")
+        b.press("Escape")
+        b.wait_for("document.querySelector('#list').hidden === false")
+        self.is_quiet(address)
+
+    def test_it_looks_well_in_the_dark_and_its_contrast_is_enough(self):
+        b = self.browser
+        address = self.watch()
+        for i in range(24):
+            self.call(f"user{i}", status=486 if i % 4 == 0 else 200, hang_up=i % 3 > 0)
+        for dark in (False, True):
+            b.open(address, dark=dark)
+            b.wait_for("document.querySelectorAll('#list .line').length > 20 && document.querySelector('#cards')?.children.length === 5")
+            got = b.run(CONTRAST)
+            self.assertGreater(got["seen"], 100)
+            self.assertEqual(got["low"], [])
+            b.picture(PICTURES / ("dark.png" if dark else "light.png"))
+
+    def test_the_past_is_searched_and_shown(self):
+        b = self.browser
+        store = os.path.join(self.folder.name, "past.db")
+        address = self.watch("--store", store)
+        for i in range(8):
+            self.call(f"past{i}", status=486 if i % 2 else 200)
+        b.open(address)
+        b.wait_for("!document.querySelector('#tabs').hidden")
+        b.run("document.querySelector('[data-tab=past]').click()")
+        end = time.monotonic() + SECONDS
+        while b.run("document.querySelectorAll('#list .line').length") != 8:  # when they have ended
+            self.assertLess(time.monotonic(), end)
+            b.run("document.querySelector('#search').dispatchEvent(new Event('input'))")
+            time.sleep(0.5)
+        b.run("document.querySelector('#search').value = 'past3 486'; document.querySelector('#search').dispatchEvent(new Event('input'))")
+        b.wait_for("document.querySelectorAll('#list .line').length === 1")
+        b.picture(PICTURES / "past.png")
+        b.run("document.querySelector('#list-rows').focus()")
+        b.press("Enter")
+        b.wait_for("document.querySelector('#title').textContent.includes('past3@')")
+        self.assertIn("SIP/2.0 486", b.run("document.querySelector('#canvas').textContent + document.querySelector('#side').textContent")
+                      .replace("486 Busy", "SIP/2.0 486"))
+        self.assertRegex(b.run("location.hash"), r"^#call=stored-\d+")
+        self.is_quiet(address)
+
+    def test_whatever_a_call_says_stays_text(self):
+        b = self.browser
+        store = os.path.join(self.folder.name, "evil.db")
+        address = self.watch("--store", store)
+        b.open(address)
+        b.wait_for("document.body.textContent.includes('Waiting for the first call')")
+        for at, evil in enumerate(ATTACKS):
+            more = "".join(f"{name}: {evil}\r\n" for name in ("User-Agent", "Subject", "X-<script>window.owned=10</script>", "Reason", "Warning"))
+            token = evil.replace(" ", "")
+            self.say(f"{at}{token}", f"INVITE sip:{token}@example.com SIP/2.0", more=more, evil=evil)
+            self.say(f"{at}{token}", f"SIP/2.0 486 {evil}", more=more, evil=evil)
+            self.say(f"{at}{token}", f"ACK sip:{token}@example.com SIP/2.0", "1 ACK", more=more, evil=evil)
+        b.wait_for(f"document.querySelectorAll('#list .line').length >= {len(ATTACKS)}")
+        for _ in range(len(ATTACKS)):
+            b.press("Enter")
+            b.wait_for("!document.querySelector('#flow').hidden")
+            for _ in range(3):
+                b.press("ArrowDown")
+            b.press("Escape")
+            b.wait_for("!document.querySelector('#list').hidden")
+            b.press("ArrowDown")
+        b.run("document.querySelector('[data-tab=past]').click()")
+        end = time.monotonic() + SECONDS
+        while b.run("document.querySelectorAll('#list .line').length") < len(ATTACKS):
+            self.assertLess(time.monotonic(), end)
+            b.run("document.querySelector('#search').dispatchEvent(new Event('input'))")
+            time.sleep(0.5)
+        self.assertIsNone(b.run("window.owned ?? null"))
+        self.assertEqual(b.run("document.querySelectorAll('#list img, #flow img, #side img, #side script, #list script').length"), 0)
+        self.is_quiet(address)
+
+    def test_who_has_no_token_sees_nothing(self):
+        b = self.browser
+        address = self.watch()
+        own = address.split("#")[0]
+        b.open(own)
+        b.wait_for("!document.querySelector('#login').hidden")
+        b.picture(PICTURES / "login.png")
+        b.run("document.querySelector('#token').value = 'wrong'; document.querySelector('#login button').click()")
+        b.wait_for("document.querySelector('#login-said').textContent !== ''")
+        self.assertEqual(b.run("getComputedStyle(document.querySelector('main')).display"), "none")
+        b.run(f"document.querySelector('#token').value = '{address.split('token=')[1]}'; document.querySelector('#login button').click()")
+        b.wait_for("document.querySelector('#login').hidden && !document.body.classList.contains('locked')")
+        port = own.rstrip("/").rsplit(":", 1)[1]
+        cookie = next(one for one in b.call("Network.getCookies", urls=[own])["cookies"] if one["name"].endswith(port))
+        self.assertTrue(cookie["httpOnly"])
+        self.assertEqual(cookie["sameSite"], "Strict")
+
+        def status(path, headers, data=None):
+            try:
+                with urllib.request.urlopen(urllib.request.Request(own + path, headers=headers, data=data), timeout=10) as answer:
+                    return answer.read() if path == "session" else answer.status
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "callwright",
+                   "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        good = {"Cookie": f"{cookie['name']}={cookie['value']}"}
+        self.assertEqual(status("session", {}), b"no\n")
+        self.assertEqual(status("session", good), b"yes\n")
+        self.assertEqual(status("live", upgrade), 401, "without a session")
+        self.assertEqual(status("live", {**upgrade, **good, "Origin": "http://evil.example"}), 403, "another site's page")
+        self.assertEqual(status("login", {"Origin": "http://evil.example"}, b"x"), 403)
+        self.assertEqual(status("etc/passwd", {}), 404)
+        guesses = [status("login", {"Origin": own.rstrip("/")}, b"guess") for _ in range(12)]
+        self.assertIn(429, guesses, "who guesses is slowed down")
+
+    def test_away_from_loopback_it_is_tls(self):
+        address = self.watch(web="0.0.0.0:0")
+        self.assertTrue(address.startswith("https://"), address)
+
+
+if __name__ == "__main__":
+    if not chromium.find():
+        print("skipped: there is no Chromium (tools/packages.txt, section test)")
+        sys.exit(77)
+    unittest.main(verbosity=2)
