@@ -36,6 +36,9 @@ struct Config {
     std::string dns_servers; // empty: those of the system
     net::TlsSettings tls;
     std::uint32_t ticket_hours = 12; // how often ticket keys are changed; 0: no tickets
+    // What the servers that we connect to staple: not looked at; taken where it is there; demanded.
+    enum class PeerOcsp : std::uint8_t { Ignore, Check, Require };
+    PeerOcsp peer_ocsp = PeerOcsp::Check;
     crypto::IdentityPolicy identity;
     std::vector<TrunkCertificate> trunk_certificates;
     FixedPlaces fixed_places;

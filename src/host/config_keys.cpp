@@ -267,6 +267,11 @@ constexpr Word<net::ClientCertificates> client_words[] = {
     {"optional", net::ClientCertificates::Optional},
     {"required", net::ClientCertificates::Required},
 };
+constexpr Word<Config::PeerOcsp> ocsp_words[] = {
+    {"ignore", Config::PeerOcsp::Ignore},
+    {"check", Config::PeerOcsp::Check},
+    {"require", Config::PeerOcsp::Require},
+};
 constexpr Word<std::uint16_t> version_words[] = {{"1.2", 0x0303}, {"1.3", 0x0304}};
 constexpr Word<crypto::PurposePolicy> purpose_words[] = {
     {"strict", crypto::PurposePolicy::Strict},
@@ -293,6 +298,10 @@ constexpr Key<Config> tls_keys[] = {
      [](const node& n, Config& c, Problem& p) { return read_bool(n, c.tls.system_trust, p); }},
     {"revoked", "a file", "none", "PEM: revocation lists; with them, every CA needs one",
      [](const node& n, Config& c, Problem& p) { return read_string(n, c.tls.revoked, p); }},
+    {"peer_ocsp", "ignore, check, require", "check",
+     "OCSP responses that servers staple towards us: one that says revoked refuses with check, one "
+     "that proves nothing or is missing with require",
+     [](const node& n, Config& c, Problem& p) { return read_word(n, ocsp_words, c.peer_ocsp, p); }},
     {"clients", "none, optional, required", "none", "certificates of those who connect to us",
      [](const node& n, Config& c, Problem& p) {
          return read_word(n, client_words, c.tls.clients, p);

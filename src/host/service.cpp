@@ -10,6 +10,7 @@
 
 #include <openssl/rand.h>
 
+#include "crypto/ocsp.hpp"
 #include "host/expiry.hpp"
 #include "host/own_address.hpp"
 
@@ -172,6 +173,21 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
     settings.tickets = tickets_;
     if (trace_ != nullptr) {
         settings.key_log = [trace = trace_](std::string_view line) { trace->add_secret(line); };
+    }
+    if (config.peer_ocsp != Config::PeerOcsp::Ignore) {
+        settings.accepts_staple = [required = config.peer_ocsp == Config::PeerOcsp::Require](
+                                      Bytes response, const X509* certificate, const X509* issuer) {
+            using State = crypto::OcspVerdict::State;
+            if (response.empty()) {
+                return !required;
+            }
+            const auto state = crypto::judge_ocsp(response, {.certificate = certificate,
+                                                             .issuer = issuer,
+                                                             .others = {},
+                                                             .at = net::Loop::now()})
+                                   .state;
+            return state == State::Good || (!required && state != State::Revoked);
+        };
     }
     auto set = std::make_shared<TlsSet>();
     set->policy = config.identity;

@@ -141,7 +141,7 @@ void FreeTls::operator()(X509_STORE* store) const {
 TlsContext::TlsContext(Role role, const TlsSettings& settings)
     : role_(role), store_(X509_STORE_new()), alpn_(on_the_wire(settings.alpn)),
       tickets_(settings.tickets != nullptr ? settings.tickets : std::make_shared<Tickets>()),
-      key_log_(settings.key_log) {}
+      key_log_(settings.key_log), accepts_staple_(settings.accepts_staple) {}
 
 TlsContext::~TlsContext() = default;
 
@@ -283,6 +283,20 @@ int TlsContext::staple(SSL* ssl, void* what) {
     return SSL_TLSEXT_ERR_OK; // OpenSSL frees it
 }
 
+// [RFC 6066 §8] Called when the chain was verified, also where nothing was stapled; 0 is the alert
+// bad_certificate_status_response.
+int TlsContext::judge_staple(SSL* ssl, void* self) {
+    const unsigned char* response = nullptr;
+    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &response);
+    const auto* chain = SSL_get0_verified_chain(ssl);
+    const auto* issuer = sk_X509_num(chain) > 1 ? sk_X509_value(chain, 1) : nullptr;
+    return static_cast<const TlsContext*>(self)->accepts_staple_(
+               size > 0 ? Bytes{response, static_cast<std::size_t>(size)} : Bytes{},
+               SSL_get0_peer_certificate(ssl), issuer)
+               ? 1
+               : 0;
+}
+
 TlsContext::Done TlsContext::load_trust(const TlsSettings& settings) {
     if (!settings.trusted.empty() &&
         X509_STORE_load_file(store_.get(), settings.trusted.c_str()) != 1) {
@@ -311,6 +325,11 @@ void TlsContext::learn_names(const std::vector<std::string>& names, std::size_t 
 void TlsContext::set_callbacks(SSL_CTX* context) const {
     auto* self = const_cast<TlsContext*>(this);
     SSL_CTX_set_app_data(context, self);
+    if (role_ == Role::Client && accepts_staple_) {
+        SSL_CTX_set_tlsext_status_type(context, TLSEXT_STATUSTYPE_ocsp);
+        SSL_CTX_set_tlsext_status_cb(context, judge_staple);
+        SSL_CTX_set_tlsext_status_arg(context, self);
+    }
     if (role_ == Role::Server) {
         SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
         SSL_CTX_set_tlsext_servername_arg(context, self);

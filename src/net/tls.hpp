@@ -17,6 +17,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/bytes.hpp"
 #include "net/tickets.hpp"
 
 using SSL_SESSION = struct ssl_session_st; // <openssl/ssl.h> is large
@@ -60,6 +61,10 @@ struct TlsSettings {
     std::string ciphers;           // of TLS 1.2, as OpenSSL writes them; empty: forward-secret AEAD
     std::string suites;            // of TLS 1.3; empty: OpenSSL's
     std::vector<std::string> alpn; // offered, or the first of these that the client offers
+    // A client asks for a stapled OCSP response, and is told what came (empty: none), the server's
+    // certificate and its issuer (null: not known). False ends the handshake. Null: it does not
+    // ask.
+    std::function<bool(Bytes response, const X509* certificate, const X509* issuer)> accepts_staple;
     // What tickets are sealed with; null: keys that this context alone knows.
     std::shared_ptr<Tickets> tickets;
     // Gets each line of the NSS key log format, from the thread of the connection. Secret.
@@ -98,6 +103,7 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
     static const TlsContext& of(const SSL* ssl);
     static int choose_certificate(SSL* ssl, int* alert, void* self);
     static int staple(SSL* ssl, void* what);
+    static int judge_staple(SSL* ssl, void* self);
     static int choose_protocol(SSL* ssl, const unsigned char** out, unsigned char* size,
                                const unsigned char* offered, unsigned offered_size, void* self);
     static int seal_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
@@ -117,6 +123,7 @@ class TlsContext : public std::enable_shared_from_this<TlsContext> {
     std::string alpn_; // as on the wire
     std::shared_ptr<Tickets> tickets_;
     std::function<void(std::string_view)> key_log_;
+    std::function<bool(Bytes, const X509*, const X509*)> accepts_staple_;
 };
 
 // When the handshake is done. Its messages share two buffers; an idle connection has none, and gets

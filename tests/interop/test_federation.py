@@ -1,8 +1,9 @@
 """Kamailio as the other company's proxy: calls both ways over mutual TLS, and what is refused."""
+import os
 import subprocess
 import unittest
 
-from certificates import Authority, self_signed
+from certificates import Authority, openssl, self_signed
 from harness import InteropTest, free_port, need
 from servers import Callwright, Kamailio, callwright_config
 from sip import Agent, Connection, trusting
@@ -111,6 +112,60 @@ class Federation(InteropTest):
             "tls", ("127.0.0.1", self.port), tls=trusting(self.authority.certificate, other)))
         self.addCleanup(mallory.close)
         self.assertEqual(mallory.ask("INVITE", f"sip:alice@{OURS}").status, 403)
+
+
+class Staples(InteropTest):
+    """What the other company's server staples about its certificate, and what ours makes of it."""
+
+    def response(self, authority, certificate):
+        request, response = (os.path.join(self.folder, name) for name in ("request.der", "response.der"))
+        openssl("ocsp", "-issuer", authority.certificate, "-cert", certificate.certificate, "-no_nonce", "-reqout", request)
+        openssl("ocsp", "-index", os.path.join(authority.folder, "index"), "-rsigner", authority.certificate, "-rkey", authority.key,
+                "-CA", authority.certificate, "-reqin", request, "-respout", response, "-ndays", "1")
+        return response
+
+    def answer(self, number, authority, theirs, policy):
+        """What alice hears when she calls somebody there who does not exist."""
+        ports = free_port(), free_port()
+        folders = [os.path.join(self.folder, f"{number}-{who}") for who in ("ours", "theirs")]
+        for folder in folders:
+            os.makedirs(folder)
+        trust = authority.certificate
+        self.started(Callwright(folders[1], ["-c", callwright_config(
+            folders[1], [f"tls:127.0.0.1:{ports[1]}"], THEIRS, (), [theirs], trust, 'clients = "optional"\n')], f"theirs{number}"))
+        server = self.started(Callwright(folders[0], ["-c", callwright_config(
+            folders[0], [f"tls:127.0.0.1:{ports[0]}"], OURS, USERS, [authority.issue(OURS, file=f"ours{number}")], trust,
+            f'peer_ocsp = "{policy}"\n[[trunk]]\ndomain = "{THEIRS}"\nnext_hop = "sip:127.0.0.1:{ports[1]};transport=tls"\n')],
+            f"ours{number}"))
+        alice = Agent("alice", OURS, USERS[0][1], Connection("tls", ("127.0.0.1", ports[0]), tls=trusting(trust), server_name=OURS))
+        self.addCleanup(alice.close)
+        alice.register()
+        return alice.ask("INVITE", f"sip:nobody@{THEIRS}", seconds=20).status, server.log()
+
+    def test_a_revoked_one_is_refused_and_none_where_one_is_demanded(self):
+        need("openssl")
+        authority = Authority(self.folder)
+        theirs = authority.issue(THEIRS)
+        good = self.response(authority, theirs)
+        cases = [(None, "check", True), (None, "require", False)]
+        numbers = iter(range(10))
+        for stapled, policy, taken in cases:
+            self.assert_taken(taken, next(numbers), authority, theirs, stapled, policy)
+        self.assert_taken(True, next(numbers), authority, theirs, good, "require")
+        openssl("ca", "-config", authority.config, "-cert", authority.certificate, "-keyfile", authority.key, "-revoke",
+                theirs.certificate)
+        revoked = self.response(authority, theirs)
+        self.assert_taken(False, next(numbers), authority, theirs, revoked, "check")
+        self.assert_taken(True, next(numbers), authority, theirs, revoked, "ignore")
+
+    def assert_taken(self, taken, number, authority, theirs, stapled, policy):
+        theirs.ocsp = stapled
+        status, log = self.answer(number, authority, theirs, policy)
+        with self.subTest(number=number, policy=policy):
+            if taken:
+                self.assertIn(status, (403, 404, 480), log)  # they said it
+            else:
+                self.assertIn(status, (500, 502, 503), log)
 
 
 if __name__ == "__main__":
