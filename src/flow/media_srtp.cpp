@@ -185,6 +185,7 @@ void MediaTable::conclude(Stream& stream, const FlowKey& key, MediaStream& out, 
     }
     out.srtp_problem = texts.add(problem);
     out.suite = texts.add(stream.opening->suite());
+    out.opening.encrypted = out.opening.encrypted && !stream.opening->is_in_clear(format.encoding);
     if (facts.opened > 0) {
         stream.srtp = facts.by == KeyExchange::Dtls ? by_dtls : stream.opening->suite();
     }

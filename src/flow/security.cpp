@@ -1,6 +1,10 @@
 #include "flow/security.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include "flow/security_hops.hpp"
 
 namespace cw::flow {
 namespace {
@@ -15,41 +19,24 @@ Protection combine(std::size_t clear, std::size_t secure) {
     return secure == 0 ? Protection::Clear : Protection::Mixed;
 }
 
-std::string hop(const Message& m) {
-    return fmt::format("{} → {}", to_string(m.source), to_string(m.destination));
+std::string ends_of(const Hop& hop) {
+    return fmt::format("{} → {}", to_string(hop.client), to_string(hop.server));
 }
 
-// Messages by protection, and the two that tell most.
-struct Signalling {
-    std::size_t clear = 0;
-    std::size_t secure = 0;
-    const Message* exposed_key = nullptr; // an SDES key in a message that anyone can read
-    const Message* first_clear = nullptr;
-};
+std::string count_of_packets(std::uint64_t n) {
+    return fmt::format("{} packet{}", n, n == 1 ? "" : "s");
+}
 
-Signalling look_at_signalling(const Call& call) {
-    Signalling s;
-    for (const auto& m : call.messages) {
-        if (is_secure(m.transport)) {
-            ++s.secure;
-            continue;
-        }
-        ++s.clear;
-        s.first_clear = s.first_clear == nullptr ? &m : s.first_clear;
-        for (std::uint32_t i = 0; i < m.media_count && s.exposed_key == nullptr; ++i) {
-            if (call.media_lines[m.media_begin + i].crypto_suite.length > 0) {
-                s.exposed_key = &m;
-            }
-        }
-    }
-    return s;
+// Encrypted; what is only authenticated can be heard.
+bool is_protected(const MediaStream& s) {
+    return s.srtp.length > 0 && s.opening.encrypted;
 }
 
 Protection look_at_media(const Call& call) {
     std::size_t clear = 0;
     std::size_t secure = 0;
     for (const auto& stream : call.streams) {
-        ++(stream.srtp.length > 0 ? secure : clear);
+        ++(is_protected(stream) ? secure : clear);
     }
     if (!call.streams.empty()) {
         return combine(clear, secure);
@@ -63,41 +50,182 @@ Protection look_at_media(const Call& call) {
     return combine(clear, secure);
 }
 
-const Connection* oldest_tls(const Call& call) {
-    const Connection* weakest = nullptr;
-    for (const auto& c : call.connections) {
-        if (c.sip_messages > 0 && !c.version.empty() &&
-            (weakest == nullptr || c.version < weakest->version)) {
-            weakest = &c;
+// "SRTP by SDES (AES_CM_128_HMAC_SHA1_80), 2 streams, 699 packets, all authentic".
+std::string media_in_words(const Call& call, Protection media) {
+    if (call.streams.empty()) {
+        return media == Protection::None     ? ""
+               : media == Protection::Secure ? "SRTP was agreed on; no media was seen"
+               : media == Protection::Clear
+                   ? "RTP in clear was agreed on; no media was seen"
+                   : "SRTP was offered, and RTP in clear as well; no media was seen";
+    }
+    std::uint64_t clear = 0;
+    std::uint64_t opened = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t closed = 0; // streams
+    std::size_t secure = 0;
+    const MediaStream* shown = nullptr;
+    for (const auto& s : call.streams) {
+        if (!is_protected(s)) {
+            ++clear;
+            continue;
+        }
+        ++secure;
+        shown = shown == nullptr || shown->suite.length == 0 ? &s : shown;
+        opened += s.opening.opened;
+        failed += s.opening.failed;
+        closed += s.opening.opened == 0 ? 1U : 0U;
+    }
+    std::string out;
+    if (secure > 0) {
+        const auto suite = call.text(shown->suite.length > 0 ? shown->suite : shown->srtp);
+        const bool dtls =
+            shown->opening.by == KeyExchange::Dtls || call.text(shown->srtp) == "DTLS-SRTP";
+        out = fmt::format("{}{}, {} stream{}", dtls ? "DTLS-SRTP" : "SRTP with SDES keys",
+                          suite == "DTLS-SRTP" ? "" : fmt::format(" ({})", suite), secure,
+                          secure == 1 ? "" : "s");
+        if (closed > 0) {
+            out += fmt::format(", {} of them not opened", closed);
+        }
+        if (failed > 0) {
+            out += fmt::format(", {} not authentic", count_of_packets(failed));
+        } else if (opened > 0) {
+            out += fmt::format(", {} authentic", count_of_packets(opened));
         }
     }
-    return weakest;
+    if (clear > 0) {
+        out += fmt::format("{}{} stream{} of RTP in clear", out.empty() ? "" : "; ", clear,
+                           clear == 1 ? "" : "s");
+    }
+    return out;
+}
+
+// [RFC 5630 §3.1.3] A request to a sips URI goes over TLS on every hop, up to the last.
+void look_at_sips(const Call& call, Security& out) {
+    if (std::ranges::none_of(call.messages, [](const Message& m) { return m.sips; })) {
+        return;
+    }
+    const auto clear = std::ranges::find(out.hops, false, &Hop::secure);
+    out.sips_broken = clear != out.hops.end();
+    out.sips =
+        out.sips_broken
+            ? fmt::format("broken: a sips URI was called, and {} went over {} (RFC 5630 "
+                          "§3.1.3)",
+                          ends_of(*clear), to_string(clear->transport))
+            : fmt::format("kept on the {} hop{} that {} seen", out.hops.size(),
+                          out.hops.size() == 1 ? "" : "s", out.hops.size() == 1 ? "was" : "were");
+}
+
+// SDES trusts whoever ends TLS [RFC 4568 §8.3]: all who receive a key on a hop before the last.
+void look_at_keys(const Call& call, Security& out) {
+    std::vector<const Hop*> shown;
+    for (const auto& hop : out.hops) {
+        if (hop.keys_shown) {
+            shown.push_back(&hop);
+        }
+    }
+    if (shown.empty()) {
+        return;
+    }
+    const auto clear = std::ranges::find(shown, false, [](const Hop* h) { return h->secure; });
+    if (clear != shown.end()) {
+        out.keys_exposed = fmt::format("to anyone on the way {} ({})", ends_of(**clear),
+                                       to_string((*clear)->transport));
+        return;
+    }
+    if (shown.size() == 1) {
+        out.keys_exposed = fmt::format("to whoever ends TLS at {}", to_string(shown[0]->server));
+        return;
+    }
+    for (std::size_t i = 0; i + 1 < shown.size() && i < 4; ++i) {
+        out.keys_exposed += fmt::format("{}{}", i == 0 ? "to the server at " : ", ",
+                                        to_string(call.messages[shown[i]->first].destination));
+    }
+    out.keys_exposed += ", between the hops";
+}
+
+void look_at_bodies(const Call& call, Security& out) {
+    std::size_t good = 0;
+    std::size_t bad = 0;
+    std::size_t opened = 0;
+    std::size_t closed = 0;
+    for (const auto& m : call.messages) {
+        good += m.is_first() && m.is_signed == 1 ? 1U : 0U;
+        bad += m.is_first() && m.is_signed == 2 ? 1U : 0U;
+        opened += m.is_first() && m.sealed == 1 ? 1U : 0U;
+        closed += m.is_first() && m.sealed == 2 ? 1U : 0U;
+    }
+    const auto add = [&](std::size_t n, std::string_view what) {
+        if (n > 0) {
+            out.smime += fmt::format("{}{} {}", out.smime.empty() ? "" : ", ", n, what);
+        }
+    };
+    add(good, "signed end to end");
+    add(bad, "with a signature that does not verify");
+    add(opened, "encrypted end to end");
+    add(closed, "encrypted and not opened");
+}
+
+// The gravest first.
+std::string weakest_of(const Call& call, const Security& s) {
+    const auto exposed =
+        std::ranges::find_if(s.hops, [](const Hop& h) { return h.keys_shown && !h.secure; });
+    if (exposed != s.hops.end()) {
+        return fmt::format("{} over {}: the media key is readable there", ends_of(*exposed),
+                           to_string(exposed->transport));
+    }
+    if (s.sips_broken) {
+        return "the promise of the sips URI is " + s.sips;
+    }
+    const auto clear = std::ranges::find(s.hops, false, &Hop::secure);
+    if (clear != s.hops.end()) {
+        return fmt::format("{} over {}: anyone on the way can read and change it", ends_of(*clear),
+                           to_string(clear->transport));
+    }
+    const auto pretended = std::ranges::find_if(
+        call.streams, [](const MediaStream& m) { return m.srtp.length > 0 && !is_protected(m); });
+    if (pretended != call.streams.end()) {
+        return fmt::format("SRTP was agreed on, and the media {} → {} is not encrypted",
+                           to_string(pretended->source), to_string(pretended->destination));
+    }
+    if (s.media == Protection::Clear || s.media == Protection::Mixed) {
+        return "the media is not encrypted";
+    }
+    const auto weak = std::ranges::find(s.hops, true, &Hop::weak);
+    if (weak != s.hops.end()) {
+        return fmt::format("{}: {}", ends_of(*weak), weak->notes.front());
+    }
+    const auto unproved = std::ranges::find_if(s.hops, [](const Hop& h) {
+        return h.secure && !h.verified_good &&
+               (h.verified.find("does not name") != std::string::npos || !h.notes.empty());
+    });
+    if (unproved != s.hops.end()) {
+        return fmt::format("{}: {}", ends_of(*unproved),
+                           unproved->notes.empty() ? unproved->verified : unproved->notes.front());
+    }
+    if (!s.keys_exposed.empty()) {
+        return "the media keys are shown " + s.keys_exposed;
+    }
+    return "TLS protects each hop; every server on the way can read the signalling";
 }
 
 } // namespace
 
 Security judge_security(const Call& call) {
-    const auto signalling = look_at_signalling(call);
     Security verdict;
-    verdict.signalling = combine(signalling.clear, signalling.secure);
-    verdict.media = look_at_media(call);
-    const auto* old = oldest_tls(call);
-    if (signalling.exposed_key != nullptr) {
-        verdict.weakest =
-            fmt::format("{} over {}: the media key is readable there", hop(*signalling.exposed_key),
-                        to_string(signalling.exposed_key->transport));
-    } else if (signalling.first_clear != nullptr) {
-        verdict.weakest =
-            fmt::format("{} over {}: anyone on the way can read and change it",
-                        hop(*signalling.first_clear), to_string(signalling.first_clear->transport));
-    } else if (verdict.media == Protection::Clear || verdict.media == Protection::Mixed) {
-        verdict.weakest = "the media is not encrypted";
-    } else if (old != nullptr && old->version < "TLSv1.2") { // forbidden by RFC 8996
-        verdict.weakest = fmt::format("{} → {} uses {}", to_string(old->client),
-                                      to_string(old->server), old->version);
-    } else {
-        verdict.weakest = "TLS protects each hop; every server on the way can read the signalling";
+    verdict.hops = hops_of(call);
+    std::size_t clear = 0;
+    std::size_t secure = 0;
+    for (const auto& hop : verdict.hops) {
+        (hop.secure ? secure : clear) += hop.messages;
     }
+    verdict.signalling = combine(clear, secure);
+    verdict.media = look_at_media(call);
+    verdict.media_by = media_in_words(call, verdict.media);
+    look_at_sips(call, verdict);
+    look_at_keys(call, verdict);
+    look_at_bodies(call, verdict);
+    verdict.weakest = weakest_of(call, verdict);
     return verdict;
 }
 

@@ -128,10 +128,15 @@ std::string SrtpOpening::words_of_failures() const {
                        facts_.failed == 1 ? "is" : "are", where);
 }
 
+bool SrtpOpening::is_in_clear(std::string_view codec) const {
+    return facts_.opened == 0 && facts_.failed > 0 && as_plain_ == facts_.failed &&
+           is_of_80_octets(codec);
+}
+
 std::string SrtpOpening::problem(const Endpoint& source, const Endpoint& destination,
                                  std::string_view codec) const {
     if (facts_.opened == 0 && facts_.failed > 0) {
-        if (as_plain_ == facts_.failed && is_of_80_octets(codec)) {
+        if (is_in_clear(codec)) {
             return fmt::format("SRTP was agreed on, but the packets are as long as {} in clear and "
                                "carry no tag: the sender does not protect them",
                                codec);

@@ -46,6 +46,8 @@ class SrtpOpening {
     [[nodiscard]] const Opening& facts() const { return facts_; }
     // The suite that opened the latest packet; empty: none was opened.
     [[nodiscard]] std::string_view suite() const { return suite_; }
+    // SRTP was agreed on, and no packet is any: all are as long as this codec's in clear.
+    [[nodiscard]] bool is_in_clear(std::string_view codec) const;
     // After finish(): why not all was opened, and what that points to; empty when all was.
     // `destination` is where the stream goes, `codec` what it is said to carry.
     [[nodiscard]] std::string problem(const Endpoint& source, const Endpoint& destination,

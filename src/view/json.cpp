@@ -264,11 +264,54 @@ void JsonReport::call(const flow::Call& call) {
     j.member("signalling", signalling_name(call.security.signalling));
     j.member("media", media_name(call.security.media));
     j.member("weakest", std::string_view{call.security.weakest});
+    write_security(call);
     j.close_object();
     write_findings(j, call.findings);
     j.close_object();
     j.line();
     flush_when_large();
+}
+
+// What the verdict rests on.
+void JsonReport::write_security(const flow::Call& call) {
+    auto& j = json_;
+    const auto& s = call.security;
+    j.member_or_null("media_by", s.media_by);
+    j.member_or_null("keys_exposed", s.keys_exposed);
+    j.member_or_null("sips", s.sips);
+    j.member("sips_broken", s.sips_broken);
+    j.member_or_null("smime", s.smime);
+    j.key("hops");
+    j.open_array();
+    for (const auto& hop : s.hops) {
+        j.open_object();
+        write_endpoint("client", hop.client);
+        write_endpoint("server", hop.server);
+        j.member("transport", to_string(hop.transport));
+        j.key("connection");
+        if (hop.connection != 0) {
+            j.value(hop.connection);
+        } else {
+            j.null();
+        }
+        j.member("messages", hop.messages);
+        j.member("secure", hop.secure);
+        j.member_or_null("version", hop.version);
+        j.member_or_null("cipher", hop.cipher);
+        j.member_or_null("verified", hop.verified);
+        j.member("verified_good", hop.verified_good);
+        j.member("mutual", hop.mutual);
+        j.member("keys_shown", hop.keys_shown);
+        j.member("weak", hop.weak);
+        j.key("notes");
+        j.open_array();
+        for (const auto& note : hop.notes) {
+            j.value(std::string_view{note});
+        }
+        j.close_array();
+        j.close_object();
+    }
+    j.close_array();
 }
 
 void JsonReport::write_legs(const flow::Call& call) {

@@ -56,6 +56,7 @@ class JsonReport {
         }
     }
     void write_legs(const flow::Call& call);
+    void write_security(const flow::Call& call);
     template <std::size_t N>
     void write_time(const char (&name)[N], Instant t) {
         json_.key(name);

@@ -130,6 +130,7 @@ void Layout::make_head() {
     out_.security = security_text(call_);
     out_.security_state = security_tone(call_);
     out_.weakest = printable(call_.security.weakest, 256);
+    out_.safety = safety_lines(call_);
     add_findings();
 }
 
@@ -366,7 +367,7 @@ void Layout::add_streams() {
         auto& row = add(RowKind::Media, s.first, s.source, s.destination);
         row.has_delta = false;
         row.tone = s.opening.failed > 0 ? Tone::Bad : s.srtp.length > 0 ? Tone::Good : Tone::Plain;
-        row.lock = s.srtp.length > 0 ? Lock::Secure : Lock::Open;
+        row.lock = s.srtp.length > 0 && s.opening.encrypted ? Lock::Secure : Lock::Open;
         row.toward_left = row.from > row.to;
         std::tie(row.from, row.to) = std::minmax({row.from, row.to});
         row.until = s.last;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -96,6 +97,8 @@ struct Ladder {
     std::vector<Column> columns;
     std::vector<Row> rows;
     std::vector<std::string> connections; // one line each: ports, names, keys, how they ended
+    // How safe each hop, the promises and the media were, a line each.
+    std::vector<std::pair<Tone, std::string>> safety;
 };
 
 // Never fails: a call with nothing in it is a ladder without rows.
@@ -107,5 +110,7 @@ Tone outcome_tone(const flow::Call& call);
 // "TLS 1.3 · SRTP", "UDP clear · RTP", "mixed".
 std::string security_text(const flow::Call& call);
 Tone security_tone(const flow::Call& call);
+// Ladder::safety.
+std::vector<std::pair<Tone, std::string>> safety_lines(const flow::Call& call);
 
 } // namespace cw::view

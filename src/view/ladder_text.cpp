@@ -527,10 +527,18 @@ void TextPainter::paint_margin(const Row& row) {
 }
 
 void TextPainter::paint_connections() {
-    if (ladder_.connections.empty()) {
+    if (ladder_.connections.empty() && ladder_.safety.empty()) {
         return;
     }
     out_ += '\n';
+    for (const auto& [tone, line] : ladder_.safety) {
+        const std::string_view sign = tone == Tone::Good ? "✓ " : tone == Tone::Bad ? "✗ " : "· ";
+        append_inked(out_, said(std::string{sign} + line), ink_of(tone), options_.colour);
+        out_ += '\n';
+    }
+    if (!ladder_.connections.empty() && !ladder_.safety.empty()) {
+        out_ += '\n';
+    }
     for (const auto& line : ladder_.connections) {
         append_inked(out_, said(line), Ink::Dim, options_.colour);
         out_ += '\n';

@@ -153,6 +153,15 @@ void write_ladder(JsonWriter& json, const Ladder& ladder) {
         json.close_array();
     }
     json.close_array();
+    json.key("safety");
+    json.open_array();
+    for (const auto& [tone, line] : ladder.safety) {
+        json.open_array();
+        json.value(name_of(tone));
+        json.value(std::string_view{line});
+        json.close_array();
+    }
+    json.close_array();
     json.key("connections");
     json.open_array();
     for (const auto& line : ladder.connections) {

@@ -1,6 +1,9 @@
 // How protected a call was, in a few words: for the list and for the line below a ladder's title.
+#include <algorithm>
 #include <string>
 #include <string_view>
+
+#include <fmt/format.h>
 
 #include "view/cells.hpp"
 #include "view/figures.hpp"
@@ -66,6 +69,54 @@ std::string security_text(const flow::Call& call) {
         out += media;
     }
     return out;
+}
+
+std::vector<std::pair<Tone, std::string>> safety_lines(const flow::Call& call) {
+    constexpr std::size_t most_hops = 24;
+    std::vector<std::pair<Tone, std::string>> lines;
+    const auto& s = call.security;
+    for (const auto& hop : s.hops) {
+        if (lines.size() >= most_hops) {
+            lines.emplace_back(Tone::Dim,
+                               fmt::format("and {} more hops", s.hops.size() - most_hops));
+            break;
+        }
+        auto line = fmt::format("{} → {}  ", to_string(hop.client), to_string(hop.server));
+        if (!hop.secure) {
+            lines.emplace_back(Tone::Bad,
+                               fmt::format("{}{} in clear", line, upper_name(hop.transport)));
+            continue;
+        }
+        line += hop.version.empty() ? "TLS" : printable(short_version(hop.version), 64);
+        if (!hop.cipher.empty()) {
+            line += " " + printable(hop.cipher, 64);
+        }
+        if (!hop.verified.empty()) {
+            line += " · " + printable(hop.verified, 240);
+        }
+        for (const auto& note : hop.notes) {
+            line += " · " + printable(note, 160);
+        }
+        lines.emplace_back(hop.weak            ? Tone::Bad
+                           : hop.verified_good ? Tone::Good
+                                               : Tone::Slow,
+                           std::move(line));
+    }
+    const auto add = [&](Tone tone, std::string_view name, const std::string& words) {
+        if (!words.empty()) {
+            lines.emplace_back(tone, fmt::format("{}: {}", name, printable(words, 400)));
+        }
+    };
+    add(s.sips_broken ? Tone::Bad : Tone::Good, "sips", s.sips);
+    const bool clear_key =
+        std::ranges::any_of(s.hops, [](const flow::Hop& h) { return h.keys_shown && !h.secure; });
+    add(clear_key ? Tone::Bad : Tone::Slow, "media keys shown", s.keys_exposed);
+    add(s.media == flow::Protection::Secure  ? Tone::Good
+        : s.media == flow::Protection::Mixed ? Tone::Slow
+                                             : Tone::Bad,
+        "media", s.media_by);
+    add(Tone::Plain, "S/MIME", s.smime);
+    return lines;
 }
 
 Tone security_tone(const flow::Call& call) {

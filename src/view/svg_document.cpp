@@ -127,7 +127,12 @@ class Document {
         }
         const auto weak = ladder_.security_state == Tone::Bad ? Tone::Bad : Tone::Slow;
         if (!ladder_.security.empty()) {
-            chip(ladder_.security_state, ladder_.security);
+            std::string hops; // in the tooltip
+            for (const auto& [tone, line] : ladder_.safety) {
+                hops += hops.empty() ? "" : "\n";
+                hops += line;
+            }
+            chip(ladder_.security_state, ladder_.security, hops);
         }
         if (!ladder_.weakest.empty()) {
             chip(ladder_.security_state == Tone::Good ? Tone::Plain : weak,
@@ -136,7 +141,7 @@ class Document {
         y_ += 36;
     }
 
-    void chip(Tone tone, std::string_view words) {
+    void chip(Tone tone, std::string_view words, std::string_view title = {}) {
         const auto most = static_cast<std::size_t>((width_ - 2 * margin - 20) / chip_cell);
         const auto shown = shorten(words, most);
         const auto size = static_cast<int>(cell_width(shown)) * chip_cell + 20;
@@ -150,7 +155,13 @@ class Document {
             "rx=\"11\"/><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" class=\"chip-text\">",
             tone_class(tone), chip_x_, y_, size, chip_x_ + size / 2, y_ + 15);
         append_xml(body_, shown);
-        body_ += "</text></g>\n";
+        body_ += "</text>";
+        if (!title.empty()) {
+            body_ += "<title>";
+            append_xml(body_, title);
+            body_ += "</title>";
+        }
+        body_ += "</g>\n";
         chip_x_ += size + 8;
     }
 

@@ -14,7 +14,8 @@ function findingsPane(shown) {
 
 function safetyPane(shown) {
     return !shown.security ? [] : [element('h2', {}, 'How safe'), element('div', {class: shown.safe}, sign(shown.safe) + shown.security),
-        shown.weakest ? element('div', {class: 'dim'}, 'Weakest: ' + shown.weakest) : ''];
+        shown.weakest ? element('div', {class: 'dim'}, 'Weakest: ' + shown.weakest) : '',
+        ...(shown.safety ?? []).map(([tone, line]) => element('div', {class: tone}, sign(tone) + line))];
 }
 
 function meter(share, tone) {
