@@ -29,6 +29,20 @@ void LiveInterface::Close::operator()(pcap* handle) const {
     pcap_close(handle);
 }
 
+std::string LiveInterface::fault_of_filter(const std::string& filter) {
+    constexpr int any_link = DLT_EN10MB;
+    std::unique_ptr<pcap, Close> handle{pcap_open_dead(any_link, 65'535)};
+    bpf_program program{};
+    if (handle == nullptr || filter.empty()) {
+        return {};
+    }
+    if (pcap_compile(handle.get(), &program, filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        return pcap_geterr(handle.get());
+    }
+    pcap_freecode(&program);
+    return {};
+}
+
 std::expected<std::unique_ptr<LiveInterface>, std::string>
 LiveInterface::open(const std::string& name, const Options& options, std::uint16_t input) {
     char error[PCAP_ERRBUF_SIZE] = "";

@@ -26,6 +26,9 @@ class LiveInterface {
         std::uint64_t dropped_by_interface = 0; // by the network card or its driver
     };
 
+    // Empty, or what is wrong with a filter, in libpcap's words.
+    static std::string fault_of_filter(const std::string& filter);
+
     // "any" is all interfaces. `input` becomes Packet::input. What went wrong is a sentence with
     // the interface's name, and what to try.
     static std::expected<std::unique_ptr<LiveInterface>, std::string>

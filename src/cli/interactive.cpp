@@ -4,6 +4,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -49,11 +51,12 @@ class RawTerminal {
         for (const int signal : {SIGWINCH, SIGTERM, SIGHUP, SIGINT}) {
             ::sigaction(signal, &action, nullptr);
         }
-        write("\x1b[?1049h\x1b[?25l\x1b[2J");
+        // A screen of its own, no cursor, and the mouse (mode 1006: as text).
+        write("\x1b[?1049h\x1b[?25l\x1b[?1000h\x1b[?1006h\x1b[2J");
     }
     ~RawTerminal() {
         if (good_) {
-            write("\x1b[0m\x1b[?25h\x1b[?1049l");
+            write("\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?25h\x1b[?1049l");
             ::tcsetattr(fd_, TCSAFLUSH, &before_);
         }
         if (fd_ >= 0) {
@@ -81,6 +84,32 @@ class RawTerminal {
     bool good_ = false;
     termios before_{};
 };
+
+// What the user has bound: "KEY = KEY" a line, in callwright/keys of the configuration folder.
+std::map<std::string, std::string> bound_keys() {
+    const char* folder = std::getenv("XDG_CONFIG_HOME");
+    const char* home = std::getenv("HOME");
+    const std::string base = folder != nullptr && *folder != '\0' ? folder
+                             : home != nullptr                    ? std::string{home} + "/.config"
+                                                                  : "";
+    std::map<std::string, std::string> keys;
+    std::ifstream file{base + "/callwright/keys"};
+    for (std::string line; keys.size() < 256 && std::getline(file, line);) {
+        const auto word = [&](std::size_t from, std::size_t to) {
+            const auto text = std::string_view{line}.substr(from, to - from);
+            const auto first = text.find_first_not_of(" \t\r");
+            const auto last = text.find_last_not_of(" \t\r");
+            return first == std::string_view::npos
+                       ? std::string{}
+                       : std::string{text.substr(first, last - first + 1)};
+        };
+        const auto equals = line.find('=', 1); // "=" itself can be bound
+        if (!line.starts_with('#') && equals != std::string::npos) {
+            keys[word(0, equals)] = word(equals + 1, line.size());
+        }
+    }
+    return keys;
+}
 
 // An escape alone is a key when nothing follows it for so long.
 constexpr int escape_ms = 40;
@@ -123,6 +152,7 @@ bool run_interactive(view::Screen& screen, const Meanwhile& meanwhile) {
         return false;
     }
     using Clock = std::chrono::steady_clock;
+    const auto keys = bound_keys();
     std::string bytes;
     std::string drawn;
     Clock::time_point came; // when the latest bytes did
@@ -156,7 +186,8 @@ bool run_interactive(view::Screen& screen, const Meanwhile& meanwhile) {
             if (!key) {
                 break;
             }
-            open = screen.key(*key);
+            const auto bound = keys.find(*key);
+            open = screen.key(bound == keys.end() ? *key : bound->second);
         }
         bytes.erase(0, bytes.size() - rest.size());
     }

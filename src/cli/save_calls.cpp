@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.hpp"
+#include "capture/exported_message.hpp"
+#include "capture/pcapng_writer.hpp"
 #include "cli/output.hpp"
 #include "view/ladder_text.hpp"
 #include "view/mermaid.hpp"
@@ -14,8 +17,8 @@ save_calls(const std::string& path, std::size_t count, const view::PageOptions& 
            const std::function<view::Ladder(const flow::Call&)>& lay_out,
            const std::function<std::vector<view::InputReport>(const SaveCall& save)>& for_each) {
     const auto ends = [&](std::string_view end) { return path.ends_with(end); };
-    if (!ends(".txt") && !ends(".mmd") && !ends(".svg") && !ends(".html")) {
-        return "Which kind? name.txt, .mmd, .svg or .html";
+    if (!ends(".txt") && !ends(".mmd") && !ends(".svg") && !ends(".html") && !ends(".pcapng")) {
+        return "Which kind? name.txt, .mmd, .svg, .html or .pcapng";
     }
     if (ends(".svg") && count != 1) {
         return "An SVG shows one call: select one";
@@ -31,6 +34,32 @@ save_calls(const std::string& path, std::size_t count, const view::PageOptions& 
             page.call(call, lay_out(call), original);
         });
         page.finish(inputs);
+    } else if (ends(".pcapng")) {
+        std::string text;
+        capture::put_section(text);
+        capture::put_interface(text, capture::exported_pdu_link, "SIP messages");
+        std::size_t without = 0;
+        for_each([&](const flow::Call& call, const auto& original) {
+            for (const auto& message : call.messages) {
+                const auto bytes = original(message);
+                if (bytes.empty()) {
+                    ++without;
+                    continue;
+                }
+                std::string packet;
+                capture::append_exported_message(packet, message.source, message.destination,
+                                                 message.transport, bytes);
+                capture::put_packet(text, 0, message.time, as_bytes(packet), packet.size());
+            }
+            sink(text);
+            text.clear();
+        });
+        sink(text);
+        if (without > 0) {
+            out->finish();
+            return fmt::format("{}: saved without {} messages, whose bytes are not known", path,
+                               without);
+        }
     } else {
         std::string text;
         for_each([&](const flow::Call& call, const auto&) {

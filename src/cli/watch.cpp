@@ -370,6 +370,14 @@ int watch_calls(const WatchOptions& options) {
         filter = std::move(*parsed);
     }
     auto settings = options.settings;
+    if (const auto fault = capture::LiveInterface::fault_of_filter(settings.capture.filter);
+        !fault.empty()) {
+        fmt::print(stderr,
+                   "callwright: watch: --capture '{}': {}; the language is tcpdump's: "
+                   "'port 5060 or portrange 10000-20000' (man pcap-filter)\n",
+                   settings.capture.filter, fault);
+        return BadUsage;
+    }
     for (const auto& text : options.hep) {
         const auto at = parse_endpoint(text.starts_with(':') ? "0.0.0.0" + text : text, 9060);
         if (!at) {

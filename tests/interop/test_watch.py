@@ -133,6 +133,14 @@ class Refused(InteropTest):
                     self.assertIn(words, done.stderr)
 
 
+class Capture(Watch):
+    def test_a_wrong_capture_filter_is_a_fault_of_the_command_line(self):
+        done = subprocess.run([PROGRAM, "watch", "-i", "lo", "--capture", "prt 5060"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(2, done.returncode, done.stderr)
+        self.assertIn("--capture 'prt 5060'", done.stderr)
+        self.assertIn("syntax error", done.stderr)
+
+
 class Store(Watch):
     def search(self, store, *words):
         done = subprocess.run([PROGRAM, "search", "--store", store, "--format", "json", *words], capture_output=True, text=True,

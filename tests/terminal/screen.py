@@ -109,9 +109,30 @@ class Screen(InTerminal):
         t.keys("Enter")
         t.wait_for("1 call saved in call.mmd")
         self.assertIn("sequenceDiagram", (pathlib.Path(t.socket).parent / "call.mmd").read_text(encoding="utf-8"))
+        t.keys("F2")
+        t.wait_for("Save as:")
+        t.keys("C-u")
+        t.keys("-l", "call.pcapng")
+        t.keys("Enter")
+        t.wait_for("1 call saved in call.pcapng")
+        read = subprocess.run([PROGRAM, "read", "call.pcapng"], cwd=pathlib.Path(t.socket).parent, capture_output=True, text=True,
+                              timeout=SECONDS, check=True).stdout
+        self.assertIn("13 SIP messages", read)
         t.keys("q")
         t.wait_for("ready$")
         self.assertNotIn("F7 Filter", t.screen())
+
+    def test_keys_are_bound_by_a_file(self):
+        t = self.terminal()
+        folder = pathlib.Path(t.socket).parent
+        (folder / "callwright").mkdir()
+        (folder / "callwright" / "keys").write_text("# mine\nv = enter\n  W = q \n", encoding="utf-8")
+        t.keys(f"export XDG_CONFIG_HOME={folder}", "Enter")
+        t.start()
+        t.keys("End", "v")
+        t.wait_for("Call 3 of 3")
+        t.keys("W")
+        t.wait_for("3 of 3 calls")
 
     def test_a_wide_terminal_shows_the_message_beside_the_ladder_and_follows_its_size(self):
         t = self.terminal(width=160, height=40)

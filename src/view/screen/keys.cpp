@@ -24,7 +24,7 @@ constexpr std::array sequences{
     Named{"[17~", "f6"},     Named{"[18~", "f7"},       Named{"[19~", "f8"},  Named{"[20~", "f9"},
     Named{"[21~", "f10"},    Named{"[3~", "delete"},
 };
-constexpr std::size_t longest_sequence = 16;
+constexpr std::size_t longest_sequence = 24;
 
 std::string control(char c) {
     switch (c) {
@@ -43,8 +43,43 @@ std::string control(char c) {
     }
 }
 
+// "[<0;12;3M": the mouse, as terminals report it since xterm's mode 1006. Nothing: it is not whole.
+std::optional<std::string> take_mouse(std::string_view& bytes) {
+    const auto rest = bytes.substr(3);
+    const auto end = rest.find_first_not_of("0123456789;");
+    if (end == std::string_view::npos || end > longest_sequence) {
+        if (rest.size() <= longest_sequence) {
+            return std::nullopt;
+        }
+        bytes.remove_prefix(3);
+        return "unknown";
+    }
+    const auto first = rest.find(';');
+    const auto second = first < end ? rest.find(';', first + 1) : first;
+    const bool pressed = rest[end] == 'M';
+    bytes.remove_prefix(3 + end + 1);
+    if (second >= end || !pressed) {
+        return "unknown"; // a button that was let go
+    }
+    const auto button = rest.substr(0, first);
+    if (button == "64" || button == "65") {
+        return button == "64" ? "wheel-up" : "wheel-down";
+    }
+    return button != "0" ? "unknown"
+                         : "click " + std::string{rest.substr(first + 1, second - first - 1)} +
+                               " " + std::string{rest.substr(second + 1, end - second - 1)};
+}
+
 std::optional<std::string> take_sequence(std::string_view& bytes, bool last) {
     const auto rest = bytes.substr(1);
+    if (rest.starts_with("[<")) {
+        auto key = take_mouse(bytes);
+        if (!key && last) {
+            bytes = {};
+            return "unknown";
+        }
+        return key;
+    }
     for (const auto& [sequence, name] : sequences) {
         if (rest.starts_with(sequence)) {
             bytes.remove_prefix(1 + sequence.size());

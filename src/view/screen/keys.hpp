@@ -1,5 +1,6 @@
 // Bytes of a terminal as keys with names: "a", "?", "enter", "space", "esc", "up", "page-down",
-// "f2", "ctrl-l". Pure.
+// "f2", "ctrl-l"; the mouse as "wheel-up", "wheel-down" and "click 12 3" (column and row, from 1).
+// Pure.
 #pragma once
 
 #include <optional>

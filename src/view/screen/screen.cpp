@@ -87,6 +87,8 @@ std::ptrdiff_t Screen::step_of(const std::string& key) const {
     const std::pair<std::string_view, std::ptrdiff_t> steps[] = {{"down", 1},
                                                                  {"j", 1},
                                                                  {"up", -1},
+                                                                 {"wheel-down", 3},
+                                                                 {"wheel-up", -3},
                                                                  {"k", -1},
                                                                  {"page-down", whole},
                                                                  {"ctrl-f", whole},
@@ -137,6 +139,10 @@ bool Screen::key(const std::string& key) {
     }
     if (const auto step = step_of(key); step != 0) {
         move(step);
+        return true;
+    }
+    if (key.starts_with("click ")) {
+        click(std::string_view{key}.substr(6));
         return true;
     }
     switch (at_) {

@@ -107,6 +107,9 @@ class Screen {
     void move(std::ptrdiff_t by);
     [[nodiscard]] std::ptrdiff_t step_of(const std::string& key) const; // 0: it is no movement
     void open_flow();
+    void click(std::string_view place);
+    [[nodiscard]] std::size_t lines_above() const; // the rows of list or ladder
+    [[nodiscard]] std::size_t room() const;        // lines of rows
     void lay_out_flow();
     void open_raw(std::uint32_t number);
     void mark();

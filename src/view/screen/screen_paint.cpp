@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "view/cells.hpp"
 #include "view/screen/screen.hpp"
 
@@ -88,7 +89,7 @@ constexpr std::string_view help[] = {
     "",
     "  list        Enter       the ladder of the call, with all its legs",
     "              Space       select       ^W  deselect all",
-    "              F2 s        save what is selected: name.txt .mmd .svg .html",
+    "              F2 s        save what is selected: .txt .mmd .svg .html .pcapng",
     "              F3 / Tab    search while you type",
     "              F5 ^L       show all again",
     "              F6 r        its messages",
@@ -173,9 +174,8 @@ void Screen::paint_list(std::vector<Line>& out) const {
     head += search_.empty() ? "" : " · search: " + search_;
     out.push_back({head, false});
     out.push_back({list_line(nullptr), false});
-    const auto room = options_.height - 4;
-    const auto first = first_seen(chosen_, shown_.size(), room);
-    for (auto i = first; i < std::min(first + room, shown_.size()); ++i) {
+    const auto first = first_seen(chosen_, shown_.size(), room());
+    for (auto i = first; i < std::min(first + room(), shown_.size()); ++i) {
         out.push_back({list_line(&rows_[shown_[i]]), i == chosen_});
     }
 }
@@ -233,13 +233,11 @@ void Screen::paint_flow(std::vector<Line>& out) const {
         out.push_back({window(head, sideways_, width), false});
     }
     const bool beside = width < options_.width;
-    const bool below = pane_ && !beside && options_.height >= 30;
-    auto room = options_.height - 2 - std::min(out.size(), options_.height - 3);
-    const auto under = below ? room * 2 / 5 : 0;
-    room -= under;
-    const auto first = first_seen(place_, places_.size(), room);
+    const auto rows = room();
+    const auto under = options_.height - 2 - std::min(out.size(), options_.height - 3) - rows;
+    const auto first = first_seen(place_, places_.size(), rows);
     const auto pane = message_lines(chosen_number());
-    for (std::size_t i = 0; i < room; ++i) {
+    for (std::size_t i = 0; i < rows; ++i) {
         Line line;
         if (first + i < places_.size()) {
             const auto& ladder_line = lines_.rows[places_[first + i]];
@@ -409,6 +407,40 @@ std::string Screen::bar() const {
         break;
     }
     return "Esc Back";
+}
+
+std::size_t Screen::lines_above() const {
+    return at_ == At::List
+               ? 2
+               : 2 + std::min<std::size_t>(call_.ladder.findings.size(), 2) + lines_.heads.size();
+}
+
+std::size_t Screen::room() const {
+    if (at_ == At::List) {
+        return options_.height - 4;
+    }
+    const auto all = options_.height - 2 - std::min(lines_above(), options_.height - 3);
+    const bool below = pane_ && ladder_width() == options_.width && options_.height >= 30;
+    return below ? all - all * 2 / 5 : all;
+}
+
+// A row is chosen by a click, and opened by another one. `place`: column and row of the screen.
+void Screen::click(std::string_view place) {
+    const auto row = parse_number<std::size_t>(place.substr(place.find(' ') + 1)).value_or(0);
+    const auto above = lines_above();
+    if ((at_ != At::List && at_ != At::Flow) || row <= above || row > above + room()) {
+        return;
+    }
+    auto& chosen = at_ == At::List ? chosen_ : place_;
+    const auto size = at_ == At::List ? shown_.size() : places_.size();
+    const auto now = first_seen(chosen, size, room()) + (row - above - 1);
+    if (now >= size) {
+        return;
+    }
+    if (now == chosen) {
+        key("enter");
+    }
+    chosen = now;
 }
 
 std::vector<Screen::Line> Screen::lines() const {

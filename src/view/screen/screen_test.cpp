@@ -31,8 +31,16 @@ TEST(Keys, HaveTheNamesThatAreOnThem) {
     EXPECT_EQ(keys_of("ü"), std::vector<std::string>{"ü"});
 }
 
+TEST(Keys, TheMouseIsAKeyToo) {
+    EXPECT_EQ(keys_of("\x1b[<0;12;3M\x1b[<0;12;3m\x1b[<64;1;1M\x1b[<65;1;1Mq"),
+              (std::vector<std::string>{"click 12 3", "unknown", "wheel-up", "wheel-down", "q"}));
+    for (const std::string_view odd : {"\x1b[<Mq", "\x1b[<0Mq", "\x1b[<0;1Mq", "\x1b[<;;Mq"}) {
+        EXPECT_EQ(keys_of(odd).back(), "q") << odd;
+    }
+}
+
 TEST(Keys, ThatAreNotWholeWaitForTheRest) {
-    for (const std::string_view whole : {"\x1b[15~", "\x1bOP", "ü"}) {
+    for (const std::string_view whole : {"\x1b[15~", "\x1bOP", "ü", "\x1b[<0;12;3M"}) {
         for (std::size_t size = 1; size < whole.size(); ++size) {
             auto bytes = whole.substr(0, size);
             EXPECT_FALSE(take_key(bytes, false).has_value()) << size;
@@ -354,6 +362,25 @@ TEST(ScreenLive, ALadderGrowsAndItsCursorStaysAtItsMessage) {
     EXPECT_NE(live.screen.text().find("6 messages"), std::string::npos) << "what was shown stays";
     live.screen.key("q");
     EXPECT_NE(live.screen.text().find("0 of 0 calls"), std::string::npos);
+}
+
+TEST(ScreenLive, AClickChoosesAndAnotherOneOpens) {
+    LiveScreen live;
+    for (std::uint32_t id = 1; id <= 5; ++id) {
+        live.put(id);
+    }
+    live.screen.key("click 10 5"); // two lines stand above
+    EXPECT_NE(live.chosen().find("alice3@"), std::string::npos) << live.screen.text();
+    live.screen.key("click 10 1");
+    live.screen.key("click 10 20");
+    live.screen.key("click x y");
+    live.screen.key("click ");
+    EXPECT_NE(live.chosen().find("alice3@"), std::string::npos) << "there is no call";
+    live.screen.key("click 10 5");
+    EXPECT_NE(live.screen.text().find("Esc Back  Enter Raw"), std::string::npos);
+    live.screen.key("t");
+    live.screen.key("wheel-down");
+    EXPECT_EQ(live.screen.text().find("5 of 5"), std::string::npos);
 }
 
 TEST(ScreenLive, KeysOfTheListForgetAndFollow) {
