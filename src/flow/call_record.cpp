@@ -44,10 +44,17 @@ void fields(A& a, Dtmf& d) {
     a(d.time, d.digit, d.duration_ms);
 }
 template <class A>
+void fields(A& a, Opening& o) {
+    a(o.opened, o.failed, o.cut, o.rtcp_opened, o.rtcp_failed, o.rtcp_clear, o.failed_since,
+      o.failed_frame, o.key_frame, o.rollovers, o.key_changes, o.failed_sequence, o.by, o.encrypted,
+      o.proved);
+}
+template <class A>
 void fields(A& a, MediaStream& s) {
     a(s.first, s.last, s.source, s.destination, s.ssrc, s.payload_type, s.announced, s.codec,
       s.srtp, s.packets, s.expected, s.duplicates, s.out_of_order, s.missing, s.lost, s.jitter_ms,
-      s.mean_jitter_ms, s.max_gap_ms, s.mos, s.rtcp_reports, s.rtcp_loss, s.dtmf);
+      s.mean_jitter_ms, s.max_gap_ms, s.mos, s.rtcp_reports, s.rtcp_loss, s.dtmf, s.suite,
+      s.srtp_problem, s.opening);
 }
 template <class A>
 void fields(A& a, Certificate& c) {
@@ -75,8 +82,14 @@ void fields(A& a, Connection& c) {
       c.accepted, c.to_client, c.unanswered_ping, c.heard_after_ping);
 }
 template <class A>
+void fields(A& a, Hop& h) {
+    a(h.client, h.server, h.transport, h.connection, h.messages, h.first, h.secure, h.weak,
+      h.mutual, h.keys_shown, h.version, h.cipher, h.verified, h.verified_good, h.notes);
+}
+template <class A>
 void fields(A& a, Security& s) {
-    a(s.signalling, s.media, s.weakest);
+    a(s.signalling, s.media, s.weakest, s.hops, s.sips, s.sips_broken, s.keys_exposed, s.media_by,
+      s.smime);
 }
 // The other texts are the rule's.
 template <class A>
