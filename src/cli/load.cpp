@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,10 +17,14 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/flow_file.hpp"
+#include "cli/load_limit.hpp"
 #include "cli/load_report.hpp"
 #include "cli/load_screen.hpp"
 #include "cli/terminal.hpp"
 #include "host/load/load.hpp"
+#include "host/load/load_metrics.hpp"
+#include "host/metrics.hpp"
+#include "play/load/limit.hpp"
 #include "script/parse.hpp"
 
 namespace cw::cli {
@@ -39,6 +44,7 @@ Examples:
   callwright load call.mmd --at proxy=tls:sbc.lab:5061 --trust ca.pem --rate 500 --for 5m --ramp 30s
   callwright load call.mmd --concurrency 100 --calls 10000       closed: 100 calls at any time
   callwright load call.mmd --steps 100,200,400 --for 30s         30 s at each rate
+  callwright load call.mmd --find-limit --pass "failures < 0.1%" --pass "95% of answers < 200ms"
   callwright load call.mmd --users users.csv --register --rate 100 --pass "failures < 0.1%"
   callwright load call.mmd --rate 300 --for 1m --format json --failed out
 
@@ -51,13 +57,14 @@ Exit status: 0 all criteria of the pass lines are met (unsaid: no call failed), 
 struct LoadCommand {
     std::string flow;
     std::vector<std::string> at, set, trusted, pass;
-    std::string rate, length, ramp, steps, users, timeout, keep_alive, csv, failed_folder;
+    std::string rate, length, ramp, steps, users, timeout, keep_alive, csv, failed_folder, metrics;
     std::string connections = "drawn";
     std::string format = "text";
     std::string color = "auto";
     std::uint32_t concurrency = 0, pool = 1, at_once = 50'000, shards = 1, keep = 10;
     std::uint64_t calls = 0, seed = 0;
     bool enrol = false;
+    bool find_limit = false;
 };
 
 int complain_of_load(int status, const std::string& what) {
@@ -246,14 +253,27 @@ class Ending {
         sigaddset(&signals_, SIGTERM);
         pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     }
-    void watch(host::Load& load) {
-        thread_ = std::thread{[this, &load] {
+    // From now on it is `load` that ends; nullptr: nothing does.
+    void watch(host::Load* load) {
+        {
+            const std::scoped_lock lock{mutex_};
+            load_ = load;
+        }
+        if (thread_.joinable()) {
+            return;
+        }
+        thread_ = std::thread{[this] {
             int signal = 0;
             for (bool first = true; sigwait(&signals_, &signal) == 0 && !over_; first = false) {
-                load.interrupt(first ? seconds(5) : Duration{});
+                const std::scoped_lock lock{mutex_};
+                asked_ = true;
+                if (load_ != nullptr) {
+                    load_->interrupt(first ? seconds(5) : Duration{});
+                }
             }
         }};
     }
+    [[nodiscard]] bool asked() const { return asked_; }
     ~Ending() {
         if (thread_.joinable()) {
             over_ = true;
@@ -267,8 +287,175 @@ class Ending {
   private:
     sigset_t signals_{};
     std::thread thread_;
+    std::mutex mutex_; // for what follows
+    host::Load* load_ = nullptr;
     std::atomic<bool> over_ = false;
+    std::atomic<bool> asked_ = false;
 };
+
+// /metrics while it runs. What it says is a second old at most.
+class LiveMetrics {
+  public:
+    // Nothing when `where` is empty; else it listens, or says why not.
+    std::expected<void, std::string> start(const std::string& where) {
+        if (where.empty()) {
+            return {};
+        }
+        const auto at = parse_endpoint(where, 9600);
+        if (!at) {
+            return std::unexpected{"--metrics " + where + ": no ADDRESS:PORT"};
+        }
+        auto started = host::MetricsServer::start(*at, [this] {
+            const std::scoped_lock lock{mutex_};
+            return host::MetricsServer::Page{text_, true};
+        });
+        if (!started) {
+            return std::unexpected{started.error()};
+        }
+        server_ = std::move(*started);
+        return {};
+    }
+    void update(const host::LoadSecond& second, const host::LoadResult& total) {
+        if (server_ != nullptr) {
+            auto text = host::load_metrics_text(second, total);
+            const std::scoped_lock lock{mutex_};
+            text_ = std::move(text);
+        }
+    }
+
+  private:
+    std::mutex mutex_;
+    std::string text_;
+    std::unique_ptr<host::MetricsServer> server_; // last: it asks for the text until it is gone
+};
+
+// One load at one rate, and whether it met the goal.
+class LimitSearch {
+  public:
+    LimitSearch(const LoadCommand& command, Ending& ending, const Terminal& terminal)
+        : command_(command), ending_(ending), terminal_(terminal) {}
+
+    int run(double first, const std::vector<script::Criterion>& criteria, Duration length,
+            LiveMetrics& metrics) {
+        const bool text = command_.format == "text";
+        auto limit =
+            play::find_limit(first, highest_rate, [&](double rate) -> std::optional<play::Rung> {
+                auto rung = attempt(rate, criteria, length, metrics);
+                if (rung && text) {
+                    fmt::print("{}", rung_text(*rung, terminal_));
+                    std::fflush(stdout);
+                }
+                return rung;
+            });
+        limit.hopeless = hopeless_;
+        fmt::print("{}{}", text ? limit_text(limit) : limit_json(command_.flow, limit),
+                   text ? "" : "\n");
+        if (!hopeless_.empty()) {
+            return status_;
+        }
+        return limit.rate > 0 ? Good : WorkFailed;
+    }
+
+  private:
+    static constexpr double highest_rate = 1e6;
+    // Of calls of which 1 % begin later than that, it is the generator that was at its limit.
+    static constexpr Duration late = milliseconds(20);
+
+    std::optional<play::Rung> attempt(double rate, const std::vector<script::Criterion>& criteria,
+                                      Duration length, LiveMetrics& metrics) {
+        auto flow = load_flow({command_.set, command_.timeout, command_.users, {}, command_.seed},
+                              command_.flow);
+        if (!flow) {
+            return give_up(flow.error());
+        }
+        play::CrowdSettings settings;
+        settings.arrivals = play::Arrivals{{{rate, rate, length}}};
+        settings.at_once = command_.at_once;
+        auto running = prepare(command_, *flow, settings);
+        if (!running) {
+            return give_up(running.error());
+        }
+        ending_.watch(running->get());
+        const auto result = (*running)->run(
+            {.on_second = [&](const host::LoadSecond& second,
+                              const host::LoadResult& total) { metrics.update(second, total); },
+             .on_enrolling = {}});
+        ending_.watch(nullptr);
+        if (!result.hopeless.empty()) {
+            return give_up({BadInput, result.hopeless});
+        }
+        if (ending_.asked()) {
+            return std::nullopt;
+        }
+        return rung_of(rate, criteria, result);
+    }
+
+    static play::Rung rung_of(double rate, const std::vector<script::Criterion>& criteria,
+                              const host::LoadResult& result) {
+        const auto& t = result.total;
+        play::Rung rung;
+        rung.rate = rate;
+        const auto bad = t.failed + t.held_back;
+        const auto all = std::max<std::uint64_t>(1, bad + t.passed);
+        rung.failed = static_cast<double>(bad) / static_cast<double>(all);
+        rung.answers_95 = t.answers.count() > 0 ? t.answers.at(0.95) : Duration{};
+        rung.cpu = {result.cpu.ns /
+                    static_cast<std::int64_t>(std::max<std::uint64_t>(1, t.started))};
+        rung.own_limit = t.held_back > 0 || t.lateness.at(0.99) > late;
+        if (t.held_back > 0) {
+            rung.why = fmt::format("{} calls were held back (--at-once)", t.held_back);
+        } else if (rung.own_limit) {
+            rung.why =
+                "1 % of the calls began more than " + short_time(t.lateness.at(0.99)) + " late";
+        }
+        rung.met = !rung.own_limit;
+        for (const auto& one : play::judge(criteria, t)) {
+            if (!one.met) {
+                rung.met = false;
+                rung.why = one.measured ? play::to_string(one.criterion) + " is not met"
+                                        : play::to_string(one.criterion) + ": nothing was measured";
+            }
+        }
+        if (criteria.empty() && (bad != 0 || t.passed == 0)) {
+            rung.met = false;
+            rung.why = t.causes.empty() ? "a call failed" : t.causes.begin()->first;
+        }
+        return rung;
+    }
+
+    std::optional<play::Rung> give_up(const Failure& failure) {
+        hopeless_ = failure.why;
+        status_ = failure.status;
+        return std::nullopt;
+    }
+
+    const LoadCommand& command_;
+    Ending& ending_;
+    const Terminal& terminal_;
+    std::string hopeless_;
+    int status_ = BadInput;
+};
+
+// The rate that the search begins with, and the time of each load.
+std::expected<std::pair<double, Duration>, Failure> search_of(const LoadCommand& command) {
+    constexpr double usual_first = 50;
+    if (command.concurrency != 0 || !command.steps.empty() || !command.ramp.empty() ||
+        command.calls != 0) {
+        return std::unexpected{
+            wrong("--find-limit chooses the rates itself: --rate is the first of "
+                  "them, --for the time of each load")};
+    }
+    const auto rate = command.rate.empty() ? std::optional{usual_first} : rate_of(command.rate);
+    if (!rate) {
+        return std::unexpected{
+            wrong(fmt::format("--rate {}: no rate like 200, 0.5, 200/s or 600/m", command.rate))};
+    }
+    const auto length = time_of("--for", command.length);
+    if (!length) {
+        return std::unexpected{length.error()};
+    }
+    return std::pair{*rate, length->value_or(seconds(10))};
+}
 
 int load(const LoadCommand& command) {
     std::signal(SIGPIPE, SIG_IGN);
@@ -282,13 +469,29 @@ int load(const LoadCommand& command) {
             BadUsage, command.flow + ": a scenario of SIPp, or a (literal) party: run performs it, "
                                      "load does not yet; draw what it does as a flow");
     }
-    const auto settings = settings_of(command, flow->plan);
-    if (!settings) {
-        return complain_of_load(settings.error().status, settings.error().why);
-    }
     const auto criteria = criteria_of(command, flow->plan);
     if (!criteria) {
         return complain_of_load(criteria.error().status, criteria.error().why);
+    }
+    const auto terminal = look_at_terminal(command.color == "always"  ? ColorChoice::Always
+                                           : command.color == "never" ? ColorChoice::Never
+                                                                      : ColorChoice::Auto);
+    if (command.find_limit) {
+        const auto search = search_of(command);
+        if (!search) {
+            return complain_of_load(search.error().status, search.error().why);
+        }
+        Ending ending; // before any thread
+        LiveMetrics metrics;
+        if (auto started = metrics.start(command.metrics); !started) {
+            return complain_of_load(BadInput, started.error());
+        }
+        return LimitSearch{command, ending, terminal}.run(search->first, *criteria, search->second,
+                                                          metrics);
+    }
+    const auto settings = settings_of(command, flow->plan);
+    if (!settings) {
+        return complain_of_load(settings.error().status, settings.error().why);
     }
     std::unique_ptr<std::ofstream> csv;
     if (!command.csv.empty()) {
@@ -298,20 +501,22 @@ int load(const LoadCommand& command) {
         }
     }
     Ending ending; // before any thread
+    LiveMetrics metrics;
+    if (auto started = metrics.start(command.metrics); !started) {
+        return complain_of_load(BadInput, started.error());
+    }
     auto running = prepare(command, *flow, *settings);
     if (!running) {
         return complain_of_load(running.error().status, running.error().why);
     }
-    const auto terminal = look_at_terminal(command.color == "always"  ? ColorChoice::Always
-                                           : command.color == "never" ? ColorChoice::Never
-                                                                      : ColorChoice::Auto);
     LoadScreen screen{(*running)->plan(), terminal, command.format == "text", settings->arrivals};
     std::vector<BriefSecond> seconds_kept;
-    ending.watch(**running);
+    ending.watch(running->get());
     const auto& result = (*running)->run({
         .on_second =
             [&](const host::LoadSecond& second, const host::LoadResult& total) {
                 screen.second(second, total);
+                metrics.update(second, total);
                 if (csv != nullptr) {
                     *csv << load_csv_line(second) << std::flush;
                 }
@@ -319,6 +524,7 @@ int load(const LoadCommand& command) {
             },
         .on_enrolling = [&](const host::LoadResult& total) { screen.enrolling(total); },
     });
+    ending.watch(nullptr);
     screen.end();
     if (!command.failed_folder.empty()) {
         if (auto why = write_failed(command.failed_folder, command.flow, (*running)->plan(),
@@ -363,6 +569,12 @@ Command add_load(CLI::App& app) {
     c->add_option("--ramp", o->ramp, "from no call to the rate in this time")->type_name("TIME");
     c->add_option("--steps", o->steps, "rates one after another, each --for that long")
         ->type_name("N,N,…");
+    c->add_flag("--find-limit", o->find_limit,
+                "searches the highest rate at which the pass lines are met: doubles from --rate "
+                "(50 unless said), then halves what is between, to 5 %; --for (10s) is the time of "
+                "each load");
+    c->add_option("--metrics", o->metrics, "what is counted, for Prometheus, while it runs")
+        ->type_name("ADDR:PORT");
     c->add_option("--at-once", o->at_once,
                   "with a rate: at most so many in progress; what is due beyond is counted as "
                   "held back")

@@ -231,8 +231,11 @@ int run(const ServeOptions& options) {
     }
     std::unique_ptr<host::MetricsServer> metrics;
     if (!made->config.metrics.empty()) {
-        auto started = host::MetricsServer::start(*parse_endpoint(made->config.metrics, 9600),
-                                                  [&it = **service] { return it.totals(); });
+        auto started = host::MetricsServer::start(
+            *parse_endpoint(made->config.metrics, 9600), [&it = **service] {
+                const auto totals = it.totals();
+                return host::MetricsServer::Page{host::metrics_text(totals), totals.silent == 0};
+            });
         if (!started) {
             return complain(BadInput, started.error());
         }

@@ -46,16 +46,6 @@ constexpr Metric<TransportCounters> transport[] = {
     {"commits_failed", "Batches that could not be", &TransportCounters::commits_failed},
 };
 
-void print(std::string& out, const char* name, const char* help, bool goes_down,
-           std::uint64_t value) {
-    const auto* suffix = goes_down ? "" : "_total";
-    const auto* type = goes_down ? "gauge" : "counter";
-    fmt::format_to(std::back_inserter(out),
-                   "# HELP callwright_{0}{1} {2}\n# TYPE callwright_{0}{1} {3}\n"
-                   "callwright_{0}{1} {4}\n",
-                   name, suffix, help, type, value);
-}
-
 std::string response(std::string_view status, std::string_view type, std::string_view body) {
     return fmt::format("HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
                        "Connection: close\r\n\r\n{}",
@@ -63,6 +53,16 @@ std::string response(std::string_view status, std::string_view type, std::string
 }
 
 } // namespace
+
+void add_metric(std::string& out, std::string_view name, std::string_view help, bool goes_down,
+                std::uint64_t value) {
+    const auto* suffix = goes_down ? "" : "_total";
+    const auto* type = goes_down ? "gauge" : "counter";
+    fmt::format_to(std::back_inserter(out),
+                   "# HELP callwright_{0}{1} {2}\n# TYPE callwright_{0}{1} {3}\n"
+                   "callwright_{0}{1} {4}\n",
+                   name, suffix, help, type, value);
+}
 
 void add(Totals& totals, const server::Counters& more, const TransportCounters& moved) {
     for (const auto& metric : logic) {
@@ -82,12 +82,12 @@ void add(Totals& totals, const server::Counters& more, const TransportCounters& 
 std::string metrics_text(const Totals& totals) {
     std::string out;
     for (const auto& metric : logic) {
-        print(out, metric.name, metric.help, metric.goes_down, totals.server.*metric.value);
+        add_metric(out, metric.name, metric.help, metric.goes_down, totals.server.*metric.value);
     }
     for (const auto& metric : transport) {
-        print(out, metric.name, metric.help, metric.goes_down, totals.transport.*metric.value);
+        add_metric(out, metric.name, metric.help, metric.goes_down, totals.transport.*metric.value);
     }
-    print(out, "shards", "Shards that answer", true, totals.shards);
+    add_metric(out, "shards", "Shards that answer", true, totals.shards);
     return out;
 }
 
@@ -125,10 +125,10 @@ std::string MetricsServer::answer(std::string_view head) const {
         return response("405 Method Not Allowed", "text/plain", "GET it\n");
     }
     if (path == "/metrics") {
-        return response("200 OK", "text/plain; version=0.0.4", metrics_text(ask_()));
+        return response("200 OK", "text/plain; version=0.0.4", ask_().text);
     }
     if (path == "/healthz") {
-        const bool well = ask_().silent == 0;
+        const bool well = ask_().well;
         return response(well ? "200 OK" : "503 Service Unavailable", "text/plain",
                         well ? "ok\n" : "a shard does not answer\n");
     }

@@ -28,11 +28,18 @@ void add(Totals& totals, const server::Counters& logic, const TransportCounters&
 
 // In the text format of Prometheus.
 std::string metrics_text(const Totals& totals);
+// One metric, "callwright_NAME": a gauge when it may go down, else a counter, with "_total".
+void add_metric(std::string& out, std::string_view name, std::string_view help, bool goes_down,
+                std::uint64_t value);
 
 // Serves on a thread of its own. Not for the outside: no TLS, nobody is asked who he is.
 class MetricsServer final : private net::Handler {
   public:
-    using Ask = std::function<Totals()>; // called on the server's thread
+    struct Page {
+        std::string text; // of /metrics
+        bool well = true; // what /healthz says
+    };
+    using Ask = std::function<Page()>; // called on the server's thread
 
     static std::expected<std::unique_ptr<MetricsServer>, std::string> start(const Endpoint& at,
                                                                             Ask ask);
