@@ -59,7 +59,7 @@ struct TlsSettings {
     std::uint16_t minimum_version = 0x0303; // TLS 1.2; 0x0304: TLS 1.3
     std::uint16_t maximum_version = 0;      // 0: the newest
     std::string ciphers;           // of TLS 1.2, as OpenSSL writes them; empty: forward-secret AEAD
-    std::string suites;            // of TLS 1.3; empty: OpenSSL's
+    std::string suites;            // of TLS 1.3; empty: ours
     std::vector<std::string> alpn; // offered, or the first of these that the client offers
     // A client asks for a stapled OCSP response, and is told what came (empty: none), the server's
     // certificate and its issuer (null: not known). False ends the handshake. Null: it does not
