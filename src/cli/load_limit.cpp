@@ -77,7 +77,7 @@ std::string limit_json(const std::string& file, const Limit& limit) {
         json.key("failed");
         json.value(rung.failed, 6);
         json.key("answers_p95_ms");
-        json.value(rung.answers_95.milliseconds(), 3);
+        rung.answers_95.ns > 0 ? json.value(rung.answers_95.milliseconds(), 3) : json.null();
         json.key("cpu_us_per_call");
         json.value(static_cast<double>(rung.cpu.ns) / 1e3, 1);
         json.close_object();

@@ -106,8 +106,8 @@ std::expected<void, std::string> set_policy(SSL_CTX* context, const TlsSettings&
             context, settings.ciphers.empty() ? good_ciphers : settings.ciphers.c_str()) != 1) {
         return failed("ciphers \"" + settings.ciphers + "\"");
     }
-    if (SSL_CTX_set_ciphersuites(
-            context, settings.suites.empty() ? good_suites : settings.suites.c_str()) != 1) {
+    if (SSL_CTX_set_ciphersuites(context, settings.suites.empty() ? good_suites
+                                                                  : settings.suites.c_str()) != 1) {
         return failed("TLS 1.3 cipher suites \"" + settings.suites + "\"");
     }
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
