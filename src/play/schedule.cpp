@@ -131,16 +131,17 @@ void Schedule::choose(StepId inner, Instant now) {
         }
     }
     if (b->kind == BlockKind::Break) {
-        take_break(around);
+        take_break(around, true);
     }
 }
 
-// Nothing outside of its section happens any more, and no loop begins again.
-void Schedule::take_break(StepId taken) {
+// Nothing outside of its section happens any more, `above` it neither, and no loop begins again.
+void Schedule::take_break(StepId taken, bool above) {
     const auto* b = block(taken);
     for (StepId i = 0; i < plan_.steps.size(); ++i) {
         const auto* other = block(i);
-        if (i >= taken && i <= b->end) {
+        const bool around_it = other != nullptr && other->end > b->end;
+        if ((i >= taken && i <= b->end) || (i < taken && !above && !around_it)) {
             continue;
         }
         if (other == nullptr && state_[i] != State::Done) {

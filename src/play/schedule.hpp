@@ -109,7 +109,7 @@ class Schedule {
     bool chance(std::uint32_t millionths);
     void happened(script::StepId step, Instant now);
     void choose(script::StepId step, Instant now);
-    void take_break(script::StepId block);
+    void take_break(script::StepId block, bool above);
     void pass_over(script::StepId begin, script::StepId end);
     void reset(script::StepId begin, script::StepId end);
 

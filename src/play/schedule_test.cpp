@@ -317,6 +317,32 @@ TEST(Schedule, ABreakEndsTheFlowAfterItsSection) {
     EXPECT_EQ(*w.schedule.failed_break(), 6U); // five parties and the INVITE stand above
 }
 
+TEST(Schedule, ABreakOfOurOwnIsDrawnByLotAndEndsTheFlow) {
+    bool broke = false;
+    bool went_on = false;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        Walk w{"a->>b: INVITE\n"
+               "break busy (fail)\n"
+               "    b-->>a: 486 Busy Here\n"
+               "end\n"
+               "b-->>a: 200 OK\n",
+               seed};
+        w.happen("INVITE!");
+        w.happen("INVITE?");
+        const auto next = w.ready();
+        broke = broke || next == "486!";
+        went_on = went_on || next == "200!";
+        if (next == "486!") {
+            w.happen("486!");
+            EXPECT_EQ(w.ready(), "486?");
+            w.happen("486?");
+            EXPECT_TRUE(w.schedule.over());
+            EXPECT_TRUE(w.schedule.failed_break());
+        }
+    }
+    EXPECT_TRUE(broke && went_on);
+}
+
 TEST(Schedule, ABreakThatDoesNotComeIsNoHindrance) {
     Walk w{with_break};
     w.happen("INVITE! 200?");

@@ -147,6 +147,8 @@ Schedule::Mask Schedule::walk_option(StepId step, Mask busy, Instant now) {
             state.taken = chance(weight != nullptr ? weight->share.millionths : 500'000);
             if (!state.taken) {
                 pass_over(step + 1, b.next);
+            } else if (b.kind == script::BlockKind::Break) {
+                take_break(step, false); // what is drawn above it is still on its way
             }
         } else {
             offer_first(step + 1, b.next, busy);

@@ -94,4 +94,12 @@ void Calls::restore(const Calls& before) {
     }
 }
 
+void Calls::prefer_answered(const Calls& other_way) {
+    for (std::size_t i = 0; i < std::min(calls_.size(), other_way.calls_.size()); ++i) {
+        if (other_way.calls_[i].state == State::Answered) {
+            calls_[i] = other_way.calls_[i];
+        }
+    }
+}
+
 } // namespace cw::script

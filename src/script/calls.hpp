@@ -33,6 +33,8 @@ class Calls {
     // branch has opened stay, so that their numbers are those of the file.
     [[nodiscard]] Calls snapshot() const { return *this; }
     void restore(const Calls& before);
+    // What follows the block is for the way on which a call was answered, if there was one.
+    void prefer_answered(const Calls& other_way);
 
   private:
     enum class State : std::uint8_t { Inviting, Retrying, Answered, Ended };

@@ -39,6 +39,7 @@ struct Branch {
     Calls calls;
     Subscriptions subscriptions;
     std::optional<std::vector<Open>> first;
+    std::vector<Calls> ways{}; // how the sections so far have left them
 };
 
 class Walk {
@@ -363,6 +364,7 @@ void Walk::walk(const Block& block) {
     auto& branch = branches_.back();
     if (block.kind != BlockKind::And) {
         section_ends(branch, plan_.steps[branch.begin].place);
+        branch.ways.push_back(calls_.snapshot());
         open_ = branch.before;
         calls_.restore(branch.calls);
         subscriptions_ = branch.subscriptions;
@@ -376,6 +378,9 @@ void Walk::leave(BlockKind kind) {
     const auto place = plan_.steps[branch.begin].place;
     if (kind == BlockKind::Alt || kind == BlockKind::Critical) {
         section_ends(branch, place);
+        for (const auto& way : branch.ways) {
+            calls_.prefer_answered(way);
+        }
     } else if (kind == BlockKind::Opt || kind == BlockKind::Loop) {
         auto left = std::move(branch.before); // the other way is not to enter it
         std::ranges::sort(left, {}, ends_of);

@@ -200,6 +200,12 @@ TEST(Branches, BeginWithWhatWasThereBefore) {
     EXPECT_EQ(answers(plan, 2), 1U);
 }
 
+TEST(Branches, ACallThatOneWayAnswersGoesOnBelow) {
+    const auto plan = read("alice->>bob: INVITE\nalt yes\nbob-->>alice: 200 OK\nelse no\n"
+                           "bob-->>alice: 486 Busy Here\nend\nalice->>bob: INVITE (hold)");
+    EXPECT_EQ(calls(plan), "1 1 1 1");
+}
+
 TEST(Branches, ThatEndTheFlowMayLeaveAnythingOpen) {
     read("alice->>bob: INVITE\nbreak\nbob-->>alice: 503 Service Unavailable\nend\n"
          "bob-->>alice: 200 OK");
