@@ -126,6 +126,33 @@ TEST_F(Read, ReadsStandardInputAndSeveralFiles) {
     EXPECT_TRUE(contains(twice.text, "1,580 packets")) << twice.text;
 }
 
+TEST_F(Read, HandsFindingsToCiAndCountsThemOverManyCalls) {
+    const auto sarif = run("read " + example + " --format sarif");
+    EXPECT_EQ(sarif.status, 0) << sarif.text;
+    EXPECT_TRUE(contains(sarif.text, "\"version\":\"2.1.0\"")) << sarif.text.substr(0, 300);
+    EXPECT_TRUE(contains(sarif.text, "\"id\":\"D01\"")) << "its rules are in it";
+    const auto stats = run("read " + example + " --stats");
+    EXPECT_EQ(stats.status, 0) << stats.text;
+    EXPECT_TRUE(contains(stats.text, "answer-seizure ratio")) << stats.text;
+    EXPECT_TRUE(contains(stats.text, "TLS by server")) << stats.text;
+    EXPECT_TRUE(contains(run("read " + example + " --stats --format json").text, "\"SER\":1.0000"));
+    EXPECT_EQ(run("read " + example + " --stats --format svg").status, 2);
+}
+
+TEST_F(Read, ComparesTwoCalls) {
+    const auto same = run("diff " + example + " " + example);
+    EXPECT_EQ(same.status, 0) << same.text;
+    EXPECT_TRUE(contains(same.text, "alike")) << same.text;
+    const auto two = run("diff " + example + " --call 1 --call 2");
+    EXPECT_EQ(two.status, 1) << two.text; // two phones register: each by its own name
+    EXPECT_TRUE(contains(two.text, "Request-URI") || contains(two.text, "From")) << two.text;
+    EXPECT_EQ(run("diff " + example).status, 2);
+    EXPECT_EQ(run("diff " + example + " nothing.pcap").status, 3);
+    EXPECT_EQ(run("diff " + example + " --call 1 --call 99").status, 3);
+    EXPECT_TRUE(contains(run("diff " + example + " --call 1 --call 2 --format json").text,
+                         "\"alike\":false"));
+}
+
 TEST_F(Read, ShowsWhyNothingCouldBeDecrypted) {
     // The same capture without its secrets: the block after the first two is taken out.
     auto capture = content_of(example);

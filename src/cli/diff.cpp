@@ -118,7 +118,8 @@ class Differ {
         for (const auto& file : options_.files) {
             Half half{file, std::make_shared<Reading>(), {}};
             if (const auto failure = half.reading->open({file}, options_.keys)) {
-                return complain(BadInput, failure->message);
+                fmt::print(stderr, "callwright: {}\n", failure->message);
+                return BadInput;
             }
             half.reading->keep_originals();
             half.reading->run();

@@ -39,11 +39,14 @@ class Side {
             } else if (m.duplicate_of == none && steps_.size() < longest_compared) {
                 steps_.push_back(i);
             }
-            note(m.source);
-            note(m.destination);
+            note(m.source, boxes_.of(m.source));
+            note(m.destination, boxes_.of(m.destination));
+            if (m.status == 0 && m.vias == 1 && m.sent_by.port != 0) { // where it listens
+                note(m.sent_by, boxes_.of(m.source));
+            }
         }
         for (const auto& line : call.media_lines) {
-            note(line.receive);
+            note(line.receive, boxes_.of(line.receive));
         }
         // The longest first, so that 10.0.0.12 is not taken for 10.0.0.1 and a 2.
         std::ranges::sort(names_, {}, [](const auto& one) {
@@ -63,8 +66,8 @@ class Side {
     fields(std::uint32_t message) const;
 
   private:
-    void note(const Endpoint& at) {
-        if (const auto box = boxes_.of(at); box != no_box && names_.size() < most_names) {
+    void note(const Endpoint& at, std::uint16_t box) {
+        if (box != no_box && names_.size() < most_names) {
             names_.emplace_back(to_string(at), fmt::format("‹{}›", box + 1));
             names_.emplace_back(to_string(at.address), fmt::format("‹{}›", box + 1));
         }

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "view/cells.hpp"
+#include "view/findings_text.hpp"
 #include "view/screen/screen.hpp"
 
 namespace cw::view {
@@ -211,6 +212,33 @@ std::vector<std::string> Screen::message_lines(std::uint32_t number) const {
     return out;
 }
 
+// What was found at the message, and the message.
+std::vector<std::string> Screen::pane_lines(std::uint32_t number, std::size_t width) const {
+    std::vector<std::string> out;
+    for (const auto& f : call_.ladder.findings) {
+        if (number == 0 || f.numbers.empty() || f.numbers.front() != number) {
+            continue;
+        }
+        out.push_back(ink(fmt::format("{}{}", sign_of(f.tone, options_.ascii), f.rule), f.tone) +
+                      " " + f.title);
+        for (const auto& [name, words] : {std::pair{"seen", &f.evidence}, std::pair{"do", &f.advice}}) {
+            auto lines = fmt::format("  {:4} ", name);
+            append_wrapped(lines, said_in(*words, options_.ascii), 7, width);
+            for (std::string_view rest = words->empty() ? std::string_view{} : lines;
+                 !rest.empty();) {
+                const auto line = rest.substr(0, rest.find('\n'));
+                rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+                out.emplace_back(line);
+            }
+        }
+        out.emplace_back();
+    }
+    for (auto& line : message_lines(number)) {
+        out.push_back(std::move(line));
+    }
+    return out;
+}
+
 void Screen::paint_flow(std::vector<Line>& out) const {
     const auto& l = call_.ladder;
     auto title = l.title_call;
@@ -236,7 +264,7 @@ void Screen::paint_flow(std::vector<Line>& out) const {
     const auto rows = room();
     const auto under = options_.height - 2 - std::min(out.size(), options_.height - 3) - rows;
     const auto first = first_seen(place_, places_.size(), rows);
-    const auto pane = message_lines(chosen_number());
+    const auto pane = pane_lines(chosen_number(), beside ? options_.width - width - 1 : width);
     for (std::size_t i = 0; i < rows; ++i) {
         Line line;
         if (first + i < places_.size()) {
