@@ -1,5 +1,6 @@
 """What a line `%% Peer: NAME …` of a flow starts: a program at the other end that does what our own player refuses to do. Each
 listens on a free port of loopback; `at` is what `callwright run --at` wants to know."""
+import os
 import re
 import socket
 import ssl
@@ -9,6 +10,8 @@ import threading
 import time
 
 HOST = "127.0.0.1"
+# For those that need a port of their own: another address in each run, so that two runs do not meet.
+OWN_HOST = f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250}.46"
 
 
 def certificate(folder):
@@ -118,14 +121,14 @@ class Peer:
     def silent_tcp(self):
         return self.tcp(lambda came: None, "tls")
 
-    def plain_tcp(self, host):
+    def plain_tcp(self):
         def work(came):  # reads what it takes for SIP, finds none, and hangs up
             came.recv(65535)
             time.sleep(0.2)
             came.close()
-        return self.tcp(work, "tls", host, 5060)
+        return self.tcp(work, "tls", OWN_HOST, 5060)
 
-    def tls_at(self, host):
+    def tls_at_its_port(self):
         """Takes what comes for TLS, and hangs up when it is none."""
         context = self.context()
 
@@ -134,7 +137,7 @@ class Peer:
                 context.wrap_socket(came, server_side=True)
             except ssl.SSLError:
                 came.close()
-        return self.tcp(handshake, "tcp", host, 5061)
+        return self.tcp(handshake, "tcp", OWN_HOST, 5061)
 
     def context(self, **settings):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -225,8 +228,8 @@ WAYS = {
     r"answers (\d+) over UDP after (\d+)s": Peer.answering_udp,
     r"calls (\w+) over UDP and acknowledges nothing": Peer.calling_udp,
     r"is silent over TCP": Peer.silent_tcp,
-    r"speaks SIP without TLS at (127[.\d]+):5060": Peer.plain_tcp,
-    r"wants TLS at (127[.\d]+):5061": Peer.tls_at,
+    r"speaks SIP without TLS at port 5060": Peer.plain_tcp,
+    r"wants TLS at port 5061": Peer.tls_at_its_port,
     r"refuses the name over TLS": Peer.refusing_name,
     r"is slow over TLS": Peer.slow_tls,
     r"breaks off over TLS": Peer.breaking_tls,

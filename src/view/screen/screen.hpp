@@ -130,7 +130,8 @@ class Screen {
     [[nodiscard]] std::string list_line(const ScreenRow* row) const;
     [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
     [[nodiscard]] std::vector<std::string> message_lines(std::uint32_t number) const;
-    [[nodiscard]] std::vector<std::string> pane_lines(std::uint32_t number, std::size_t width) const;
+    [[nodiscard]] std::vector<std::string> pane_lines(std::uint32_t number,
+                                                      std::size_t width) const;
 
     std::vector<ScreenRow> rows_;
     ScreenSource source_;

@@ -221,7 +221,8 @@ std::vector<std::string> Screen::pane_lines(std::uint32_t number, std::size_t wi
         }
         out.push_back(ink(fmt::format("{}{}", sign_of(f.tone, options_.ascii), f.rule), f.tone) +
                       " " + f.title);
-        for (const auto& [name, words] : {std::pair{"seen", &f.evidence}, std::pair{"do", &f.advice}}) {
+        for (const auto& [name, words] :
+             {std::pair{"seen", &f.evidence}, std::pair{"do", &f.advice}}) {
             auto lines = fmt::format("  {:4} ", name);
             append_wrapped(lines, said_in(*words, options_.ascii), 7, width);
             for (std::string_view rest = words->empty() ? std::string_view{} : lines;
