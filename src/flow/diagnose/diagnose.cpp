@@ -52,7 +52,6 @@ void judge(Call& call, const Window& window, ConnectionFindings& connections) {
     check_transport(prepared, found);
     check_streams(prepared, found);
     check_media(prepared, found);
-    check_media_keys(prepared, found);
     check_path(prepared, found);
     call.findings = found.take();
 }

@@ -3,6 +3,7 @@
 
 #include "flow/diagnose/case.hpp"
 #include "flow/diagnose/findings.hpp"
+#include "flow/promises.hpp"
 
 namespace cw::flow::diagnose {
 
@@ -15,9 +16,11 @@ void check_session(const Case& c, Findings& out);      // session.cpp
 void check_registration(const Case& c, Findings& out); // registration.cpp
 void check_transport(const Case& c, Findings& out);    // tls.cpp
 void check_media(const Case& c, Findings& out);        // media.cpp
-void check_media_keys(const Case& c, Findings& out);   // srtp.cpp
 void check_path(const Case& c, Findings& out);         // path.cpp
 void check_streams(const Case& c, Findings& out);      // stream.cpp
+
+// A part of check_media(). srtp.cpp
+void check_media_keys(const Case& c, const std::vector<Promise>& promises, Findings& out);
 
 // A connection, whether it carried messages or not.
 void check_connection(const Connection& connection, const Window& window, Findings& out);

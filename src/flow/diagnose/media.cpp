@@ -233,18 +233,20 @@ void check_media(const Case& c, Findings& out) {
     if (!c.call().answered.known()) {
         return;
     }
-    // Without a stream and with one kind of profile, what was agreed upon tells nothing.
+    // Without a stream and a key, and with one kind of profile, what was agreed upon tells nothing.
     const auto& lines = c.call().media_lines;
-    const bool mixed = std::ranges::any_of(lines, [&](const MediaLine& line) {
-        return line.secure_profile != lines.front().secure_profile;
+    const bool tells = std::ranges::any_of(lines, [&](const MediaLine& line) {
+        return line.secure_profile != lines.front().secure_profile || line.cryptos.length > 0 ||
+               line.dtls;
     });
-    if (c.call().streams.empty() && !mixed) {
+    if (c.call().streams.empty() && !tells) {
         return;
     }
     const auto promises = promises_of(c.call());
     check_profiles(c, promises, out);
     check_one_way(c, promises, out);
     check_no_media(c, promises, out);
+    check_media_keys(c, promises, out);
 }
 
 } // namespace cw::flow::diagnose

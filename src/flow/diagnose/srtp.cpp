@@ -137,15 +137,8 @@ void check_authentic(const Case& c, Findings& out) {
 
 } // namespace
 
-void check_media_keys(const Case& c, Findings& out) {
+void check_media_keys(const Case& c, const std::vector<Promise>& promises, Findings& out) {
     check_authentic(c, out);
-    const bool has_keys = std::ranges::any_of(c.call().media_lines, [](const MediaLine& line) {
-        return line.cryptos.length > 0 || line.dtls;
-    });
-    if (!c.call().answered.known() || (!has_keys && c.call().streams.empty())) {
-        return;
-    }
-    const auto promises = promises_of(c.call());
     check_sdes(c, promises, out);
     check_roles(c, promises, out);
     check_destination(c, promises, out);
