@@ -187,6 +187,11 @@ std::expected<std::vector<script::Criterion>, Failure> criteria_of(const LoadCom
         for (const auto& fact : facts) {
             if (const auto* pass = std::get_if<script::Pass>(&fact.value)) {
                 out.insert(out.end(), pass->criteria.begin(), pass->criteria.end());
+                for (const auto demand : pass->demands) {
+                    fmt::print(stderr,
+                               "callwright: load: pass: {}: run decides this, load does not\n",
+                               script::demand_words[static_cast<std::size_t>(demand)]);
+                }
             }
         }
     };

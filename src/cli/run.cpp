@@ -27,6 +27,7 @@
 #include "cli/run_json.hpp"
 #include "cli/run_text.hpp"
 #include "cli/terminal.hpp"
+#include "flow/security_demand.hpp"
 #include "host/stage/stage.hpp"
 #include "rtp/wav.hpp"
 #include "script/print.hpp"
@@ -278,9 +279,10 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
 // A file of its own for the packets of one performance.
 class PacketFile {
   public:
-    explicit PacketFile(const RunOptions& options) : path_(options.pcap_out) {
-        if (!path_.empty() ||
-            (options.format != "json" && options.report.empty() && options.junit.empty())) {
+    // `wanted`: something else than the options needs it.
+    PacketFile(const RunOptions& options, bool wanted) : path_(options.pcap_out) {
+        if (!path_.empty() || (!wanted && options.format != "json" && options.report.empty() &&
+                               options.junit.empty())) {
             return;
         }
         std::error_code error;
@@ -340,6 +342,68 @@ std::string write_recordings(const std::string& folder, const std::string& file,
     return {};
 }
 
+// What the pass lines of a flow demand of its protection.
+std::vector<script::Demand> demands_of(const script::Plan& plan) {
+    std::vector<script::Demand> out;
+    for (const auto& fact : plan.settings) {
+        if (const auto* pass = std::get_if<script::Pass>(&fact.value)) {
+            out.insert(out.end(), pass->demands.begin(), pass->demands.end());
+        }
+    }
+    return out;
+}
+
+std::string unmet(script::Demand demand, const flow::Call& call) {
+    switch (demand) {
+    case script::Demand::HopTls:
+        return flow::unsafe_hop(call, "");
+    case script::Demand::HopTls12:
+        return flow::unsafe_hop(call, "TLSv1.2");
+    case script::Demand::HopTls13:
+        return flow::unsafe_hop(call, "TLSv1.3");
+    case script::Demand::HopVerified:
+        return flow::unverified_hop(call);
+    case script::Demand::MediaSrtp:
+        return flow::unsafe_media(call, false);
+    case script::Demand::MediaDtlsSrtp:
+        return flow::unsafe_media(call, true);
+    }
+    return {};
+}
+
+// Decided by the packets that were sent and received, as `callwright read` judges them.
+void judge_protection(const std::vector<script::Demand>& demands, const std::string& packets,
+                      play::Report& report) {
+    Reading reading;
+    std::vector<flow::Call> calls;
+    if (!packets.empty() && !reading.open({packets}, {})) {
+        reading.run();
+        reading.book().for_each_call([&](const flow::Call& call) {
+            calls.push_back(call);
+            return true;
+        });
+    }
+    for (const auto demand : demands) {
+        const bool of_media =
+            demand == script::Demand::MediaSrtp || demand == script::Demand::MediaDtlsSrtp;
+        std::string why = of_media ? "no media was seen" : "no messages were seen";
+        for (const auto& call : calls) {
+            if (of_media ? call.streams.empty() : call.security.hops.empty()) {
+                continue;
+            }
+            why = unmet(demand, call);
+            if (!why.empty()) {
+                break;
+            }
+        }
+        if (!why.empty()) {
+            report.result = play::Report::Result::Failed;
+            report.why += fmt::format("{}pass: {}: {}", report.why.empty() ? "" : "; ",
+                                      script::demand_words[static_cast<std::size_t>(demand)], why);
+        }
+    }
+}
+
 // What `callwright read` would say of these packets.
 void add_calls(Done& done) {
     Reading reading;
@@ -396,11 +460,15 @@ class Performances {
                 done.flow = std::move(*flow);
                 done.flow.given.record = options_.record.empty() ? Duration{} : longest_recording;
                 if (!options_.check) {
-                    done.packets = std::make_unique<PacketFile>(options_);
+                    const auto demands = demands_of(done.flow.plan);
+                    done.packets = std::make_unique<PacketFile>(options_, !demands.empty());
                     const auto& packets = done.packets->path();
                     auto report = perform(options_, done.flow, text_, packets, interrupts_);
                     if (report) {
                         done.report = std::move(*report);
+                        if (!demands.empty()) {
+                            judge_protection(demands, packets, done.report);
+                        }
                         if ((options_.format == "json" || !options_.junit.empty()) &&
                             !packets.empty()) {
                             add_calls(done);

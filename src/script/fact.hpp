@@ -2,9 +2,11 @@
 // fact is a type of its own; which words make which is written once, in vocabulary.cpp. Values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -254,8 +256,23 @@ struct Criterion { // "failures < 0.1%", "95% of answers < 800ms"
     Duration time; // not for Failures
     bool operator==(const Criterion&) const = default;
 };
+// How what is performed has to be protected; decided by what went over the wire.
+enum class Demand : std::uint8_t {
+    HopTls,
+    HopTls12,
+    HopTls13,
+    HopVerified,
+    MediaSrtp,
+    MediaDtlsSrtp
+};
+inline constexpr std::array<std::string_view, 6> demand_words{
+    "every hop TLS",     "every hop TLS 1.2 or better",
+    "every hop TLS 1.3", "every hop verified",
+    "media SRTP",        "media DTLS-SRTP"};
+
 struct Pass {
     std::vector<Criterion> criteria;
+    std::vector<Demand> demands;
     bool operator==(const Pass&) const = default;
 };
 struct Before { // a flow that is performed first; its calls and registrations live on

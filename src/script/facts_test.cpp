@@ -196,6 +196,11 @@ TEST(FlowFacts, AreTyped) {
     ASSERT_EQ(pass.criteria.size(), 2U);
     EXPECT_EQ(pass.criteria[1],
               (Criterion{Criterion::Of::Answers, Percent{950'000}, milliseconds(800)}));
+    const auto safe =
+        value_of<Pass>(setting("pass: every hop TLS 1.2 or better, failures < 1%, media SRTP"));
+    EXPECT_EQ(safe.criteria.size(), 1U);
+    EXPECT_EQ(safe.demands, (std::vector{Demand::HopTls12, Demand::MediaSrtp}));
+    EXPECT_EQ(value_of<Pass>(setting("pass: every hop TLS")).demands, std::vector{Demand::HopTls});
     EXPECT_EQ(value_of<Before>(setting("before: register.mmd")).file, "register.mmd");
     EXPECT_EQ(value_of<Timeout>(setting("timeout: 5s")).time, seconds(5));
     EXPECT_EQ(value_of<Set>(setting("set: who = Alice and Bob")), (Set{"who", "Alice and Bob"}));

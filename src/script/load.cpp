@@ -59,6 +59,15 @@ std::optional<Criterion> read_criterion(const Scope& scope, std::string_view par
                      Percent{found.arguments[0].count()}, found.arguments[2].time()};
 }
 
+std::optional<Demand> read_demand(const Scope& scope, std::string_view part) {
+    for (std::size_t i = 0; i < demand_words.size(); ++i) {
+        if (match_part(scope, demand_words[i], part).complete) {
+            return static_cast<Demand>(i);
+        }
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 std::optional<Load> read_load(const Scope& scope, std::string_view text) {
@@ -79,12 +88,18 @@ std::optional<Load> read_load(const Scope& scope, std::string_view text) {
 std::optional<Pass> read_pass(const Scope& scope, std::string_view text) {
     Pass out;
     for (const auto part : split_facts(text)) {
+        if (const auto demand = read_demand(scope, part);
+            demand && out.demands.size() < most_criteria) {
+            out.demands.push_back(*demand);
+            continue;
+        }
         const auto criterion = read_criterion(scope, part);
         if (!criterion || out.criteria.size() == most_criteria) {
             scope.complaints.error(
                 scope.line.place(part), fmt::format("“{}” decides nothing", part),
-                "failures < 0.1%, or 95% of answers < 800ms (answers, ringing, registrations or "
-                "handshakes)");
+                "failures < 0.1%, 95% of answers < 800ms (answers, ringing, registrations or "
+                "handshakes); every hop TLS, every hop TLS 1.2 or better, every hop TLS 1.3, every "
+                "hop verified, media SRTP or media DTLS-SRTP");
             return std::nullopt;
         }
         out.criteria.push_back(*criterion);

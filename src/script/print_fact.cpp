@@ -198,6 +198,12 @@ struct FactPrinter {
             out += fmt::format(" of {} < ", pick(measures, criterion.of));
             append(out, criterion.time);
         }
+        bool first = fact.criteria.empty();
+        for (const auto demand : fact.demands) {
+            put(first ? "" : ", ");
+            put(demand_words[static_cast<std::size_t>(demand)]);
+            first = false;
+        }
     }
     void operator()(const Before& fact) { out += fmt::format("before: {}", fact.file); }
     void operator()(const Timeout& fact) { put("timeout: ", fact.time); }
