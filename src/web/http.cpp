@@ -130,11 +130,14 @@ void append_answer(std::string& out, const Answer& answer) {
 }
 
 bool equal_secrets(std::string_view a, std::string_view b) {
-    unsigned char differs = a.size() == b.size() ? 0 : 1;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        differs |= static_cast<unsigned char>(a[i] ^ b[b.empty() ? 0 : i % b.size()]);
+    if (a.size() != b.size() || a.empty()) { // how long ours are is no secret
+        return false;
     }
-    return differs == 0 && !a.empty();
+    unsigned char differs = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        differs |= static_cast<unsigned char>(a[i] ^ b[i]);
+    }
+    return differs == 0;
 }
 
 } // namespace cw::web
