@@ -210,8 +210,8 @@ std::vector<Judgement> judge(const std::vector<script::Criterion>& criteria, con
 
 std::string to_string(const script::Criterion& criterion) {
     std::string out;
-    script::append(out, script::Fact{{}, true, script::Pass{{criterion}, {}}}, script::Subject::Flow,
-                   {});
+    script::append(out, script::Fact{{}, true, script::Pass{{criterion}, {}}},
+                   script::Subject::Flow, {});
     constexpr std::string_view name = "pass: ";
     return out.starts_with(name) ? out.substr(name.size()) : out;
 }
