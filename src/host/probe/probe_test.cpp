@@ -86,14 +86,19 @@ class NameServer {
   public:
     NameServer() : fd_(std::move(*net::bind_datagram({*IpAddress::parse("127.0.0.1"), 0}, true))) {
         at_ = net::local_endpoint(fd_.get());
-        thread_ = std::jthread{[this](const std::stop_token& stop) {
-            while (!stop.stop_requested()) {
-                serve();
-            }
-        }};
     }
-    [[nodiscard]] const Endpoint& at() const { return at_; }
-    // By name and type: "example.com 35". Before the first question.
+    // Answers from now on.
+    [[nodiscard]] const Endpoint& at() {
+        if (!thread_.joinable()) {
+            thread_ = std::jthread{[this](const std::stop_token& stop) {
+                while (!stop.stop_requested()) {
+                    serve();
+                }
+            }};
+        }
+        return at_;
+    }
+    // By name and type: "example.com 35". Before at() was asked for.
     std::map<std::string, net::test::Reply> replies;
 
   private:
