@@ -36,8 +36,7 @@ TEST(Page, NothingOfACaptureCanEndAScriptOrBeginOne) {
     auto call = made::hostile_call();
     call.messages[0].note = call.pool.add(evil);
     call.security.weakest = evil;
-    call.findings = {
-        {std::string{evil}, "error", std::string{evil}, {0}, std::string{evil}, std::string{evil}}};
+    call.findings = {{evil, "error", evil, {0}, evil, evil}};
     const auto page = page_of(call, evil);
     // about, one call, rows, inputs, and the script itself; each ends once.
     EXPECT_EQ(count_of(page, "<script"), 5U);
