@@ -302,20 +302,20 @@ class Ending {
 class LiveMetrics {
   public:
     // Nothing when `where` is empty; else it listens, or says why not.
-    std::expected<void, std::string> start(const std::string& where) {
+    std::expected<void, Failure> start(const std::string& where) {
         if (where.empty()) {
             return {};
         }
         const auto at = parse_endpoint(where, 9600);
         if (!at) {
-            return std::unexpected{"--metrics " + where + ": no ADDRESS:PORT"};
+            return std::unexpected{wrong("--metrics " + where + ": no ADDRESS:PORT")};
         }
         auto started = host::MetricsServer::start(*at, [this] {
             const std::scoped_lock lock{mutex_};
             return host::MetricsServer::Page{text_, true};
         });
         if (!started) {
-            return std::unexpected{started.error()};
+            return std::unexpected{Failure{BadInput, started.error()}};
         }
         server_ = std::move(*started);
         return {};
@@ -489,7 +489,7 @@ int load(const LoadCommand& command) {
         Ending ending; // before any thread
         LiveMetrics metrics;
         if (auto started = metrics.start(command.metrics); !started) {
-            return complain_of_load(BadInput, started.error());
+            return complain_of_load(started.error().status, started.error().why);
         }
         return LimitSearch{command, ending, terminal}.run(search->first, *criteria, search->second,
                                                           metrics);
@@ -508,7 +508,7 @@ int load(const LoadCommand& command) {
     Ending ending; // before any thread
     LiveMetrics metrics;
     if (auto started = metrics.start(command.metrics); !started) {
-        return complain_of_load(BadInput, started.error());
+        return complain_of_load(started.error().status, started.error().why);
     }
     auto running = prepare(command, *flow, *settings);
     if (!running) {

@@ -238,3 +238,18 @@ class Linphone(Process):
 
     def log(self):
         return super().log() + self.debug()
+
+
+def talk_over_dtls_srtp(alice, bob, address):
+    """Two registered phones: one calls the other at `address`, media flows, and the other hangs up."""
+    for phone in (alice, bob):
+        phone.wait_registered()
+    alice.dial(address)
+    bob.accept()
+    for phone in (alice, bob):
+        phone.wait_log(r"DTLS-SRTP complete")
+        phone.wait_established()
+        phone.wait_media()
+    bob.hang_up()
+    for phone in (alice, bob):
+        phone.wait_closed()

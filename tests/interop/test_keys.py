@@ -13,7 +13,7 @@ import unittest
 from certificates import Authority
 from dns import NameServer
 from harness import PROGRAM, InteropTest, Process, free_port, need, wait_for
-from phones import Baresip
+from phones import Baresip, talk_over_dtls_srtp
 from servers import Callwright, Kamailio, callwright_config, listens
 from sip import Agent, Connection, trusting
 
@@ -298,17 +298,7 @@ class Servers(Keys):
         watcher = self.capture(port, " or (udp and not port 53)")
         alice, bob = (self.started(Baresip(self.folder, user, DOMAIN, password, authority.certificate, dns_port, media="dtls_srtp",
                                            before=self.keys())) for user, password in users)
-        for phone in (alice, bob):
-            phone.wait_registered()
-        alice.dial(f"sip:bob@{DOMAIN}")
-        bob.accept()
-        for phone in (alice, bob):
-            phone.wait_log(r"DTLS-SRTP complete")
-            phone.wait_established()
-            phone.wait_media()
-        bob.hang_up()
-        for phone in (alice, bob):
-            phone.wait_closed()
+        talk_over_dtls_srtp(alice, bob, f"sip:bob@{DOMAIN}")
         read = self.read(watcher)
         calls = [call for call in read["calls"] if call["kind"] == "call"]
         self.assertEqual(1, len(calls), read["calls"])

@@ -7,7 +7,7 @@ import unittest
 from certificates import Authority, OwnAuthority
 from dns import NameServer
 from harness import PROGRAM, InteropTest, free_port, need
-from phones import Baresip, Linphone
+from phones import Baresip, Linphone, talk_over_dtls_srtp
 from servers import Callwright, callwright_config
 
 DOMAIN = "example.test"
@@ -64,17 +64,7 @@ class Phones(InteropTest):
 
     def test_dtls_srtp_passes_through(self):
         alice, bob = self.baresip("alice", media="dtls_srtp"), self.baresip("bob", media="dtls_srtp")
-        for phone in (alice, bob):
-            phone.wait_registered()
-        alice.dial(f"sip:bob@{DOMAIN}")
-        bob.accept()
-        for phone in (alice, bob):
-            phone.wait_log(r"DTLS-SRTP complete")
-            phone.wait_established()
-            phone.wait_media()
-        bob.hang_up()
-        for phone in (alice, bob):
-            phone.wait_closed()
+        talk_over_dtls_srtp(alice, bob, f"sip:bob@{DOMAIN}")
         self.assert_media_flowed(alice, bob)
 
     def test_linphone_refuses_a_server_whose_authority_it_does_not_know(self):
