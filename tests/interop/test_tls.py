@@ -12,6 +12,8 @@ from sip import Agent, Connection, trusting
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 ENGINE = "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so"
+# Not digits alone: those are found in a port or a time, too.
+PIN = "trunk-pin"
 
 
 class Tls(InteropTest):
@@ -128,16 +130,16 @@ class Tls(InteropTest):
         with open(environment["SOFTHSM2_CONF"], "w", encoding="ascii") as out:
             out.write(f"directories.tokendir = {tokens}\nobjectstore.backend = file\n")
         first = self.certificates[0]
-        for command in (["--init-token", "--free", "--label", "sip", "--so-pin", "5678", "--pin", "4321"],
-                        ["--import", first.key, "--token", "sip", "--label", "one", "--id", "01", "--pin", "4321"]):
+        for command in (["--init-token", "--free", "--label", "sip", "--so-pin", "so-5678", "--pin", PIN],
+                        ["--import", first.key, "--token", "sip", "--label", "one", "--id", "01", "--pin", PIN]):
             subprocess.run(["softhsm2-util", *command], check=True, capture_output=True, env={**os.environ, **environment})
         os.remove(first.key)
         pin_file = os.path.join(self.folder, "pin")
         with open(pin_file, "w", encoding="ascii") as out:
-            out.write("4321")
+            out.write(PIN)
         del environment["PKCS11_MODULE_PATH"]
-        for number, (pin, good, given) in enumerate((("4321", True, "pin-value=4321"), ("4321", True, f"pin-source={pin_file}"),
-                                                     ("9999", False, "pin-value=%39999"))):
+        for number, (pin, good, given) in enumerate(((PIN, True, f"pin-value={PIN}"), (PIN, True, f"pin-source={pin_file}"),
+                                                     ("trunk-nip", False, "pin-value=%74runk-nip"))):
             first.key = f"pkcs11:token=sip;object=one;type=private?module-path={SOFTHSM}&{given}"
             self.port = free_port()
             self.configure()
