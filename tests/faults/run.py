@@ -5,9 +5,12 @@ each says beneath `sequenceDiagram`:
     %% Finds: D01 (D28)         these and no others, of any severity; D28 beneath D01. Without this line: nothing
     %% Looks like: D01          a neighbour of that fault, which must not be found
     %% Peer: NAME …             the other end is a program of peers.py
-    %% Capture: …               the capture is changed first, see changes.py
-    %% Keys: none               it is read without its keys
-    %% Hosts: alice=tls …       these parties listen at addresses of their own
+    %% Capture: dumpcap …       in a network of its own, and captured with these options: see network.py. More than one: at once
+    %% Files: …                 what is done with its files before they are read
+    %% Network: mtu 600         of that network
+    %% Capture: …               else the capture is changed first, see changes.py
+    %% Keys: none               it is read without its keys; "of another run": with those of another
+    %% Hosts: alice=tls …       these parties listen at addresses of their own; alice=udp:203.0.113.2 at this one
     %% The flow fails           and what it has put on the wire is read all the same
 
 Then the flows that ship and the captures of others: a finding of severity error is there only where known.py says why. At the end:
@@ -30,6 +33,7 @@ import time
 
 import capture_file
 import known
+import network
 from changes import CHANGES
 from peers import Peer
 
@@ -41,6 +45,10 @@ AT_ONCE = 24  # they mostly wait
 
 
 class Wrong(Exception):
+    pass
+
+
+class Skipped(Exception):
     pass
 
 
@@ -61,9 +69,9 @@ def findings_in(report):
     return [(*key, evidence) for key, evidence in found.items()]
 
 
-def read(capture, *options):
+def read(*words):
     # 1: the capture has a finding of severity error and --strict; never here.
-    return findings_in(json.loads(call("read", capture, "--format", "json", *options)))
+    return findings_in(json.loads(call("read", *words, "--format", "json")))
 
 
 def free_address(number):
@@ -84,40 +92,74 @@ class Flow:
             self.finds[group[0]] = ""
             self.finds.update((rule, group[0]) for rule in group[1].split())
         self.unlike = self.line(text, "Looks like")
-        self.change = self.line(text, "Capture")
-        self.keyless = self.line(text, "Keys") == "none"
+        captures = self.lines(text, "Capture")
+        self.dumpcaps = [words[len("dumpcap"):] for words in captures if words.split(" ")[0] == "dumpcap"]
+        self.change = "" if self.dumpcaps or not captures else captures[0]
+        self.files = self.line(text, "Files")
+        self.mtu = self.line(text, "Network").removeprefix("mtu ")
+        self.keys = self.line(text, "Keys")
         self.hosts = self.line(text, "Hosts").split()
         self.peer = self.line(text, "Peer").split(" ", 1)
 
     @staticmethod
-    def line(text, name):
-        match = re.search(rf"^ *%% {name}: (.*)$", text, re.M)
-        return match[1].strip() if match else ""
+    def lines(text, name):
+        return [found.strip() for found in re.findall(rf"^ *%% {name}: (.*)$", text, re.M)]
+
+    @classmethod
+    def line(cls, text, name):
+        return (cls.lines(text, name) or [""])[0]
 
     def perform(self):
         """What is found in it."""
-        with tempfile.TemporaryDirectory() as folder:
-            there = pathlib.Path(folder)
-            options = ["--pcap-out", there / "call.pcapng", "--format", "json"]
-            peer = Peer(self.peer[1], there) if len(self.peer) == 2 else None
-            try:
-                if peer:
-                    options += ["--at", f"{self.peer[0]}={peer.at}"]
-                if peer and peer.listen:
-                    options += ["--listen", "=".join(peer.listen)]
-                for number, party in enumerate(self.hosts):
-                    options += ["--listen", f"{party}:{free_address(number + 2)}"]
-                call("run", self.path, *options, status=(1,) if self.fails else (0,))
-            finally:
-                if peer:
-                    peer.close()
-            items = capture_file.read(there / "call.pcapng")
-            if self.change:
-                items = CHANGES[self.change](items)
-            if self.keyless:
-                items = CHANGES["without secrets"](items)
-            capture_file.write(there / "changed.pcapng", items)
-            return read(there / "changed.pcapng")
+        if not self.dumpcaps:
+            with tempfile.TemporaryDirectory() as folder:
+                return self.with_own_recorder(pathlib.Path(folder))
+        if why := network.why_not():
+            raise Skipped(why)
+        within = network.command(sys.executable, "-B", __file__, "--within", self.path)
+        done = subprocess.run(within, capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode != 0:
+            raise Wrong(f"in a network of its own: {done.stdout[-1500:]}{done.stderr[-1500:]}")
+        return [tuple(one) for one in json.loads(done.stdout)]
+
+    def with_own_recorder(self, there):
+        self.run(there, "--pcap-out", there / "call.pcapng")
+        items = capture_file.read(there / "call.pcapng")
+        if self.change:
+            items = CHANGES[self.change](items)
+        if self.keys == "none":
+            items = CHANGES["without secrets"](items)
+        capture_file.write(there / "changed.pcapng", items)
+        return read(there / "changed.pcapng")
+
+    def with_dumpcap(self, there):
+        """In the network that this process has been started in."""
+        network.set_up([host.split(":")[1] for host in self.hosts if ":" in host], self.mtu)
+        captures = [network.Dumpcap(words, there / f"{n}.pcapng") for n, words in enumerate(self.dumpcaps)]
+        self.run(there, "--keys-out", there / "keys")
+        files = network.FILES[self.files](there, [capture.end() for capture in captures])
+        if self.keys == "of another run":
+            (there / "keys").unlink()
+            self.run(there, "--keys-out", there / "keys")
+        # A peer has keys of its own where our side of a connection has none.
+        keys = [] if self.keys == "none" else [file for file in (there / "keys", there / "peer.keys") if file.exists()]
+        return read(*files, *(word for file in keys for word in ("--keys", file)))
+
+    def run(self, there, *options):
+        options = [*options, "--format", "json"]
+        peer = Peer(self.peer[1], there) if len(self.peer) == 2 else None
+        try:
+            if peer:
+                options += ["--at", f"{self.peer[0]}={peer.at}"]
+            if peer and peer.listen:
+                options += ["--listen", "=".join(peer.listen)]
+            for number, host in enumerate(self.hosts):
+                party, _, address = host.partition(":")
+                options += ["--listen", f"{party}:{address + ':5060' if address else free_address(number + 2)}"]
+            call("run", self.path, *options, status=(1,) if self.fails else (0,))
+        finally:
+            if peer:
+                peer.close()
 
 
 class Score:
@@ -188,13 +230,17 @@ def read_capture(path, keys):
 
 
 def main():
+    if "--within" in sys.argv:  # see Flow.perform
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(Flow(pathlib.Path(sys.argv[-1])).with_dumpcap(pathlib.Path(folder))))
+        return
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     everything = not words and "--only-here" not in sys.argv
 
     def chosen(name):
         return not words or any(word in name for word in words)
     flows = [flow for flow in map(Flow, sorted(HERE.glob("*.mmd"))) if chosen(flow.name)]
-    score, began, failed = Score(), time.monotonic(), 0
+    score, began, failed, skipped = Score(), time.monotonic(), 0, {}
     jobs = {}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for flow in sorted(flows, key=lambda one: "timeout" not in one.path.read_text(encoding="utf-8")):
@@ -208,6 +254,9 @@ def main():
         for done in concurrent.futures.as_completed(jobs):
             try:
                 wrong = done.result()
+            except Skipped as why:
+                skipped[jobs[done]] = str(why)
+                continue
             except (Wrong, OSError, ValueError, IndexError, subprocess.SubprocessError) as error:
                 wrong = str(error)
             if wrong:
@@ -219,7 +268,9 @@ def main():
         score.table()
     if everything and not captures():
         print(f"without the captures of others: {MATERIAL} is not there")
-    print(f"{len(jobs)} cases, {len(jobs) - failed} as wanted, in {time.monotonic() - began:.0f} s: {score.words()}")
+    for why in sorted(set(skipped.values())):
+        print(f"skipped, for {why}: {', '.join(sorted(name for name in skipped if skipped[name] == why))}")
+    print(f"{len(jobs) - len(skipped)} cases, {len(jobs) - len(skipped) - failed} as wanted, in {time.monotonic() - began:.0f} s: {score.words()}")
     sys.exit(1 if failed or not jobs else 0)
 
 
