@@ -15,7 +15,6 @@
 #include "script/compose.hpp"
 #include "script/parse.hpp"
 #include "script/read_flow.hpp"
-#include "script/sipp/convert.hpp"
 
 namespace cw::cli {
 
@@ -193,25 +192,31 @@ std::expected<void, Failure> take_rows(Loaded& flow, const std::string& text,
     return {};
 }
 
-// The first rows of SIPp's injection files: of each by its name, of the first also without.
-std::expected<void, Failure> take_injections(const FlowOptions& options, play::Given& given) {
+// SIPp's injection files.
+std::expected<void, Failure> take_injections(const FlowOptions& options, Loaded& flow) {
     for (const auto& path : options.injections) {
-        auto text = crypto::read_whole(path, std::size_t{16} << 20);
+        auto text = crypto::read_whole(path, std::size_t{256} << 20);
         if (!text) {
             return std::unexpected{
                 Failure{BadInput, fmt::format("{}: {}", path, text.error().what)}};
         }
-        const auto rows = script::sipp::read_rows(*text);
-        if (rows.empty()) {
-            return std::unexpected{Failure{BadInput, path + ": it has no row below its heading"}};
+        // A CSV file with a heading does as well: its columns are field0, field1, …
+        std::expected<script::sipp::Injection, std::string> file;
+        if (script::sipp::is_injection(*text)) {
+            file = script::sipp::read_injection(*text, path);
+        } else if (auto rows = play::parse_rows(*text)) {
+            file->path = path;
+            file->name = std::filesystem::path{path}.filename().string();
+            file->rows = std::move(rows->rows);
+        } else {
+            file = std::unexpected{rows.error()};
         }
-        const auto name = std::filesystem::path{path}.filename().string();
-        for (const auto& [field, value] : rows.front()) {
-            given.row.try_emplace(field, value);
-            given.row.insert_or_assign(name + "/" + field, value);
-            given.row.insert_or_assign(path + "/" + field, value);
+        if (!file) {
+            return std::unexpected{Failure{BadInput, fmt::format("{}: {}", path, file.error())}};
         }
+        flow.injections.push_back(std::move(*file));
     }
+    script::sipp::fill_row(flow.injections, 1, 0, flow.given.row);
     return {};
 }
 
@@ -268,7 +273,7 @@ std::expected<Loaded, Failure> load_flow(const FlowOptions& options, const std::
     if (auto done = take_rows(out, all, options.users); !done) {
         return std::unexpected{done.error()};
     }
-    if (auto done = take_injections(options, out.given); !done) {
+    if (auto done = take_injections(options, out); !done) {
         return std::unexpected{done.error()};
     }
     std::random_device random;

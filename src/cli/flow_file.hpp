@@ -12,6 +12,7 @@
 #include "play/cast.hpp"
 #include "play/load/rows.hpp"
 #include "script/plan.hpp"
+#include "script/sipp/injection.hpp"
 
 namespace cw::cli {
 
@@ -25,6 +26,7 @@ struct Loaded {
     script::Plan plan;
     play::Given given;              // with the first row
     std::optional<play::Rows> rows; // of a CSV file
+    std::vector<script::sipp::Injection> injections;
 };
 
 struct FlowOptions {

@@ -48,15 +48,24 @@ Examples:
   callwright load call.mmd --users users.csv --register --rate 100 --pass "failures < 0.1%"
   callwright load call.mmd --rate 300 --for 1m --format json --failed out
 
-SIPp's options: -r --rate, -rp (--rate 600/m), -l --concurrency, -m --calls, -timeout --for,
-  -inf --users, -s/-key --set, -t/-i/-p --at, -trace_err --failed, -trace_stat --csv.
+SIPp's options and what stands for them (docs/sipp.md):
+  -sf x.xml        load x.xml                      -r 10, -rp 1000   --rate 10/s (600/m, 3600/h)
+  HOST:PORT, -t u1 --at uas=udp:HOST:PORT          -l 50             --at-once 50, --concurrency 50
+  -t t1, -t l1     tcp:, tls: in --at              -m 1000           --calls 1000
+  -t tn, -t ln     --connections call              -timeout 60s      --for 60s
+  -i IP, -p PORT   --listen uac=udp:IP:PORT        -d 5000           --set pause=5000
+  -ip_field, -mi   --source ADDR                   -inf users.csv    --rows users.csv
+  -s NAME          --set service=NAME              -key NAME VALUE   --set NAME=VALUE
+  -au, -ap         --set auth_username=U, auth_password=P
+  -trace_stat      --csv FILE                      -trace_err        --failed DIR
+  -recv_timeout    --timeout TIME                  a UAS scenario waits: --listen uas=udp:IP:PORT
 
 Exit status: 0 all criteria of the pass lines are met (unsaid: no call failed), 1 one of them is not,
 2 the flow or the usage is wrong, 3 a file or the target could not be used.)";
 
 struct LoadCommand {
     std::string flow;
-    std::vector<std::string> at, set, trusted, pass;
+    std::vector<std::string> at, set, trusted, pass, rows, listen, sources;
     std::string rate, length, ramp, steps, users, timeout, keep_alive, csv, failed_folder, metrics;
     std::string connections = "drawn";
     std::string format = "text";
@@ -64,6 +73,7 @@ struct LoadCommand {
     std::uint32_t concurrency = 0, pool = 1, at_once = 50'000, shards = 1, keep = 10;
     std::uint64_t calls = 0, seed = 0;
     bool enrol = false;
+    bool resume = false;
     bool find_limit = false;
 };
 
@@ -154,6 +164,17 @@ std::expected<play::CrowdSettings, Failure> settings_of(const LoadCommand& comma
     if (command.calls != 0) {
         out.calls = command.calls;
     }
+    out.answers = play::answers_calls(plan);
+    if (out.answers) {
+        if (!rates.empty()) {
+            return std::unexpected{wrong("the flow waits to be called: calls come when they come, "
+                                         "without --rate or --steps; "
+                                         "--calls, --for or Ctrl-C ends it")};
+        }
+        out.at_once = open ? command.at_once : command.concurrency;
+        out.length = *length;
+        return out;
+    }
     if (open && rates.empty()) {
         return std::unexpected{
             wrong("how many? Say --rate 100, --concurrency 10, or '%% load: 100 calls/s for 1m' "
@@ -213,6 +234,37 @@ std::expected<std::vector<script::Criterion>, Failure> criteria_of(const LoadCom
     return out;
 }
 
+// Addresses, and ranges of IPv4 ones: "127.0.0.2-127.0.0.50".
+std::expected<std::vector<IpAddress>, Failure> sources_of(const std::vector<std::string>& said) {
+    constexpr std::size_t most = 1024;
+    std::vector<IpAddress> out;
+    for (const auto& text : said) {
+        const auto dash = text.find('-');
+        const auto first = IpAddress::parse(text.substr(0, dash));
+        const auto last =
+            dash == std::string::npos ? first : IpAddress::parse(text.substr(dash + 1));
+        if (!first || !last || (dash != std::string::npos && !(first->is_v4() && last->is_v4()))) {
+            return std::unexpected{wrong(fmt::format(
+                "--source {}: no address like 127.0.0.2, and no range like 127.0.0.2-127.0.0.50",
+                text))};
+        }
+        for (auto next = *first; next <= *last;) {
+            if (out.size() == most) {
+                return std::unexpected{
+                    wrong(fmt::format("--source: more than {} addresses", most))};
+            }
+            out.push_back(next);
+            auto digit = next.octets.size(); // the next address
+            while (digit > 12 && ++next.octets[--digit] == 0) {
+            }
+            if (next <= *first) {
+                break;
+            }
+        }
+    }
+    return out;
+}
+
 std::expected<std::unique_ptr<host::Load>, Failure>
 prepare(const LoadCommand& command, Loaded& flow, const play::CrowdSettings& settings) {
     host::LoadOptions options;
@@ -223,9 +275,23 @@ prepare(const LoadCommand& command, Loaded& flow, const play::CrowdSettings& set
         }
         options.at.push_back(std::move(*real));
     }
+    for (const auto& own : command.listen) {
+        auto place = host::parse_real_system(own);
+        if (!place) {
+            return std::unexpected{wrong("--listen: " + place.error())};
+        }
+        options.listen.push_back(std::move(*place));
+    }
+    auto sources = sources_of(command.sources);
+    if (!sources) {
+        return std::unexpected{sources.error()};
+    }
+    options.sources = std::move(*sources);
+    options.resume = command.resume;
     options.trusted = command.trusted;
     options.shards = command.shards;
     options.crowd = settings;
+    options.crowd.injections = std::move(flow.injections);
     options.crowd.keep_failed = command.keep;
     options.crowd.connections = command.pool;
     options.crowd.enrol = command.enrol ? play::Enrol::Everywhere : play::Enrol::AtEmbedded;
@@ -368,8 +434,9 @@ class LimitSearch {
 
     std::optional<play::Rung> attempt(double rate, const std::vector<script::Criterion>& criteria,
                                       Duration length, LiveMetrics& metrics) {
-        auto flow = load_flow({command_.set, command_.timeout, command_.users, {}, command_.seed},
-                              command_.flow);
+        auto flow = load_flow(
+            {command_.set, command_.timeout, command_.users, command_.rows, command_.seed},
+            command_.flow);
         if (!flow) {
             return give_up(flow.error());
         }
@@ -464,15 +531,10 @@ std::expected<std::pair<double, Duration>, Failure> search_of(const LoadCommand&
 
 int load(const LoadCommand& command) {
     std::signal(SIGPIPE, SIG_IGN);
-    auto flow =
-        load_flow({command.set, command.timeout, command.users, {}, command.seed}, command.flow);
+    auto flow = load_flow({command.set, command.timeout, command.users, command.rows, command.seed},
+                          command.flow);
     if (!flow) {
         return complain_of_load(flow.error().status, flow.error().why);
-    }
-    if (script::has_literal(flow->plan)) {
-        return complain_of_load(
-            BadUsage, command.flow + ": a scenario of SIPp, or a (literal) party: run performs it, "
-                                     "load does not yet; draw what it does as a flow");
     }
     const auto criteria = criteria_of(command, flow->plan);
     if (!criteria) {
@@ -561,7 +623,8 @@ Command add_load(CLI::App& app) {
     auto o = std::make_shared<LoadCommand>();
     auto* c = app.add_subcommand("load", load_description);
     c->footer(load_footer);
-    c->add_option("FLOW", o->flow, "a Mermaid file; - is standard input")->required();
+    c->add_option("FLOW", o->flow, "a Mermaid file or a SIPp scenario (.xml); - is standard input")
+        ->required();
     c->add_option("--rate", o->rate, "calls that begin a second; also 600/m, 3600/h")
         ->type_name("N");
     c->add_option("--concurrency", o->concurrency,
@@ -591,11 +654,25 @@ Command add_load(CLI::App& app) {
         ->type_name("CRITERION");
     c->add_option("--at", o->at, "this participant is a real system (repeatable)")
         ->type_name("NAME=tls:HOST:PORT");
+    c->add_option("--listen", o->listen,
+                  "where a party of ours is reached (repeatable); any free port unless said")
+        ->type_name("NAME=udp:IP:PORT");
+    c->add_option("--source", o->sources,
+                  "addresses that our parties send from, in turn; also a range, "
+                  "127.0.0.2-127.0.0.50 (repeatable)")
+        ->type_name("ADDR");
     c->add_option("--trust", o->trusted, "PEM with CAs that our parties trust besides (repeatable)")
         ->type_name("FILE");
     c->add_option("--set", o->set, "a variable of the flow (repeatable)")->type_name("KEY=VALUE");
     c->add_option("--users", o->users, "CSV with a heading: {row.COLUMN} in the flow")
         ->type_name("FILE");
+    c->add_option("--rows", o->rows,
+                  "rows for [field0] and on of a SIPp scenario: its injection file, or CSV "
+                  "(repeatable)")
+        ->type_name("FILE");
+    c->add_flag(
+        "--resume", o->resume,
+        "TLS connections resume the session of an earlier one; full handshakes unless said");
     c->add_flag("--register", o->enrol,
                 "actors that others call through a server register there before the first call, "
                 "each row of the users");

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/source.hpp"
+
 namespace cw::net {
 namespace {
 
@@ -153,6 +155,15 @@ Opened connect_stream(const Endpoint& to) {
     }
     set_stream_options(fd->get());
     sockaddr_storage address{};
+    if (const auto& from = Source::now()) {
+        // The port is chosen when it connects: so each far end has as many as there are.
+        set(fd->get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+        const auto own = to_sockaddr({*from, 0}, address);
+        if (bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), own) != 0) {
+            return failed("bind");
+        }
+        address = {};
+    }
     const auto length = to_sockaddr(to, address);
     if (connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 &&
         errno != EINPROGRESS) {

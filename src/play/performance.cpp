@@ -159,6 +159,9 @@ void Performance::on_message(PartyId party, const Wire& wire, const sip::Message
 }
 
 bool Performance::awaits(PartyId party, sip::Method method) const {
+    if (literal_ != nullptr) {
+        return false;
+    }
     const auto& s = *state_;
     if (s.over) {
         return false;

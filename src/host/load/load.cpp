@@ -93,6 +93,9 @@ std::string Load::what_cannot_be() const {
 std::expected<void, std::string> Load::open() {
     raise_descriptor_limit();
     auto& plan = scene_.plan;
+    if (auto done = mark_listeners(plan, options_.listen); !done) {
+        return done;
+    }
     if (auto done = mark_real_systems(plan, options_.at); !done) {
         return done;
     }
@@ -129,6 +132,10 @@ std::expected<void, std::string> Load::open() {
             "with more than one shard, phones that register need users of their own: name them in "
             "a CSV file (--users)"}};
     }
+    if (options_.shards > 1 && options_.crowd.answers) {
+        return std::unexpected{
+            std::string{"--jobs: a flow that waits to be called is answered by one shard"}};
+    }
     if (scene_.rows && scene_.rows->rows.size() < options_.shards) {
         return std::unexpected{std::string{"there are fewer users than shards"}};
     }
@@ -142,6 +149,9 @@ std::expected<void, std::string> Load::open() {
         shard.crowd.shards = options_.shards;
         shard.crowd.at_once = divided(options_.crowd.at_once, i);
         shard.keep_alive = options_.keep_alive;
+        shard.listen = options_.listen;
+        shard.sources = options_.sources;
+        shard.resume = options_.resume;
         shard.tell = [this](LoadNews&& news) { hear(std::move(news)); };
         auto made = LoadShard::make(scene_, std::move(shard));
         if (!made) {

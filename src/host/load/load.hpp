@@ -30,6 +30,9 @@ struct LoadOptions {
     play::CrowdSettings crowd;        // of the whole load, before it is divided
     std::uint32_t shards = 1;
     std::optional<Duration> keep_alive;
+    std::vector<RealSystem> listen; // where parties of ours are reached
+    std::vector<IpAddress> sources; // what they send from, in turn; empty: as the system chooses
+    bool resume = false;            // connections resume the TLS session of an earlier one
 };
 
 // One second of the load, counted from the first call.

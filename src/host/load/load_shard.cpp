@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <openssl/ssl.h>
 
 #include "host/peer.hpp"
 #include "host/stage/scenery.hpp"
+#include "net/source.hpp"
 #include "rtp/packet.hpp"
 
 namespace cw::host {
@@ -16,7 +18,9 @@ using sip::Transport;
 
 namespace {
 
-constexpr std::uint32_t load_media_sockets = 1000; // below: SIP over UDP, by party
+// Numbers of datagram sockets: SIP by party, SIP of further sources, media.
+constexpr std::uint32_t first_source = 1000;
+constexpr std::uint32_t load_media_sockets = 1'000'000;
 
 } // namespace
 
@@ -52,6 +56,16 @@ LoadShard::Done LoadShard::open() {
             }
         }
     }
+    if (options_.sources.size() > 1) {
+        options_.crowd.sources.assign(
+            options_.sources.size(),
+            std::vector<std::optional<Endpoint>>(cast_.members.size(), std::nullopt));
+    }
+    for (PartyId party = 0; party < cast_.members.size(); ++party) {
+        if (auto done = listen_from_sources(party); !done) {
+            return done;
+        }
+    }
     // What stands in a session description where nobody says anything: a socket that is there.
     std::optional<play::MediaPlace> quiet;
     for (auto& member : cast_.members) {
@@ -73,11 +87,26 @@ LoadShard::Done LoadShard::open() {
 
 LoadShard::Done LoadShard::listen(PartyId party, Transport transport) {
     auto& member = cast_.members[party];
-    const Endpoint any{*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), 0};
+    Endpoint any{*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), 0};
+    if (!options_.sources.empty() && options_.sources.front().is_v4() != member.ipv6) {
+        any.address = options_.sources.front();
+    }
+    for (const auto& own : options_.listen) {
+        const auto address = IpAddress::parse(own.host);
+        if (own.party == member.id && !address) {
+            return std::unexpected{fmt::format("--listen: {} is no IP address", own.host)};
+        }
+        if (own.party == member.id && own.transport == transport) {
+            any = {*address, own.port};
+        }
+    }
     const bool datagrams = transport == Transport::Udp;
-    auto fd = datagrams ? net::bind_datagram(any, true) : net::listen_stream(any, true);
+    // Shards share a port that was asked for.
+    const bool alone = any.port == 0 || options_.crowd.shards == 1;
+    auto fd = datagrams ? net::bind_datagram(any, alone) : net::listen_stream(any, alone);
     if (!fd) {
-        return std::unexpected{fmt::format("{}: {}", member.id, fd.error())};
+        return std::unexpected{fmt::format("{}: {}{}", member.id, fd.error(),
+                                           any.port != 0 ? " (" + to_string(any) + ")" : "")};
     }
     const auto at = net::local_endpoint(fd->get());
     member.at[static_cast<std::size_t>(transport)] = at;
@@ -96,6 +125,30 @@ LoadShard::Done LoadShard::listen(PartyId party, Transport transport) {
     }
     loop_->listen(std::move(*fd), static_cast<std::uint32_t>(listeners_.size()), tls);
     listeners_.push_back({party, transport, at});
+    return {};
+}
+
+// The party's datagrams leave from each source; the first socket is there already.
+LoadShard::Done LoadShard::listen_from_sources(PartyId party) {
+    const auto& member = cast_.members[party];
+    const auto udp = static_cast<std::size_t>(Transport::Udp);
+    if (options_.sources.size() < 2 || member.control != Control::Played || !member.at[udp]) {
+        return {};
+    }
+    options_.crowd.sources[0][party] = member.at[udp];
+    for (std::size_t i = 1; i < options_.sources.size(); ++i) {
+        auto fd = net::bind_datagram({options_.sources[i], 0}, true);
+        if (!fd) {
+            return std::unexpected{
+                fmt::format("--source {}: {}", to_string(options_.sources[i]), fd.error())};
+        }
+        const auto at = net::local_endpoint(fd->get());
+        const auto number = first_source + static_cast<std::uint32_t>(sources_.size());
+        sources_.push_back({party, at});
+        source_at_[at] = number;
+        options_.crowd.sources[i][party] = at;
+        loop_->receive(std::move(*fd), number);
+    }
     return {};
 }
 
@@ -229,6 +282,7 @@ void LoadShard::on_open(net::Key key, const net::ConnectionInfo& info) {
         const auto& what = at->second.what;
         peer.party = what.from;
         peer.token = what.token;
+        peer.server = what.to;
         transport = what.transport;
         if (info.ssl != nullptr && !scene_.wardrobe->trusts_anyone(what.from)) {
             if (const auto why = judge_server(info.ssl, what.handshake.server_name); !why.empty()) {
@@ -316,6 +370,7 @@ void LoadShard::on_closed(net::Key key, std::string_view why) {
     peer->stream.reset();
     halves_.erase(peer->incoming ? peer->wire.remote : peer->wire.local);
     const auto wire = peer->wire;
+    keep_session(key, *peer);
     crowd_->on_closed(wire, why, handshake_facts(loop_->tls(key)), now_);
     drain();
 }
@@ -325,6 +380,9 @@ void LoadShard::on_bytes(net::Key key, Bytes bytes) {
     auto* peer = find(key);
     if (peer == nullptr) {
         return;
+    }
+    if (!peer->session_kept) {
+        keep_session(key, *peer);
     }
     peer->stream->receive(bytes, [&](PartyStream::Event event, std::string_view text) {
         if (event == PartyStream::Event::Ready) {
@@ -336,17 +394,32 @@ void LoadShard::on_bytes(net::Key key, Bytes bytes) {
     drain();
 }
 
+// What the server gave us to come back with [RFC 8446 §4.6.1]; the latest is kept.
+void LoadShard::keep_session(net::Key key, Peer& peer) {
+    auto* ssl = options_.resume && !peer.incoming ? loop_->tls(key) : nullptr;
+    const auto* session = ssl != nullptr ? SSL_get0_session(ssl) : nullptr;
+    if (session == nullptr || SSL_SESSION_is_resumable(session) != 1) {
+        return;
+    }
+    peer.session_kept = true;
+    sessions_[{peer.party, peer.server}] = net::TlsSession{SSL_get1_session(ssl)};
+}
+
 void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
     now_ = net::Loop::now();
     if (socket >= load_media_sockets) {
         crowd_->on_media(socket - load_media_sockets, remote, bytes, now_);
         return;
     }
-    const auto party = static_cast<PartyId>(socket);
+    const bool further = socket >= first_source;
+    const auto party =
+        further ? sources_[socket - first_source].party : static_cast<PartyId>(socket);
     const auto text = as_text(bytes);
     if (text.find_first_not_of("\r\n") != std::string_view::npos) {
         const auto local =
-            cast_.members[party].at[static_cast<std::size_t>(Transport::Udp)].value_or(Endpoint{});
+            further ? sources_[socket - first_source].at
+                    : cast_.members[party].at[static_cast<std::size_t>(Transport::Udp)].value_or(
+                          Endpoint{});
         crowd_->on_message(party, {Transport::Udp, 0, party, 0, local, remote}, text, now_);
     }
     drain();
@@ -392,13 +465,22 @@ void LoadShard::connect(const play::Connect& asked) {
         }
         tls = *made;
     }
-    const auto key = loop_->connect(asked.at, tls.get(), asked.handshake.server_name);
+    const auto session = sessions_.find({asked.from, asked.to});
+    std::optional<IpAddress> from;
+    if (!options_.sources.empty()) {
+        from = options_.sources[asked.token % options_.sources.size()];
+    }
+    const net::Source source{from};
+    const auto key = loop_->connect(asked.at, tls.get(), asked.handshake.server_name,
+                                    session != sessions_.end() ? session->second.get() : nullptr);
     asked_[key.index] = {asked, key};
 }
 
 void LoadShard::send(const transaction::Wire& wire, std::string_view bytes) {
     if (wire.transport == Transport::Udp) {
-        loop_->send_datagram(wire.connection, wire.remote, bytes);
+        const auto source = source_at_.empty() ? source_at_.end() : source_at_.find(wire.local);
+        loop_->send_datagram(source == source_at_.end() ? wire.connection : source->second,
+                             wire.remote, bytes);
         return;
     }
     const auto key = key_of(wire);

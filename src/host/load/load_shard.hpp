@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "host/stage/party_stream.hpp"
+#include "host/stage/scenery.hpp"
 #include "host/stage/wardrobe.hpp"
 #include "net/loop.hpp"
+#include "net/tls.hpp"
 #include "play/load/crowd.hpp"
 #include "script/plan.hpp"
 
@@ -46,6 +48,9 @@ struct LoadNews {
 struct LoadShardOptions {
     play::CrowdSettings crowd;
     std::optional<Duration> keep_alive;   // [RFC 5626 §4.4.1] on connections that we have opened
+    std::vector<RealSystem> listen;       // where parties of ours are reached, by their id
+    std::vector<IpAddress> sources;       // connections and datagrams leave from these in turn
+    bool resume = false;                  // TLS sessions of earlier connections
     std::function<void(LoadNews&&)> tell; // on the shard's own thread
 };
 
@@ -75,7 +80,9 @@ class LoadShard final : private net::Handler {
         script::PartyId party = 0;
         transaction::Wire wire;
         std::unique_ptr<PartyStream> stream;
-        std::uint32_t token = 0; // of one that we have opened
+        std::uint32_t token = 0;    // of one that we have opened
+        script::PartyId server = 0; // whom it leads to
+        bool session_kept = false;
     };
     struct Asked {
         play::Connect what;
@@ -86,6 +93,8 @@ class LoadShard final : private net::Handler {
     LoadShard(LoadScene& scene, LoadShardOptions options);
     Done open();
     Done listen(script::PartyId party, sip::Transport transport);
+    Done listen_from_sources(script::PartyId party);
+    void keep_session(net::Key key, Peer& peer);
     std::optional<play::MediaPlace> open_media();
 
     void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
@@ -114,7 +123,14 @@ class LoadShard final : private net::Handler {
     std::vector<Listening> listeners_;     // by the loop's number
     std::vector<Peer> peers_;              // by net::Key::index
     std::map<std::uint32_t, Asked> asked_; // by net::Key::index
-    std::map<Endpoint, net::Key> halves_;  // of connections between two of us, by the opener's end
+    struct Source {                        // a datagram socket beside a party's first
+        script::PartyId party = 0;
+        Endpoint at;
+    };
+    std::vector<Source> sources_;                 // by socket number, from first_source on
+    std::map<Endpoint, std::uint32_t> source_at_; // their socket numbers
+    std::map<std::pair<script::PartyId, script::PartyId>, net::TlsSession> sessions_;
+    std::map<Endpoint, net::Key> halves_; // of connections between two of us, by the opener's end
     std::uint32_t next_media_ = 0;
     bool media_ipv6_ = false;
     Instant now_;

@@ -21,6 +21,7 @@ namespace {
 constexpr std::uint32_t most_moves = 100'000; // a loop that waits for nothing
 constexpr std::size_t most_waiting = 64;      // messages that no step has taken yet
 constexpr std::size_t most_answered = 32;
+constexpr std::size_t most_asked = 64; // requests that the report tells of
 
 // [RFC 3261 §17.1.1.1]: T1 and T2.
 constexpr Duration first_gap = milliseconds(500);
@@ -239,6 +240,7 @@ bool Literal::step(Walker& walker) {
             end(false);
             return false;
         }
+        text->resize(text->find_last_not_of("\r\n") + 1); // it has no end of a header
         report_of(one.step).sent = *text;
         other->told.push_back(std::move(*text));
         go_on(walker, one);
@@ -334,11 +336,20 @@ bool Literal::step_send(Walker& walker, const Instruction& one) {
     }
     if (one.message.request && one.message.method != "ACK") {
         walker.asked = one.step;
+        const bool again = std::ranges::any_of(report.asked, [&](const Asked& asked) {
+            return asked.step == one.step && asked.status == 0;
+        });
+        if (!again && report.asked.size() < most_asked) {
+            auto& asked = report.asked.emplace_back();
+            asked.step = one.step;
+            asked.method = sip::method_of(one.message.method);
+            asked.sent = now_;
+        }
     }
     passed(one.step);
-    report_of(one.step).sent = std::move(*text);
     std::optional<Index> jump;
-    obey(walker, one, walker.player.last_received(), jump);
+    obey(walker, one, *text, jump); // what it says is about what was sent
+    report_of(one.step).sent = std::move(*text);
     if (!walker.done) {
         go_on(walker, one, jump);
     }
@@ -369,6 +380,7 @@ bool Literal::step_hear(Walker& walker, const Instruction& one) {
     walker.told.pop_front();
     walker.moves = 0;
     passed(one.step);
+    walker.player.adopt_call_id(text);
     report_of(one.step).received = text;
     std::optional<Index> jump;
     obey(walker, one, text, jump);
@@ -407,9 +419,17 @@ bool Literal::step_receive(Walker& walker, const Instruction& one) {
         const auto arrived = std::move(walker.inbox.front());
         walker.inbox.pop_front();
         for (const auto index : candidates) {
-            if (walker.player.fits(walker.program->steps[index], arrived.text)) {
-                return take(walker, index, arrived, true);
+            const auto& awaited = walker.program->steps[index];
+            if (!walker.player.fits(awaited, arrived.text)) {
+                continue;
             }
+            if (awaited.lost > 0 && walker.player.chance(awaited.lost)) { // …on its way
+                if (!walker.answered.empty()) {
+                    walker.answered.pop_back(); // what comes again is no repetition
+                }
+                return true;
+            }
+            return take(walker, index, arrived, true);
         }
         if (passed_by(walker, arrived)) {
             return true;
@@ -444,6 +464,7 @@ bool Literal::take(Walker& walker, Index index, const Arrived& arrived, bool mov
     if (one.status != 0 && walker.asked) {
         line.took = now_ - report_of(*walker.asked).at;
     }
+    note_answer(one, arrived.text);
     if (one.fails) {
         failed(one.step, Verdict::Unexpected, "it must not come, and did");
     }
@@ -461,6 +482,25 @@ bool Literal::take(Walker& walker, Index index, const Arrived& arrived, bool mov
         walker.at = leaves ? walker.at : before;
     }
     return true;
+}
+
+// What the response is to, the latest such request, has it.
+void Literal::note_answer(const Instruction& one, std::string_view message) {
+    if (one.status == 0) {
+        return;
+    }
+    const auto method = sip::method_of(method_in(value_of_header(message, "CSeq")));
+    const auto at = std::find_if(report.asked.rbegin(), report.asked.rend(),
+                                 [&](const Asked& asked) { return asked.method == method; });
+    if (at == report.asked.rend() || at->status != 0) {
+        return;
+    }
+    if (one.status >= 200) {
+        at->status = one.status;
+        at->final = now_;
+    } else if (one.status > 100 && !at->provisional.known()) {
+        at->provisional = now_;
+    }
 }
 
 // It was awaited before, and may still come: an optional one above, or one that may at any time.

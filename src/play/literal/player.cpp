@@ -78,7 +78,7 @@ Player::Player(const script::literal::Program& program, const script::Plan& plan
                const Given& given, crypto::Digester& digester)
     : program_(program), plan_(plan), cast_(cast), given_(given), digester_(digester),
       chance_(hash_bytes(plan.parties[program.party].id, given.seed + given.number)) {
-    call_id_ = fmt::format("{}-{:x}", given.number, random());
+    call_id_ = fmt::format("{}{}-{:x}", given.mark, given.number, random());
 }
 
 // xorshift: what is left to chance is not secret.
@@ -253,7 +253,7 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
         number(static_cast<std::int64_t>(given_.number));
         return;
     case Key::CallId:
-        out += call_id_ + "@" + address_of(local);
+        out += call_id_heard_ ? call_id_ : call_id_ + "@" + address_of(local);
         return;
     case Key::Cseq:
         number(cseq_);
@@ -266,10 +266,7 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
         writing.length_plus = keyword.plus;
         return;
     case Key::Branch:
-        out += keyword.plus == 0 && !writing.branch.empty()
-                   ? writing.branch
-                   : fmt::format("z9hG4bK-{:x}-{}-{}", given_.seed % 0xffff'ffffU, given_.number,
-                                 static_cast<std::int64_t>(writing.index) + keyword.plus);
+        out += own_branch(static_cast<std::int64_t>(writing.index) + keyword.plus);
         return;
     case Key::MsgIndex:
         number(writing.index);
@@ -326,8 +323,8 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
     case Key::Field:
         append_field(out, keyword, writing);
         return;
-    case Key::Variable:
-        out += text_of(value(keyword.name));
+    case Key::Variable: // a number of zero, a false: SIPp takes them for not set
+        out += is_set(keyword.name) ? text_of(value(keyword.name)) : "";
         return;
     case Key::File: {
         const auto file = given_.files.find(keyword.name);
@@ -394,6 +391,11 @@ void Player::append_crypto(std::string& out, std::string_view name) {
     }
 }
 
+// The same for a step each time, so that [branch-2] is that of the step two above.
+std::string Player::own_branch(std::int64_t index) const {
+    return fmt::format("z9hG4bK-{:x}-{}-{}", given_.seed % 0xffff'ffffU, given_.number, index);
+}
+
 // Headers and body, lengths and credentials last: they need all the rest.
 std::expected<std::string, std::string> Player::write(const Instruction& instruction, Index index,
                                                       const Wire& wire, Instant now) {
@@ -402,15 +404,12 @@ std::expected<std::string, std::string> Player::write(const Instruction& instruc
     writing.wire = &wire;
     writing.now = now;
     const auto& message = instruction.message;
-    const bool counts = message.request && message.method != "ACK" && message.method != "CANCEL";
+    const bool counts = message.request && instruction.kind == Instruction::Kind::Send &&
+                        message.method != "ACK" && message.method != "CANCEL";
     cseq_ += counts ? 1 : 0;
-    if (!instruction.transaction.empty()) {
-        auto& branch = transactions_[instruction.transaction];
-        if (branch.empty() || message.method != "ACK") {
-            branch = fmt::format("z9hG4bK-{:x}-{}-{}-{}", given_.seed % 0xffff'ffffU, given_.number,
-                                 index, instruction.transaction);
-        }
-        writing.branch = branch;
+    // An ACK belongs to a transaction, and has a branch of its own unless it says otherwise.
+    if (!instruction.transaction.empty() && message.method != "ACK") {
+        transactions_[instruction.transaction] = own_branch(index);
     }
     std::string out;
     std::string line;
@@ -452,7 +451,7 @@ std::expected<std::string, std::string> Player::write(const Instruction& instruc
     if (!writing.failed.empty()) {
         return std::unexpected{writing.failed};
     }
-    if (message.request && methods_.size() < 64) {
+    if (message.request && instruction.kind == Instruction::Kind::Send && methods_.size() < 64) {
         methods_.insert(std::string{opening_of(out).method});
     }
     return out;
@@ -518,9 +517,23 @@ bool Player::fits(const Instruction& instruction, std::string_view message) cons
     return methods_.contains(method);
 }
 
+// A call that begins with what comes has the Call-ID of that.
+void Player::adopt_call_id(std::string_view message) {
+    const auto id = value_of_header(message, "Call-ID");
+    if (!id.empty() && last_.empty() && methods_.empty()) {
+        call_id_ = id;
+        call_id_heard_ = true;
+    }
+}
+
 void Player::take(const Instruction& instruction, std::string_view message) {
+    adopt_call_id(message);
     last_ = message;
     const auto opening = opening_of(message);
+    if (opening.status == 0) { // requests are counted on from the other side's
+        const auto cseq = value_of_header(message, "CSeq");
+        cseq_ = parse_number<std::uint32_t>(cseq.substr(0, cseq.find(' '))).value_or(cseq_);
+    }
     const auto tag = tag_in(value_of_header(message, opening.status != 0 ? "To" : "From"));
     if (!tag.empty()) {
         peer_tag_ = tag;

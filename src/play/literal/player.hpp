@@ -44,6 +44,8 @@ class Player {
                                                   const Wire& wire, Instant now);
     // Remembers what a message that was taken brought.
     void take(const Instruction& instruction, std::string_view message);
+    // Of a command of another party, or of the first message.
+    void adopt_call_id(std::string_view message);
     // Does the message fit? Its start line, and for a response whose request it answers.
     [[nodiscard]] bool fits(const Instruction& instruction, std::string_view message) const;
 
@@ -70,7 +72,6 @@ class Player {
         const Wire* wire = nullptr;
         Instant now;
         std::string failed;
-        std::string branch;
         std::string authentication; // the arguments of the keyword that waits for the body
         bool authenticates = false;
         std::optional<std::size_t> length_at; // in the text, where [len] stands
@@ -80,6 +81,7 @@ class Player {
     void append(std::string& out, const script::literal::Keyword& keyword, Writing& writing);
     void append_field(std::string& out, const script::literal::Keyword& keyword, Writing& writing);
     void append_crypto(std::string& out, std::string_view name);
+    [[nodiscard]] std::string own_branch(std::int64_t index) const;
     std::string credentials(std::string_view message, Writing& writing);
     [[nodiscard]] std::string text_of(const Value& value) const;
     [[nodiscard]] double number_of(const script::literal::Operand& operand) const;
@@ -99,6 +101,7 @@ class Player {
     crypto::Digester& digester_;
     std::map<std::string, Value> variables_;
     std::string call_id_;
+    bool call_id_heard_ = false; // it is the other end's, whole
     std::uint32_t cseq_ = 0;
     std::string last_; // that was received
     std::string peer_tag_;

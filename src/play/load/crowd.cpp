@@ -1,6 +1,7 @@
 #include "play/load/crowd.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,31 @@ bool addresses_by_number(const script::Plan& plan) {
     return false;
 }
 
+bool makes_sound(const script::literal::Program& program) {
+    return std::ranges::any_of(program.steps, [](const script::literal::Instruction& one) {
+        return std::ranges::any_of(one.orders, [](const script::literal::Order& order) {
+            return std::holds_alternative<script::literal::Sound>(order);
+        });
+    });
+}
+
+// The requests that a literal party may be called with.
+std::vector<std::string> first_methods(const script::literal::Program& program) {
+    std::vector<std::string> out;
+    for (const auto& one : program.steps) {
+        if (one.kind == script::literal::Instruction::Kind::Send) {
+            break;
+        }
+        if (one.kind == script::literal::Instruction::Kind::Receive) {
+            out.push_back(one.method);
+            if (!one.optional && !one.any_time) {
+                break;
+            }
+        }
+    }
+    return out;
+}
+
 // Does anybody say or hear anything?
 bool draws_media(const script::Plan& plan) {
     return std::ranges::any_of(plan.steps, [](const script::Step& step) {
@@ -52,6 +78,16 @@ bool draws_media(const script::Plan& plan) {
 
 } // namespace
 
+bool answers_calls(const script::Plan& plan) {
+    for (const auto& step : plan.steps) {
+        if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
+            return script::is_literal(plan.parties[arrow->to]) &&
+                   !script::is_literal(plan.parties[arrow->from]);
+        }
+    }
+    return false;
+}
+
 std::uint32_t& Crowd::Places::place(std::uint32_t slot) const {
     return crowd->calls_[slot]->deadline;
 }
@@ -60,7 +96,14 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
              CrowdSettings settings, MediaPlaces places)
     : plan_(plan), cast_(std::move(cast)), given_(given), rows_(rows),
       settings_(std::move(settings)), media_places_(std::move(places)), deadlines_(Places{this}),
-      cast_by_number_(addresses_by_number(plan)), has_media_(draws_media(plan) && given.media) {
+      cast_by_number_(addresses_by_number(plan)), has_media_(draws_media(plan) && given.media),
+      literal_(script::has_literal(plan)) {
+    for (const auto& program : cast_.programs) {
+        has_media_ = has_media_ || (makes_sound(*program) && given.media);
+        if (settings_.answers) {
+            std::ranges::move(first_methods(*program), std::back_inserter(answered_methods_));
+        }
+    }
     const auto ours = [&](PartyId party) {
         return plan.parties[party].control == script::Control::Played;
     };
@@ -71,7 +114,7 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
         }
         awaits_connections_ =
             awaits_connections_ || std::holds_alternative<script::Channel>(a->content);
-        if (std::holds_alternative<script::Request>(a->content) &&
+        if (std::holds_alternative<script::Request>(a->content) && !literal_ &&
             std::ranges::find(strangers_call_, a->to) == strangers_call_.end()) {
             strangers_call_.push_back(a->to);
         }
@@ -82,7 +125,7 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
             free_rows_.push_back(i);
         }
     } else {
-        casts_.resize(1);
+        casts_.resize(std::max<std::size_t>(1, settings_.sources.size()));
     }
 }
 
@@ -128,8 +171,10 @@ std::size_t Crowd::take_row(Call& call) {
 }
 
 std::shared_ptr<const Cast> Crowd::cast_of(std::size_t row, const Given& given) {
-    if (!cast_by_number_ && casts_[row] != nullptr) {
-        return casts_[row];
+    const auto sources = settings_.sources.size();
+    const auto place = rows_ != nullptr || sources == 0 ? row : given.number % sources;
+    if (!cast_by_number_ && casts_[place] != nullptr) {
+        return casts_[place];
     }
     auto fresh = std::make_shared<Cast>(cast_);
     if (rows_ != nullptr || cast_by_number_) {
@@ -149,8 +194,13 @@ std::shared_ptr<const Cast> Crowd::cast_of(std::size_t row, const Given& given) 
         }
         *fresh = std::move(*made);
     }
+    for (std::size_t i = 0; sources != 0 && i < fresh->members.size(); ++i) {
+        if (const auto& from = settings_.sources[place % sources][i]) {
+            fresh->members[i].at[static_cast<std::size_t>(sip::Transport::Udp)] = from;
+        }
+    }
     if (!cast_by_number_) {
-        casts_[row] = fresh;
+        casts_[place] = fresh;
     }
     return fresh;
 }
@@ -176,7 +226,7 @@ bool Crowd::give_media(Call& call) {
     return true;
 }
 
-void Crowd::begin(Instant due) {
+Crowd::Ref Crowd::begin(Instant due) {
     const auto ref = open_call();
     auto& call = *calls_[ref.slot];
     call.number = next_call_ * settings_.shards + settings_.shard;
@@ -193,11 +243,13 @@ void Crowd::begin(Instant due) {
     if (rows_ != nullptr) {
         call.given.row = rows_->row(call.row);
     }
+    script::sipp::fill_row(settings_.injections, call.given.number, call.given.seed,
+                           call.given.row);
     call.cast = cast_of(call.row, call.given);
     if (call.cast == nullptr || (has_media_ && !give_media(call))) {
         ++tally_.held_back;
         free(ref.slot);
-        return;
+        return {};
     }
     for (const auto& place : call.media) {
         media_owner_[place.socket] = ref;
@@ -220,6 +272,7 @@ void Crowd::begin(Instant due) {
     }
     call.performance->start(now_);
     settle(ref.slot);
+    return ref;
 }
 
 bool Crowd::may_begin(std::uint64_t number) const {
@@ -242,6 +295,12 @@ std::optional<Instant> Crowd::next_arrival() const {
 
 void Crowd::begin_due() {
     if (phase_ != Phase::Calling) {
+        return;
+    }
+    if (settings_.answers) {
+        if (!may_begin(next_call_) || (settings_.length && now_ - began_ >= *settings_.length)) {
+            phase_ = Phase::Ending;
+        }
         return;
     }
     if (settings_.arrivals) {
@@ -335,6 +394,9 @@ void Crowd::check_end() {
     if (phase_ == Phase::Over) {
         return;
     }
+    if (settings_.answers && phase_ == Phase::Calling && !may_begin(next_call_)) {
+        phase_ = Phase::Ending; // the last call has come
+    }
     const bool idle = in_progress_ == 0 && enrolments_open_ == 0;
     if (idle && (phase_ == Phase::Ending || !hopeless_.empty())) {
         phase_ = Phase::Over;
@@ -351,6 +413,8 @@ Instant Crowd::next_deadline() const {
     }
     if (const auto due = next_arrival()) {
         sooner(*due);
+    } else if (phase_ == Phase::Calling && settings_.answers) {
+        sooner(settings_.length ? began_ + *settings_.length : Instant{});
     } else if (phase_ == Phase::Calling && !settings_.arrivals &&
                in_progress_ < settings_.at_once) {
         sooner(now_);

@@ -26,6 +26,7 @@
 #include "play/load/tally.hpp"
 #include "play/performance.hpp"
 #include "play/report.hpp"
+#include "script/sipp/injection.hpp"
 #include "transaction/outbox.hpp"
 
 namespace cw::play {
@@ -37,17 +38,28 @@ enum class Sharing : std::uint8_t {
     PerCall, // a call has its own
 };
 
+// Does the flow begin by waiting for somebody's request, as a scenario of a SIPp UAS does?
+bool answers_calls(const script::Plan& plan);
+
 struct CrowdSettings {
     std::optional<Arrivals> arrivals; // none: a call begins when another has ended
     std::uint32_t at_once = 50'000;   // at most so many in progress
     std::optional<std::uint64_t> calls;
     std::optional<Duration> length; // no call begins after that
-    std::uint32_t shard = 0;        // begins every `shards`th call, from this one on
+    // A flow that begins by waiting: no call begins but when somebody's request comes, and it ends
+    // with `calls`, `length` or finish().
+    bool answers = false;
+    std::uint32_t shard = 0; // begins every `shards`th call, from this one on
     std::uint32_t shards = 1;
     Sharing sharing = Sharing::AsDrawn;
     std::uint32_t connections = 1; // shared ones, between the same two parties
     Enrol enrol = Enrol::AtEmbedded;
     std::uint32_t enrolments_at_once = 64;
+    // Where datagrams of each party come from, by source and PartyId, when there is more than one
+    // source: a user keeps to his, calls without users take them in turn.
+    std::vector<std::vector<std::optional<Endpoint>>> sources;
+    // What literal parties insert: a row of each file a call.
+    std::vector<script::sipp::Injection> injections;
     Duration enrol_again = seconds(1700); // registrations are for an hour
     std::size_t keep_failed = 10;         // so many failed calls are kept whole
 };
@@ -133,7 +145,7 @@ class Crowd {
     // crowd.cpp: calls begin and end
     Call* find(Ref ref);
     Ref open_call();
-    void begin(Instant due);
+    Ref begin(Instant due);
     void begin_enrolment(std::size_t row);
     void begin_due();
     void begin_enrolments();
@@ -142,7 +154,7 @@ class Crowd {
     std::shared_ptr<const Cast> cast_of(std::size_t row, const Given& given);
     bool give_media(Call& call);
     void settle(std::uint32_t slot);
-    void send_all(Call& call);
+    void send_all(std::uint32_t slot);
     void end(std::uint32_t slot);
     void ended_enrolment(Call& call);
     void free(std::uint32_t slot);
@@ -152,6 +164,8 @@ class Crowd {
 
     // dispatch.cpp: whose message it is
     Ref whose(script::PartyId party, const sip::MessageView& message);
+    Ref answer(script::PartyId party, const sip::MessageView& message);
+    void learn_call_id(Ref ref, std::string_view bytes);
     Ref who_awaits(script::PartyId party, const sip::MessageView& message);
     void nobodys(const transaction::Wire& wire, const sip::MessageView& message);
     [[nodiscard]] static std::string mark_of(Ref ref);
@@ -178,7 +192,9 @@ class Crowd {
     bool cast_by_number_ = false; // its addresses have {n} in them
     bool has_media_ = false;
     bool awaits_connections_ = false;
-    std::vector<bool> enrolled_;                  // parties that register without being drawn
+    bool literal_ = false;
+    std::vector<std::string> answered_methods_; // of what may come first, where calls are answered
+    std::vector<bool> enrolled_;                // parties that register without being drawn
     std::vector<script::PartyId> strangers_call_; // parties of ours that others call
 
     // Requests with a Call-ID that is not ours: which call they belong to.

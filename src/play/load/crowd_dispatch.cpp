@@ -1,9 +1,11 @@
 // Whose message it is that has come.
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
 
 #include "dialog/draft.hpp"
+#include "play/literal/received.hpp"
 #include "play/load/crowd_state.hpp"
 #include "sip/uri.hpp"
 #include "sip/via.hpp"
@@ -57,7 +59,11 @@ void Crowd::on_message(PartyId party, const Wire& wire, std::string_view text, I
     if (kept_ < settings_.keep_failed) {
         call->messages.push_back({now_, false, wire, std::string{text}});
     }
-    call->performance->on_message(party, wire, *message, now_);
+    if (literal_) { // it reads the text
+        call->performance->on_message(party, wire, text, now_);
+    } else {
+        call->performance->on_message(party, wire, *message, now_);
+    }
     settle(ref.slot);
     check_end();
 }
@@ -74,12 +80,38 @@ Crowd::Ref Crowd::whose(PartyId party, const sip::MessageView& message) {
     if (!message.is_request() || message.method() == sip::Method::Ack) {
         return {};
     }
-    const auto ref = who_awaits(party, message);
+    const auto ref = settings_.answers ? answer(party, message) : who_awaits(party, message);
     if (auto* call = find(ref)) {
         call->foreign.emplace_back(id);
         foreign_.emplace(id, ref);
     }
     return ref;
+}
+
+// Where calls are answered: one begins.
+Crowd::Ref Crowd::answer(PartyId /*party*/, const sip::MessageView& message) {
+    const auto method = message.method_text();
+    if (std::ranges::find(answered_methods_, method) == answered_methods_.end() ||
+        !may_begin(next_call_)) {
+        return {};
+    }
+    ++tally_.due;
+    if (in_progress_ >= settings_.at_once) {
+        ++tally_.held_back;
+        return {};
+    }
+    return begin(now_);
+}
+
+// A literal party may write a Call-ID of its own into what it sends: what comes for it is this
+// call's.
+void Crowd::learn_call_id(Ref ref, std::string_view bytes) {
+    const auto id = literal::value_of_header(bytes, "Call-ID");
+    if (id.empty() || read_mark(id) || foreign_.contains(id)) {
+        return;
+    }
+    calls_[ref.slot]->foreign.emplace_back(id);
+    foreign_.emplace(id, ref);
 }
 
 // Behind a B2BUA: the oldest call whose callee has that name and still awaits such a request.

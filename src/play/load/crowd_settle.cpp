@@ -17,7 +17,7 @@ void Crowd::settle(std::uint32_t first) {
         if (call.performance == nullptr) {
             continue;
         }
-        send_all(call);
+        send_all(slot);
         auto& wants = call.performance->wants();
         if (!wants.empty()) {
             const auto todo = std::move(wants);
@@ -47,10 +47,14 @@ void Crowd::settle(std::uint32_t first) {
     settling_ = false;
 }
 
-void Crowd::send_all(Call& call) {
+void Crowd::send_all(std::uint32_t slot) {
+    auto& call = *calls_[slot];
     auto& outbox = call.performance->outbox();
     for (const auto& one : outbox.sends()) {
         const auto bytes = outbox.bytes(one);
+        if (literal_) {
+            learn_call_id({slot, call.generation}, bytes);
+        }
         outbox_.send(one.wire, bytes);
         ++tally_.sent;
         if (kept_ < settings_.keep_failed) {

@@ -8,6 +8,8 @@
 #include <functional>
 #include <queue>
 
+#include <fmt/format.h>
+
 #include "dialog/draft.hpp"
 #include "script/parse.hpp"
 #include "sip/message.hpp"
@@ -385,6 +387,113 @@ TEST(Crowd, ThousandsOfCallsLeaveNothingBehind) {
     EXPECT_EQ(world.crowd->tally().passed, 4000U);
     EXPECT_EQ(world.crowd->in_progress(), 0U);
     EXPECT_LE(world.most_in_progress, 420U);
+}
+
+constexpr std::string_view written_out = R"(sequenceDiagram
+    actor uac as UAC (literal, TCP)
+    participant uas as UAS (under test)
+    %% at: tcp:127.0.0.1:5060
+
+    uac->>uas: INVITE (SDP offer)
+    %% | From: <sip:[field0]@example.com>;tag=[call_number]
+    uas-->>uac: 200 OK
+    uac->>uas: ACK
+    uac->>uas: BYE
+    uas-->>uac: 200 OK
+)";
+
+TEST(CrowdLiteral, EachCallHasItsRowAndItsAnswers) {
+    CrowdSettings settings;
+    settings.arrivals = Arrivals{{{10, 10, seconds(3)}}};
+    settings.injections.push_back(*script::sipp::read_injection("SEQUENTIAL\nann\nbob\n", "u.csv"));
+    World world{load_plan(std::string{written_out}), settings};
+    world.run();
+    const auto& tally = world.crowd->tally();
+    EXPECT_EQ(tally.passed, 30U);
+    EXPECT_EQ(tally.failed, 0U);
+    EXPECT_EQ(tally.sessions.answered, 30U);
+    EXPECT_EQ(tally.answers.count(), 30U);
+    EXPECT_EQ(tally.hanging_up.count(), 30U);
+    ASSERT_EQ(world.users.size(), 30U);
+    EXPECT_TRUE(world.users[0].contains("sip:ann@")) << world.users[0];
+    EXPECT_TRUE(world.users[1].contains("sip:bob@")) << world.users[1];
+    EXPECT_TRUE(world.users[2].contains("sip:ann@")) << world.users[2];
+    EXPECT_EQ(world.connects, 1U);
+}
+
+TEST(CrowdLiteral, AnAnswerThatIsNotDrawnFailsTheCall) {
+    CrowdSettings settings;
+    settings.at_once = 5;
+    settings.calls = 20;
+    settings.injections.push_back(*script::sipp::read_injection("RANDOM\nann\n", "u.csv"));
+    World world{load_plan(std::string{written_out}), settings};
+    world.answer = [](const sip::MessageView&) { return std::uint16_t{486}; };
+    world.run();
+    EXPECT_EQ(world.crowd->tally().failed, 20U);
+    EXPECT_EQ(world.crowd->tally().sessions.refused, 0U) << "nobody awaited a 486";
+}
+
+TEST(CrowdLiteral, CallsAreAnsweredAsTheyComeUntilThereAreEnough) {
+    const auto plan = load_plan(R"(sequenceDiagram
+    participant uac as UAC (under test)
+    actor uas as UAS (literal, TCP)
+
+    uac->>uas: INVITE
+    uas-->>uac: 200 OK
+    uac->>uas: ACK
+    uac->>uas: BYE
+    uas-->>uac: 200 OK
+)");
+    EXPECT_TRUE(answers_calls(plan));
+    CrowdSettings settings;
+    settings.answers = true;
+    settings.calls = 2;
+    World world{plan, settings};
+    const auto say = [&](std::string_view method, int call, int cseq) {
+        world.at(world.now + milliseconds(10 * cseq), [&world, method, call, cseq] {
+            const Wire wire{sip::Transport::Tcp,
+                            0,
+                            7,
+                            1,
+                            Endpoint{*IpAddress::parse("127.0.0.1"), 5070},
+                            Endpoint{*IpAddress::parse("127.0.0.1"), 5071}};
+            world.crowd->on_message(
+                1, wire,
+                fmt::format("{0} sip:x@127.0.0.1 SIP/2.0\r\n"
+                            "Via: SIP/2.0/TCP 127.0.0.1:5071;branch=z9hG4bK{1}{2}\r\n"
+                            "From: <sip:a@b>;tag=1\r\nTo: <sip:x@b>\r\n"
+                            "Call-ID: theirs-{1}\r\nCSeq: {2} {0}\r\n"
+                            "Content-Length: 0\r\n\r\n",
+                            method, call, cseq),
+                world.now);
+        });
+    };
+    say("BYE", 9, 1); // of no call: none begins
+    for (const int call : {1, 2}) {
+        say("INVITE", call, 1);
+        say("ACK", call, 2);
+        say("BYE", call, 3);
+    }
+    world.run();
+    EXPECT_TRUE(world.crowd->over());
+    EXPECT_EQ(world.crowd->tally().started, 2U);
+    EXPECT_EQ(world.crowd->tally().passed, 2U);
+}
+
+TEST(Crowd, DatagramsLeaveFromAllSourcesInTurn) {
+    CrowdSettings settings;
+    settings.arrivals = Arrivals{{{10, 10, seconds(3)}}};
+    const Endpoint second{*IpAddress::parse("127.0.0.2"), 5099};
+    settings.sources = {{std::nullopt, std::nullopt}, {second, std::nullopt}};
+    World world{load_plan(std::string{call_flow}, "udp"), settings};
+    std::size_t from_second = 0;
+    world.answer = [&](const sip::MessageView& message) {
+        from_second += message.value(sip::HeaderId::Via).contains("127.0.0.2:5099") ? 1 : 0;
+        return std::uint16_t{200};
+    };
+    world.run();
+    EXPECT_EQ(world.crowd->tally().passed, 30U);
+    EXPECT_EQ(from_second, 30U) << "an INVITE and a BYE of every other call";
 }
 
 } // namespace

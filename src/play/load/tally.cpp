@@ -41,6 +41,19 @@ void count_session(Tally::Sessions& sessions, std::uint16_t status) {
     sessions.redirected += status >= 300 && status < 400 ? 1 : 0;
 }
 
+// Where messages are written out, no arrow says that a session begins: the first INVITE does, and
+// one after a challenge.
+bool opens_session(const script::Plan& plan, const Report& report, const Asked& asked) {
+    const auto& arrow = std::get<script::Arrow>(plan.steps[asked.step].what);
+    if (!script::is_literal(plan.parties[arrow.from])) {
+        return arrow.opens_call;
+    }
+    return std::ranges::none_of(report.asked, [&](const Asked& other) {
+        return other.method == sip::Method::Invite && other.sent < asked.sent &&
+               other.status != 401 && other.status != 407;
+    });
+}
+
 const Histogram& times_of(const Tally& tally, script::Criterion::Of what) {
     using Of = script::Criterion::Of;
     switch (what) {
@@ -133,8 +146,7 @@ void Tally::count(const script::Plan& plan, const Report& report, Instant due_at
                                ? asked.sent - (report.began - due_at)
                                : asked.sent;
         const auto time = asked.final - since;
-        if (asked.method == sip::Method::Invite &&
-            std::get<script::Arrow>(plan.steps[asked.step].what).opens_call) {
+        if (asked.method == sip::Method::Invite && opens_session(plan, report, asked)) {
             count_session(sessions, asked.status);
             if (asked.provisional.known()) {
                 ringing.add(asked.provisional - since);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -123,6 +124,26 @@ std::optional<Keyword> read_keyword(std::string_view inside) {
     return name ? std::optional{Keyword{Key::Custom, std::string{inside}, 0}} : std::nullopt;
 }
 
+// "\x3C" → "<", as SIPp has it; a NUL is none of it.
+std::string unescaped(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto at = text.find("\\x");
+        out += text.substr(0, at);
+        if (at == std::string_view::npos) {
+            break;
+        }
+        unsigned value = 0;
+        const auto* digits = text.data() + at + 2;
+        const auto* end = text.data() + std::min(at + 4, text.size());
+        const auto read = std::from_chars(digits, end, value, 16);
+        const bool whole = read.ec == std::errc{} && read.ptr == digits + 2 && value != 0;
+        out += whole ? std::string(1, static_cast<char>(value)) : "\\x";
+        text.remove_prefix(at + (whole ? 4 : 2));
+    }
+    return out;
+}
+
 } // namespace
 
 bool Text::has(Key key) const {
@@ -137,7 +158,7 @@ Text parse_text(std::string_view text) {
     std::string plain;
     const auto flush = [&] {
         if (!plain.empty()) {
-            out.pieces.emplace_back(std::exchange(plain, {}));
+            out.pieces.emplace_back(unescaped(std::exchange(plain, {})));
         }
     };
     while (!text.empty()) {

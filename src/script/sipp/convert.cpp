@@ -634,34 +634,4 @@ Parsed read(std::string_view text, std::string_view name) {
     return out;
 }
 
-std::vector<std::map<std::string, std::string>> read_rows(std::string_view text) {
-    constexpr std::size_t most_rows = 1'000'000;
-    std::vector<std::map<std::string, std::string>> out;
-    bool first = true;
-    while (!text.empty() && out.size() < most_rows) {
-        const auto end = text.find('\n');
-        auto line = trim(text.substr(0, end));
-        text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
-        while (line.ends_with('\r')) {
-            line.remove_suffix(1);
-        }
-        if (line.empty() || line.starts_with('#')) {
-            continue;
-        }
-        if (std::exchange(first, false)) { // SEQUENTIAL, RANDOM, USER
-            continue;
-        }
-        auto& row = out.emplace_back();
-        for (std::size_t i = 0; i < 256; ++i) {
-            const auto semicolon = line.find(';');
-            row.emplace(fmt::format("field{}", i), line.substr(0, semicolon));
-            if (semicolon == std::string_view::npos) {
-                break;
-            }
-            line.remove_prefix(semicolon + 1);
-        }
-    }
-    return out;
-}
-
 } // namespace cw::script::sipp

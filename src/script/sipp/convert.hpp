@@ -34,7 +34,4 @@ Conversion convert_pair(std::string_view first, std::string_view second, std::st
 // The scenario as a Plan; its places are those of the XML.
 Parsed read(std::string_view text, std::string_view name);
 
-// An injection file: each row's fields as field0, field1, …
-std::vector<std::map<std::string, std::string>> read_rows(std::string_view text);
-
 } // namespace cw::script::sipp

@@ -12,6 +12,7 @@
 #include "script/print.hpp"
 #include "script/read_flow.hpp"
 #include "script/sipp/convert.hpp"
+#include "script/sipp/injection.hpp"
 #include "script/sipp/xml.hpp"
 
 namespace cw::script {
@@ -315,11 +316,43 @@ TEST(Literal, BesideALiteralPartyNobodyElseIsPlayed) {
     EXPECT_EQ(read.complaints[0].place.line, 3U);
 }
 
-TEST(Rows, ALineOfAnInjectionFileIsARow) {
-    const auto rows = sipp::read_rows("SEQUENTIAL\n# no\njoe;secret\r\nann;[x]\n");
-    ASSERT_EQ(rows.size(), 2U);
-    EXPECT_EQ(rows[0].at("field1"), "secret");
-    EXPECT_EQ(rows[1].at("field0"), "ann");
+TEST(Literal, AnOctetMayBeWrittenInHexadecimal) {
+    EXPECT_EQ(literal::parse_text("\\x3Csip:a\\x3E\\x0 \\xzz \\x00").pieces,
+              std::vector<literal::Piece>{std::string{"<sip:a>\\x0 \\xzz \\x00"}});
+}
+
+TEST(Injection, ALineIsARowAndRowsAreTakenInTurn) {
+    const auto file = sipp::read_injection("SEQUENTIAL\n# no\njoe;secret\r\nann;[x]\n", "a/u.csv");
+    ASSERT_TRUE(file.has_value());
+    EXPECT_EQ(file->name, "u.csv");
+    EXPECT_EQ(file->size(), 2U);
+    EXPECT_EQ(file->field(file->row_of(1, 7), 1), "secret");
+    EXPECT_EQ(file->field(file->row_of(2, 7), 0), "ann");
+    EXPECT_EQ(file->field(file->row_of(3, 7), 0), "joe");
+    EXPECT_EQ(file->field(0, 2), std::nullopt);
+    std::map<std::string, std::string> row;
+    sipp::fill_row({*file}, 4, 0, row);
+    EXPECT_EQ(row.at("field0"), "ann");
+    EXPECT_EQ(row.at("u.csv/field1"), "[x]");
+}
+
+TEST(Injection, ManyRowsAreMadeOfAPattern) {
+    const auto file = sipp::read_injection(
+        "RANDOM,PRINTF=999,PRINTFMULTIPLE=2,PRINTFOFFSET=10\nuser%04d;pw%d;50%%;%x\n", "u.csv");
+    ASSERT_TRUE(file.has_value());
+    EXPECT_EQ(file->order, sipp::Injection::Order::Random);
+    EXPECT_EQ(file->size(), 999U);
+    EXPECT_EQ(file->field(3, 0), "user0016");
+    EXPECT_EQ(file->field(3, 1), "pw16");
+    EXPECT_EQ(file->field(3, 2), "50%");
+    EXPECT_EQ(file->field(3, 3), "%x");
+    EXPECT_EQ(file->field(999, 0), std::nullopt);
+    EXPECT_EQ(file->row_of(1, 1998), 0U);
+}
+
+TEST(Injection, AFileWithoutRowsIsRefused) {
+    EXPECT_FALSE(sipp::read_injection("SEQUENTIAL\n", "u.csv").has_value());
+    EXPECT_FALSE(sipp::read_injection("SEQUENTIAL,PRINTF=x\na\n", "u.csv").has_value());
 }
 
 TEST(Corpus, CuratedScenariosAreConvertedOrRefusedWithALine) {
