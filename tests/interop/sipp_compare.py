@@ -22,9 +22,15 @@ def credentials(field):
     return found.group(1) + " " + ", ".join(sorted(p.strip().replace('"', "").lower() for p in re.split(r",(?=\s*\w+=)", found.group(2))))
 
 
-def plain(messages, own, peer, pid):
-    """Without what differs from run to run: ports, tags, branches, Call-IDs, times, chance."""
+def plain(messages, ports, pid):
+    """Without what differs from run to run: ports ({number: name}), tags, branches, Call-IDs, times,
+    chance. What a digest is of differs too: SIPp writes its peer's address where RFC 2617 has the
+    request's (docs/sipp.md)."""
     seen = {}
+    calls = []
+    for text in messages:
+        calls += re.findall(r"^(?:Call-ID|i)[ \t]*:[ \t]*(\S+)", text, re.M | re.I)
+    calls = list(dict.fromkeys(calls))
 
     def name(kind):
         def of(found):
@@ -36,16 +42,17 @@ def plain(messages, own, peer, pid):
     for text in messages:
         head, _, body = text.partition("\n\n")
         head = re.sub(r"\n[ \t]+", " ", head)
-        head = re.sub(r"^((?:Call-ID|i)[ \t]*:[ \t]*)(\S+)", name("call"), head, flags=re.M | re.I)
+        for i, call in enumerate(calls, 1):  # also where other fields name it
+            head = head.replace(call, f"call{i}")
         head = re.sub(r"(branch[ \t]*=[ \t]*)([^;,\s>]+)", name("branch"), head, flags=re.I)
         head = re.sub(r"(tag[ \t]*=[ \t]*)([^;,\s>\"]+)", name("tag"), head, flags=re.I)
-        head = re.sub(r"((?:cnonce|response)\s*=\s*)\"?[^\",\s]*\"?", r"\1*", head, flags=re.I)
+        head = re.sub(r"((?:cnonce|response|(?<=[ ,])uri)\s*=\s*)\"?[^\",\s]*\"?", r"\1*", head, flags=re.I)
         head = re.sub(r"^(Date|Timestamp)\s*:.*$", r"\1: *", head, flags=re.M | re.I)
         head = re.sub(r"^((?:Content-Length|l)\s*:\s*)\d+", r"\1*", head, flags=re.M | re.I)
         parts = []
         for part in (head, body):
-            part = re.sub(r"(?<!\d)%d(?!\d)" % own, "OWN", part)
-            part = re.sub(r"(?<!\d)%d(?!\d)" % peer, "PEER", part)
+            for port, called in ports.items():
+                part = re.sub(r"(?<!\d)%d(?!\d)" % port, called, part)
             part = re.sub(r"(?<!\d)%d(?!\d)" % pid, "PID", part)
             part = re.sub(r"^(m=\w+ )\d+|(a=rtcp:)\d+", r"\1\2*", part, flags=re.M)
             part = re.sub(r"inline:[A-Za-z0-9+/=]+", "inline:*", part)

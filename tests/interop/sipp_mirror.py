@@ -70,6 +70,7 @@ class Mirror:
     def __init__(self, commands, branch=False, credentials=None):
         self.credentials = credentials  # user and password that the scenario verifies
         self.challenged = False
+        self.written = ""    # in its place, by hand
         self.out = []
         self.names = []
         self.open = []       # requests that came and have no final answer: [number, method, has a tag]
@@ -233,10 +234,12 @@ class Mirror:
         self.out.append(f"<send{again}><![CDATA[\n{head}{kind}Content-Length: [len]\n\n{body}]]></send>")
 
     def text(self):
+        if self.written:
+            return self.written
         used = "\n".join(self.out)
         loose = [v for v in self.names if f"[${v}]" not in used]
         reference = f'<Reference variables="{",".join(loose)}"/>' if loose else ""
-        return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="other end">\n{used}\n{reference}\n</scenario>\n'
+        return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="other end">\n{used}\n<pause milliseconds="300"/>\n{reference}\n</scenario>\n'
 
 
 def credentials_of(text):

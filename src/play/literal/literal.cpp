@@ -179,14 +179,31 @@ void Literal::go_on(Walker& walker, const Instruction& one, std::optional<Index>
     }
 }
 
+// Before anything has come or been sent: how it would be.
+Wire Literal::presumed_wire(const Walker& walker) const {
+    Wire wire;
+    const auto from = walker.program->party;
+    for (const auto& one : walker.program->steps) {
+        if (one.kind != Kind::Send && one.kind != Kind::Receive) {
+            continue;
+        }
+        wire.transport = cast_.transport(from, one.peer);
+        wire.remote = cast_.reach(from, one.peer, wire.transport).value_or(Endpoint{});
+        wire.local =
+            cast_.members[from].at[static_cast<std::size_t>(wire.transport)].value_or(Endpoint{});
+        break;
+    }
+    return wire;
+}
+
 void Literal::obey(Walker& walker, const Instruction& one, std::string_view message,
                    std::optional<Index>& jump) {
     if (one.orders.empty()) {
         return;
     }
     const auto index = static_cast<Index>(&one - walker.program->steps.data());
-    const auto outcome =
-        walker.player.obey(one.orders, message, index, walker.wire.value_or(Wire{}), now_);
+    const auto outcome = walker.player.obey(
+        one.orders, message, index, walker.wire ? *walker.wire : presumed_wire(walker), now_);
     for (const auto& sound : outcome.sounds) {
         walker.sounds.begin(sound, now_);
     }
@@ -233,7 +250,8 @@ bool Literal::step(Walker& walker) {
         return true;
     }
     case Kind::Tell: {
-        auto text = walker.player.write(one, walker.at, walker.wire.value_or(Wire{}), now_);
+        auto text = walker.player.write(one, walker.at,
+                                        walker.wire ? *walker.wire : presumed_wire(walker), now_);
         auto* other = walker_of(one.peer);
         if (!text || other == nullptr) {
             failed(one.step, Verdict::Failed, text ? "nobody is there to be told" : text.error());

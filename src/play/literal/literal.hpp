@@ -88,6 +88,7 @@ class Literal {
     bool step_hear(Walker& walker, const Instruction& one);
     bool step_pause(Walker& walker, const Instruction& one);
     bool take(Walker& walker, Index index, const Arrived& arrived, bool moves);
+    [[nodiscard]] Wire presumed_wire(const Walker& walker) const;
     void note_answer(const Instruction& one, std::string_view message);
     void unexpected(Walker& walker, const Arrived& arrived);
     bool passed_by(Walker& walker, const Arrived& arrived);

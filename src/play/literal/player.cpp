@@ -451,7 +451,8 @@ std::expected<std::string, std::string> Player::write(const Instruction& instruc
     if (!writing.failed.empty()) {
         return std::unexpected{writing.failed};
     }
-    if (message.request && instruction.kind == Instruction::Kind::Send && methods_.size() < 64) {
+    if (message.request && instruction.kind == Instruction::Kind::Send &&
+        instruction.transaction.empty() && methods_.size() < 64) {
         methods_.insert(std::string{opening_of(out).method});
     }
     return out;
@@ -534,7 +535,9 @@ void Player::take(const Instruction& instruction, std::string_view message) {
         const auto cseq = value_of_header(message, "CSeq");
         cseq_ = parse_number<std::uint32_t>(cseq.substr(0, cseq.find(' '))).value_or(cseq_);
     }
-    const auto tag = tag_in(value_of_header(message, opening.status != 0 ? "To" : "From"));
+    // [peer_tag_param] is that of a response, as SIPp documents it.
+    const auto tag =
+        opening.status != 0 ? tag_in(value_of_header(message, "To")) : std::string_view{};
     if (!tag.empty()) {
         peer_tag_ = tag;
     }
