@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 
 namespace cw {
 namespace {
@@ -70,7 +70,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 bool IpAddress::is_v4() const {
-    return std::equal(mapped_prefix.begin(), mapped_prefix.end(), octets.begin());
+    return std::memcmp(octets.data(), mapped_prefix.data(), mapped_prefix.size()) == 0;
 }
 
 bool IpAddress::is_unspecified() const {
@@ -112,8 +112,18 @@ std::string to_string(const IpAddress& a) {
 
 std::string to_string(const Endpoint& e) {
     const auto host = to_string(e.address);
-    return e.address.is_v4() ? fmt::format("{}:{}", host, e.port)
-                             : fmt::format("[{}]:{}", host, e.port);
+    const bool bare = e.address.is_v4();
+    std::array<char, INET6_ADDRSTRLEN + 8> buffer; // with brackets, a colon and five digits
+    auto* at = buffer.data();
+    if (!bare) {
+        *at++ = '[';
+    }
+    at = std::copy(host.begin(), host.end(), at);
+    if (!bare) {
+        *at++ = ']';
+    }
+    *at++ = ':';
+    return {buffer.data(), std::to_chars(at, buffer.data() + buffer.size(), e.port).ptr};
 }
 
 std::optional<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {

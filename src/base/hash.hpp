@@ -42,8 +42,21 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) 
     for (; left >= 16; p += 16, left -= 16) {
         h = fold_multiply(load(p, 8) ^ k1, load(p + 8, 8) ^ h);
     }
-    const auto first = left < 8 ? left : 8;
-    h = fold_multiply(load(p, first) ^ k1, load(p + first, left - first) ^ h);
+    // Two words that overlap hold what is left, so that no copy is of a size unknown here; the size
+    // that goes in at the end tells apart what this makes alike.
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    if (left >= 8) {
+        first = load(p, 8);
+        last = load(p + left - 8, 8);
+    } else if (left >= 4) {
+        first = load(p, 4);
+        last = load(p + left - 4, 4);
+    } else if (left > 0) {
+        first = load(p, 1) | load(p + left / 2, 1) << 8;
+        last = load(p + left - 1, 1);
+    }
+    h = fold_multiply(first ^ k1, last ^ h);
     return fold_multiply(h ^ bytes.size(), k0);
 }
 

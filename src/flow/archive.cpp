@@ -75,14 +75,13 @@ void StretchWriter::end_message(const Message& message, std::span<const MediaLin
     }
     const auto now = std::bit_cast<Words>(m);
     const auto then = std::bit_cast<Words>(base);
-    std::array<char, sizeof mask + sizeof(Words)> piece;
+    std::array<char, sizeof mask + sizeof(Words) + sizeof(Words{}[0])> piece;
     auto* at = piece.data() + sizeof mask;
-    for (std::size_t i = 0; i < now.size(); ++i) {
-        if (now[i] != then[i]) {
-            mask |= 1U << i;
-            std::memcpy(at, &now[i], sizeof now[i]);
-            at += sizeof now[i];
-        }
+    for (std::size_t i = 0; i < now.size(); ++i) { // no branches: none could be foretold
+        const std::uint32_t differs = now[i] != then[i] ? 1 : 0;
+        std::memcpy(at, &now[i], sizeof now[i]);
+        mask |= differs << i;
+        at += differs * sizeof now[i];
     }
     std::memcpy(piece.data(), &mask, sizeof mask);
     bytes_.append(piece.data(), at);

@@ -41,6 +41,9 @@ class StretchWriter {
     [[nodiscard]] const LegNames& names() const { return header_.names; }
     LegNames& names() { return header_.names; }
 
+    // Where the next record will begin; to be fetched, not to be read.
+    [[nodiscard]] const char* end() const { return bytes_.data() + bytes_.size(); }
+
     // Valid until the next change.
     std::string_view blob(BlobRef previous);
     void clear(); // keeps the memory

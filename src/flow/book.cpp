@@ -19,15 +19,21 @@ Book::Book()
 Book::~Book() = default;
 
 // A leg is a Call-ID. Messages without one gather by the pair of addresses, so that they are shown.
-std::uint32_t Book::slot_of(const MessageEvent& event) {
-    const auto call_id = event.message.value(sip::HeaderId::CallId);
-    std::uint64_t id = 0;
+std::uint64_t Book::leg_id(const sip::MessageView& message, const Sighting& at) const {
+    const auto call_id = message.value(sip::HeaderId::CallId);
     if (!call_id.empty()) {
-        id = hash_bytes(call_id, seed_);
-    } else {
-        const auto a = hash_value(event.at.source);
-        const auto b = hash_value(event.at.destination);
-        id = mix_hash(std::min(a, b), std::max(a, b)) ^ seed_;
+        return hash_bytes(call_id, seed_);
+    }
+    const auto a = hash_value(at.source);
+    const auto b = hash_value(at.destination);
+    return mix_hash(std::min(a, b), std::max(a, b)) ^ seed_;
+}
+
+std::uint32_t Book::slot_of(const MessageEvent& event) {
+    const auto id = leg_id(event.message, event.at);
+    auto& recent = recent_of(id);
+    if (recent.id == id && slots_.has(recent.slot)) {
+        return recent.slot;
     }
     const auto next = slots_.end();
     const auto [at, added] = slot_by_id_.try_emplace(id, next);
@@ -37,6 +43,7 @@ std::uint32_t Book::slot_of(const MessageEvent& event) {
         slot.start = event.at.time;
         slots_.add(slot);
     }
+    recent = {id, at->second, none};
     return at->second;
 }
 
@@ -54,6 +61,7 @@ Book::OpenLeg& Book::open(std::uint32_t slot, Instant now) {
         leg.slot = slot;
         leg.last_activity = now;
         waiting_.push_back({now + quiet, index, leg.use});
+        recent_of(slots_[slot].id).open = index;
     }
     auto& leg = *open_[index];
     leg.last_activity = std::max(leg.last_activity, now);
@@ -134,13 +142,53 @@ Book::Unused& Book::unused_of(std::uint16_t input) {
     return unused_[input];
 }
 
+void Book::Coming::read(std::string_view text) {
+    bytes = text;
+    message = sip::index(text, index);
+    leg = nullptr;
+}
+
+// Some thousand legs are open at a time, more than a core has at hand, and half of the book's time
+// would be waiting for memory. So while a message is entered, that of the one behind it is fetched,
+// step by step, as each step tells where the next one is.
+void Book::expect(const SipEvent& event) {
+    auto& next = coming_[1 - now_];
+    next.read(event.bytes);
+    if (next.message) {
+        next.id = leg_id(*next.message, event.at);
+        __builtin_prefetch(&recent_of(next.id));
+    }
+}
+
+void Book::fetch_leg(Coming& next) const {
+    const auto& recent = recent_of(next.id);
+    if (next.bytes.empty() || !next.message || recent.id != next.id || recent.open == none) {
+        return;
+    }
+    next.leg = open_[recent.open].get();
+    constexpr std::size_t cache_line = 64;
+    const auto* leg = reinterpret_cast<const char*>(next.leg);
+    for (std::size_t i = 0; i < sizeof(OpenLeg); i += cache_line) {
+        __builtin_prefetch(leg + i, 1);
+    }
+    if (slots_.has(recent.slot)) {
+        __builtin_prefetch(&slots_[recent.slot], 1);
+    }
+}
+
 void Book::on_sip(const SipEvent& event) {
-    const auto message = sip::index(event.bytes, index_);
-    if (!message) {
+    auto& now = coming_[now_];
+    now_ = 1 - now_;
+    if (now.bytes.empty() || now.bytes.data() != event.bytes.data() ||
+        now.bytes.size() != event.bytes.size()) {
+        now.read(event.bytes); // it was not expected
+    }
+    now.bytes = {};
+    if (!now.message) {
         ++unused_of(event.at.input).sip;
         return;
     }
-    on_message({event.at, event.transport, event.connection, event.truncated, *message});
+    on_message({event.at, event.transport, event.connection, event.truncated, *now.message});
 }
 
 void Book::on_message(const MessageEvent& event) {
@@ -154,7 +202,12 @@ void Book::on_message(const MessageEvent& event) {
                                ? sdp::parse(body->session, session_).has_value()
                                : parse_session(event.message, session_);
     const auto* session = described ? &session_ : nullptr;
+    auto& next = coming_[now_];
+    fetch_leg(next);
     const auto& message = leg.stretch.append(event, session, body ? &*body : nullptr);
+    if (next.leg != nullptr) {
+        next.leg->stretch.fetch();
+    }
     note_change(slot);
     ++counts_.sip_messages;
     counts_.malformed += message.malformed;

@@ -10,6 +10,7 @@
 // as they end, and nothing of them stays. Not thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -67,6 +68,7 @@ class Book final : public Listener {
     void tap_media(MediaTap& tap) { media_.tap(tap); }
 
     void on_sip(const SipEvent& event) override;
+    void expect(const SipEvent& event) override;
     void on_message(const MessageEvent& event);
     void on_media(const MediaEvent& event) override;
     void on_dtls(const Sighting& at) override;
@@ -176,6 +178,22 @@ class Book final : public Listener {
         bool ended = false;       // its last transaction was answered
         bool in_settling = false; // an entry of settling_ points here
     };
+    struct Coming { // a message that is to be told next
+        void read(std::string_view text);
+
+        std::string_view bytes; // none once it was told
+        sip::HeaderIndex index;
+        Result<sip::MessageView> message;
+        std::uint64_t id = 0;         // of its leg
+        const OpenLeg* leg = nullptr; // where it will go, as far as that is known
+    };
+    // The latest legs, each in the place of its id: small, and at an address that is known before
+    // anything was looked up.
+    struct Recent {
+        std::uint64_t id = 0;
+        std::uint32_t slot = none; // valid while there is such a slot: numbers are not given again
+        std::uint32_t open = none; // where it was in open_; a hint, for it may be closed
+    };
     struct Check { // when to see whether a leg can be closed
         Instant due;
         std::uint32_t index = 0; // in open_
@@ -209,6 +227,13 @@ class Book final : public Listener {
     };
 
     Unused& unused_of(std::uint16_t input);
+    [[nodiscard]] std::uint64_t leg_id(const sip::MessageView& message, const Sighting& at) const;
+    static constexpr std::size_t recent_size = 8192;
+    Recent& recent_of(std::uint64_t id) { return recent_[id % recent_size]; }
+    [[nodiscard]] const Recent& recent_of(std::uint64_t id) const {
+        return recent_[id % recent_size];
+    }
+    void fetch_leg(Coming& next) const;
     std::uint32_t slot_of(const MessageEvent& event);
     OpenLeg& open(std::uint32_t slot, Instant now);
     void close(std::uint32_t index);
@@ -244,8 +269,10 @@ class Book final : public Listener {
     std::uint64_t seed_;
     BodyOpener* opener_ = nullptr;
     Counts counts_;
-    std::vector<Unused> unused_; // by input
-    sip::HeaderIndex index_;
+    std::vector<Unused> unused_;   // by input
+    std::array<Coming, 2> coming_; // this one and the next, in turns
+    std::size_t now_ = 0;          // which is this one
+    std::vector<Recent> recent_{std::vector<Recent>(recent_size)};
     Instant begin_; // of what was seen
     Instant end_;
     Spool spool_;

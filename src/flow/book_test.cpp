@@ -103,6 +103,40 @@ TEST_F(BookTest, MakesACallOfItsMessages) {
     EXPECT_EQ(call.messages[0].sent_by, *parse_endpoint(phone, 0));
 }
 
+// What is announced ahead of its turn is entered once, and also when another came than was
+// expected.
+TEST_F(BookTest, AMessageThatWasExpectedIsEnteredLikeAnyOther) {
+    std::vector<std::string> texts;
+    for (const std::string id : {"one", "two", "three"}) {
+        texts.push_back(text_of({.start = "INVITE sip:bob@example.com SIP/2.0", .call_id = id}));
+        texts.push_back(text_of({.start = "SIP/2.0 486 Busy Here", .call_id = id}));
+    }
+    texts.insert(texts.begin() + 2, "no message at all");
+    std::vector<SipEvent> events;
+    for (const auto& text : texts) {
+        SipEvent event;
+        event.at.time = at(static_cast<std::int64_t>(events.size()) * 10);
+        event.at.source = *parse_endpoint(phone, 5060);
+        event.at.destination = *parse_endpoint(pbx, 5060);
+        event.bytes = text;
+        events.push_back(event);
+    }
+    last_ = events.back().at.time;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        if (i + 1 < events.size() && i != 4) {            // the one behind 4 comes unexpected
+            book_.expect(events[i == 1 ? i + 2 : i + 1]); // of 1, another than the next
+        }
+        book_.on_sip(events[i]);
+    }
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 3U);
+    for (const auto& call : calls) {
+        EXPECT_EQ(call.messages.size(), 2U);
+        EXPECT_EQ(call.final_status, 486);
+    }
+    EXPECT_EQ(book_.unused(0).sip, 1U);
+}
+
 TEST_F(BookTest, TellsRetransmissionsFromCopiesOfAPacket) {
     const Said invite{.start = "INVITE sip:bob@example.com SIP/2.0"};
     see(0, phone, pbx, invite, 100);

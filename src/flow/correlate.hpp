@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/address.hpp"
@@ -69,7 +70,8 @@ class Correlator {
     struct Card {
         LegStart start;
         Instant final_answer;
-        std::vector<std::uint64_t> keys; // where the leg stands in the indices
+        // Where the leg stands in the indices; mostly one key of each kind of evidence.
+        boost::container::small_vector<std::uint64_t, 6> keys;
         std::uint32_t children = 0;
     };
     struct Bucket { // the latest legs under one key

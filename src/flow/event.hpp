@@ -67,6 +67,9 @@ class Listener {
   public:
     virtual ~Listener() = default;
     virtual void on_sip(const SipEvent& event) = 0;
+    // A hint: this one comes after the next on_sip(), so what it needs of memory can be fetched
+    // meanwhile. Its bytes stay where they are until it has come.
+    virtual void expect(const SipEvent& event) { static_cast<void>(event); }
     virtual void on_media(const MediaEvent& event) = 0;
     // DTLS was seen between these two: what follows there as RTP is DTLS-SRTP.
     virtual void on_dtls(const Sighting& at) = 0;

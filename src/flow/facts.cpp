@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "base/hash.hpp"
@@ -92,11 +93,15 @@ void add_credentials(HeaderId id, std::string_view value, std::string& out) {
 
 // Mostly the tag is the last parameter and has no quotes: then the rest need not be looked at.
 std::optional<std::string_view> last_tag(std::string_view name_addr) {
-    const auto semicolon = name_addr.rfind(';');
-    if (semicolon == std::string_view::npos) {
+    if (name_addr.empty()) {
         return std::nullopt;
     }
-    const auto param = name_addr.substr(semicolon + 1);
+    const auto* semicolon =
+        static_cast<const char*>(memrchr(name_addr.data(), ';', name_addr.size()));
+    if (semicolon == nullptr) {
+        return std::nullopt;
+    }
+    const auto param = name_addr.substr(static_cast<std::size_t>(semicolon + 1 - name_addr.data()));
     if (!param.starts_with("tag=") || sip::has_any<'"', '>', ',', ' ', '\t', '\r', '\n'>(param)) {
         return std::nullopt;
     }

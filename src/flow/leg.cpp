@@ -27,6 +27,9 @@ using sip::MessageView;
 constexpr Duration copy_distance = milliseconds(100);
 // How far back a copy is looked for.
 constexpr std::size_t look_back = 64;
+// What a message of a call adds; more need not be at hand.
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t most_fetched = 6;
 
 Text add_aor(StretchWriter& record, const Identity& id) {
     constexpr std::size_t longest = 512; // hostile ones are cut
@@ -275,6 +278,18 @@ const Message& Stretch::append(const MessageEvent& event, const sdp::Session* se
     }
     record_.end_message(m, lines_);
     return last();
+}
+
+void Stretch::fetch() const {
+    const auto* seen = reinterpret_cast<const char*>(seen_.data());
+    const auto size = std::min(seen_.size() + 1, most_fetched) * sizeof(Seen);
+    for (std::size_t i = 0; i < size; i += cache_line) {
+        __builtin_prefetch(seen + i, 1);
+    }
+    const auto* end = record_.end();
+    for (std::size_t i = 0; i < most_fetched; ++i) {
+        __builtin_prefetch(end + i * cache_line, 1);
+    }
 }
 
 void Stretch::clear() {

@@ -35,6 +35,9 @@ class Stretch {
     std::string_view blob(BlobRef previous) { return record_.blob(previous); }
     void clear(); // keeps the memory
 
+    // Asks for the memory that append() will write to, once this object itself is at hand.
+    void fetch() const;
+
   private:
     // What tells a copy of an earlier message.
     struct Seen {

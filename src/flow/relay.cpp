@@ -109,11 +109,19 @@ void Relay::run() {
 // True when that was the end.
 bool Relay::tell(const Batch& batch) {
     const std::string_view bytes{batch.bytes};
-    for (const auto& r : batch.records) {
+    const auto sip_event = [bytes](const Record& r) {
+        return SipEvent{r.at, r.transport, r.connection, r.truncated,
+                        bytes.substr(r.offset, r.length)};
+    };
+    for (std::size_t i = 0; i < batch.records.size(); ++i) {
+        const auto& r = batch.records[i];
         const auto part = bytes.substr(r.offset, r.length);
         switch (r.kind) {
         case Kind::Sip:
-            listener_.on_sip({r.at, r.transport, r.connection, r.truncated, part});
+            if (i + 1 < batch.records.size() && batch.records[i + 1].kind == Kind::Sip) {
+                listener_.expect(sip_event(batch.records[i + 1]));
+            }
+            listener_.on_sip(sip_event(r));
             break;
         case Kind::Media:
             listener_.on_media({r.at, as_bytes(part), r.missing});

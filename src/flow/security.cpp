@@ -20,7 +20,7 @@ Protection combine(std::size_t clear, std::size_t secure) {
 }
 
 std::string ends_of(const Hop& hop) {
-    return fmt::format("{} → {}", to_string(hop.client), to_string(hop.server));
+    return to_string(hop.client).append(" → ").append(to_string(hop.server));
 }
 
 std::string count_of_packets(std::uint64_t n) {

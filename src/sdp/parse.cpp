@@ -1,7 +1,10 @@
 // Text to Session.
 #include "sdp/session.hpp"
 
+#include <array>
+
 #include "base/text.hpp"
+#include "sdp/attribute_name.hpp"
 #include "sdp/word.hpp"
 
 namespace cw::sdp {
@@ -11,6 +14,20 @@ namespace {
 // [RFC 8866 §5].
 constexpr std::string_view session_order = "vosiuepcbtrzka";
 constexpr std::string_view media_order = "micbka";
+constexpr std::uint8_t nowhere = 0xff;
+
+// The place of each type in one of these, from its letter on.
+using Places = std::array<std::uint8_t, 256>;
+constexpr Places places_in(std::string_view order) {
+    Places places{};
+    places.fill(nowhere);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        places[static_cast<std::uint8_t>(order[i])] = static_cast<std::uint8_t>(i);
+    }
+    return places;
+}
+constexpr auto session_places = places_in(session_order);
+constexpr auto media_places = places_in(media_order);
 
 Fingerprint take_fingerprint(std::string_view value) {
     Fingerprint out;
@@ -33,15 +50,14 @@ class Parser {
     std::optional<Connection> connection(std::string_view value);
     void media(std::string_view value);
     void attribute(std::string_view text);
-    void session_attribute(const Attribute& a);
-    void media_attribute(Media& m, const Attribute& a);
-    void codec_attribute(Media& m, const Attribute& a);
+    void session_attribute(AttributeName name, const Attribute& a);
+    void media_attribute(Media& m, AttributeName name, const Attribute& a);
+    void codec_attribute(Media& m, AttributeName name, const Attribute& a);
     void rtpmap(Media& m, std::string_view value);
     void rtcp(Media& m, std::string_view value);
     void crypto(Media& m, std::string_view value);
     void check_order(char type);
     void note(const char* what);
-    bool has_direction(std::string_view name, Direction& direction);
 
     // Appends to a shared list; its media's slice is the end of that list.
     template <class T>
@@ -74,10 +90,11 @@ void Parser::note(const char* what) {
 }
 
 void Parser::check_order(char type) {
-    const auto at = (in_media_ ? media_order : session_order).find(type);
-    if (at == std::string_view::npos) {
-        note(session_order.find(type) == std::string_view::npos ? "a line of an unknown type"
-                                                                : "a line out of order");
+    const auto letter = static_cast<std::uint8_t>(type);
+    const auto at = (in_media_ ? media_places : session_places)[letter];
+    if (at == nowhere) {
+        note(session_places[letter] == nowhere ? "a line of an unknown type"
+                                               : "a line out of order");
         return;
     }
     // t= and r= alternate.
@@ -110,6 +127,7 @@ std::optional<Connection> Parser::connection(std::string_view value) {
     }
     const auto slash = address.find('/');
     c.address = address.substr(0, slash);
+    c.ip = IpAddress::parse(c.address);
     if (slash != std::string_view::npos) {
         c.range = address.substr(slash + 1);
     }
@@ -149,38 +167,23 @@ void Parser::media(std::string_view value) {
     out_.media.push_back(m);
 }
 
-bool Parser::has_direction(std::string_view name, Direction& direction) {
-    if (name.size() != 8) {
-        return false;
-    }
-    for (const auto d :
-         {Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive}) {
-        if (name == to_string(d)) {
-            direction = d;
-            return true;
-        }
-    }
-    return false;
-}
-
-void Parser::session_attribute(const Attribute& a) {
+void Parser::session_attribute(AttributeName name, const Attribute& a) {
     add(out_.attributes_, out_.attributes, a);
-    if (has_direction(a.name, out_.direction)) {
-        return;
-    }
-    if (a.name == "group") {
+    if (is_direction(name)) {
+        out_.direction = direction_of(name);
+    } else if (name == AttributeName::Group) {
         auto mids = a.value;
         const auto semantics = take_word(mids);
         if (out_.groups.size() < Session::max_media) {
             out_.groups.push_back({semantics, mids});
         }
-    } else if (a.name == "fingerprint" && out_.fingerprint.value.empty()) {
+    } else if (name == AttributeName::Fingerprint && out_.fingerprint.value.empty()) {
         out_.fingerprint = take_fingerprint(a.value);
-    } else if (a.name == "setup") {
+    } else if (name == AttributeName::Setup) {
         out_.setup = a.value;
-    } else if (a.name == "ice-ufrag") {
+    } else if (name == AttributeName::IceUfrag) {
         out_.ice_ufrag = a.value;
-    } else if (a.name == "ice-lite") {
+    } else if (name == AttributeName::IceLite) {
         out_.ice_lite = true;
     }
 }
@@ -237,50 +240,49 @@ void Parser::crypto(Media& m, std::string_view value) {
     add(out_.cryptos_, m.cryptos, c);
 }
 
-void Parser::codec_attribute(Media& m, const Attribute& a) {
-    if (a.name == "rtpmap") {
+void Parser::codec_attribute(Media& m, AttributeName name, const Attribute& a) {
+    if (name == AttributeName::Rtpmap) {
         rtpmap(m, a.value);
-    } else if (a.name == "fmtp") {
+    } else if (name == AttributeName::Fmtp) {
         Fmtp f;
         f.parameters = a.value;
         f.format = take_word(f.parameters);
         add(out_.fmtps_, m.fmtps, f);
-    } else if (a.name == "rtcp") {
+    } else if (name == AttributeName::Rtcp) {
         rtcp(m, a.value);
-    } else if (a.name == "crypto") {
+    } else if (name == AttributeName::Crypto) {
         crypto(m, a.value);
-    } else if (a.name == "candidate") {
+    } else if (name == AttributeName::Candidate) {
         add(out_.candidates_, m.candidates, a.value);
-    } else if (a.name == "ptime") {
+    } else if (name == AttributeName::Ptime) {
         // Some write "20.0" or "20 30"; the whole number in front is what is meant.
         const auto digits = a.value.substr(0, a.value.find_first_not_of("0123456789"));
         m.ptime_ms = parse_number<std::uint32_t>(digits).value_or(0);
     }
 }
 
-void Parser::media_attribute(Media& m, const Attribute& a) {
+void Parser::media_attribute(Media& m, AttributeName name, const Attribute& a) {
     add(out_.attributes_, m.attributes, a);
-    if (has_direction(a.name, m.direction)) {
-        return;
-    }
-    if (a.name == "mid") {
+    if (is_direction(name)) {
+        m.direction = direction_of(name);
+    } else if (name == AttributeName::Mid) {
         m.mid = a.value;
-    } else if (a.name == "label") {
+    } else if (name == AttributeName::Label) {
         m.label = a.value;
-    } else if (a.name == "rtcp-mux") {
+    } else if (name == AttributeName::RtcpMux) {
         m.rtcp_mux = true;
-    } else if (a.name == "bundle-only") {
+    } else if (name == AttributeName::BundleOnly) {
         m.bundle_only = true;
-    } else if (a.name == "setup") {
+    } else if (name == AttributeName::Setup) {
         m.setup = a.value;
-    } else if (a.name == "ice-ufrag") {
+    } else if (name == AttributeName::IceUfrag) {
         m.ice_ufrag = a.value;
-    } else if (a.name == "fingerprint") {
+    } else if (name == AttributeName::Fingerprint) {
         const bool own = !m.fingerprint.value.empty() &&
                          m.fingerprint.value.data() != out_.fingerprint.value.data();
         m.fingerprint = own ? m.fingerprint : take_fingerprint(a.value);
     } else {
-        codec_attribute(m, a);
+        codec_attribute(m, name, a);
     }
 }
 
@@ -291,10 +293,11 @@ void Parser::attribute(std::string_view text) {
     if (colon != std::string_view::npos) {
         a.value = trim(text.substr(colon + 1));
     }
+    const auto name = name_of(a.name);
     if (auto* m = current()) {
-        media_attribute(*m, a);
+        media_attribute(*m, name, a);
     } else {
-        session_attribute(a);
+        session_attribute(name, a);
     }
 }
 

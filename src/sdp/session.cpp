@@ -54,8 +54,7 @@ bool Session::in_bundle(const Media& m) const {
 namespace {
 
 std::optional<Endpoint> endpoint(const Connection& connection, std::uint16_t port) {
-    const auto address = IpAddress::parse(connection.address);
-    return address ? std::optional{Endpoint{*address, port}} : std::nullopt;
+    return connection.ip ? std::optional{Endpoint{*connection.ip, port}} : std::nullopt;
 }
 
 } // namespace

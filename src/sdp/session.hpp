@@ -32,8 +32,9 @@ struct Origin {
 struct Connection {
     std::string_view network_type;
     std::string_view address_type;
-    std::string_view address; // an address or a name, without what follows a "/"
-    std::string_view range;   // of a multicast address: TTL and count, "127/3"
+    std::string_view address;    // an address or a name, without what follows a "/"
+    std::string_view range;      // of a multicast address: TTL and count, "127/3"
+    std::optional<IpAddress> ip; // the address, when it is no name
 
     [[nodiscard]] bool present() const { return !address.empty(); }
 };

@@ -4,13 +4,15 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 
 namespace cw::view {
 namespace {
 
-constexpr std::int64_t day_ns = 86'400'000'000'000;
+constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t day_ns = 86'400 * second_ns;
 
 struct DayAndRest {
     std::int64_t day;
@@ -27,20 +29,33 @@ DayAndRest split(Instant t) {
     return {day, ns};
 }
 
-char* write_digits(char* at, std::int64_t value, int digits) {
-    for (int i = digits; i-- > 0; value /= 10) {
-        at[i] = static_cast<char>('0' + value % 10);
+// "00", "01" … "99".
+constexpr auto pairs = [] {
+    std::array<char, 200> text{};
+    for (std::size_t n = 0; n < 100; ++n) {
+        text[2 * n] = static_cast<char>('0' + n / 10);
+        text[2 * n + 1] = static_cast<char>('0' + n % 10);
     }
-    return at + digits;
+    return text;
+}();
+
+char* write_pair(char* at, std::uint64_t n) {
+    std::memcpy(at, pairs.data() + 2 * n, 2);
+    return at + 2;
+}
+
+char* write_three(char* at, std::uint64_t n) {
+    *at++ = static_cast<char>('0' + n / 100);
+    return write_pair(at, n % 100);
 }
 
 char* write_clock(char* at, std::int64_t ns) {
-    const auto s = ns / 1'000'000'000;
-    at = write_digits(at, s / 3600, 2);
+    const auto s = static_cast<std::uint64_t>(ns) / 1'000'000'000;
+    at = write_pair(at, s / 3600);
     *at++ = ':';
-    at = write_digits(at, s / 60 % 60, 2);
+    at = write_pair(at, s / 60 % 60);
     *at++ = ':';
-    return write_digits(at, s % 60, 2);
+    return write_pair(at, s % 60);
 }
 
 char* write_v4(char* at, const std::uint8_t* octets) {
@@ -48,14 +63,7 @@ char* write_v4(char* at, const std::uint8_t* octets) {
         if (i > 0) {
             *at++ = '.';
         }
-        const unsigned n = octets[i];
-        if (n >= 100) {
-            *at++ = static_cast<char>('0' + n / 100);
-        }
-        if (n >= 10) {
-            *at++ = static_cast<char>('0' + n / 10 % 10);
-        }
-        *at++ = static_cast<char>('0' + n % 10);
+        at = write_number(at, octets[i]);
     }
     return at;
 }
@@ -91,16 +99,35 @@ void TimeWriter::append_date(std::string& out, Instant t) {
     out.append(date_, date_size_);
 }
 
-char* TimeWriter::write_rfc3339(char* at, Instant t) {
-    const auto [day, ns] = split(t);
+void TimeWriter::learn_second(std::int64_t second) {
+    const auto [day, ns] = split(Instant{second * second_ns});
     if (day != day_) {
         learn_day(day);
     }
-    at = std::copy_n(date_, date_size_, at);
+    auto* at = std::copy_n(date_, date_size_, date_and_clock_);
     *at++ = 'T';
     at = write_clock(at, ns);
     *at++ = '.';
-    at = write_digits(at, ns % 1'000'000'000 / 1000, 6);
+    date_and_clock_size_ = static_cast<std::uint8_t>(at - date_and_clock_);
+    second_ = second;
+}
+
+char* TimeWriter::write_rfc3339(char* at, Instant t) {
+    auto second = t.ns / second_ns;
+    auto ns = t.ns % second_ns;
+    if (ns < 0) {
+        --second;
+        ns += second_ns;
+    }
+    if (second != second_) {
+        learn_second(second);
+    }
+    std::memcpy(at, date_and_clock_, sizeof date_and_clock_); // a copy of a fixed size is cheaper
+    at += date_and_clock_size_;
+    const auto us = static_cast<std::uint64_t>(ns) / 1000;
+    at = write_pair(at, us / 10'000);
+    at = write_pair(at, us / 100 % 100);
+    at = write_pair(at, us % 100);
     *at++ = 'Z';
     return at;
 }
@@ -116,7 +143,7 @@ void append_time_of_day(std::string& out, Instant t, bool milliseconds) {
     auto* at = write_clock(buffer.data(), ns);
     if (milliseconds) {
         *at++ = '.';
-        at = write_digits(at, ns % 1'000'000'000 / 1'000'000, 3);
+        at = write_three(at, static_cast<std::uint64_t>(ns) % 1'000'000'000 / 1'000'000);
     }
     out.append(buffer.data(), at);
 }
@@ -125,6 +152,19 @@ char* write_number(char* at, std::uint64_t n) {
     if (n < 10) {
         *at++ = static_cast<char>('0' + n);
         return at;
+    }
+    if (n < 100) {
+        return write_pair(at, n);
+    }
+    if (n < 1000) {
+        return write_three(at, n);
+    }
+    if (n < 10'000) {
+        return write_pair(write_pair(at, n / 100), n % 100);
+    }
+    if (n < 1'000'000) {
+        at = n < 100'000 ? write_number(at, n / 10'000) : write_pair(at, n / 10'000);
+        return write_pair(write_pair(at, n / 100 % 100), n % 100);
     }
     const fmt::format_int text{n};
     return std::copy_n(text.data(), text.size(), at);

@@ -13,7 +13,7 @@
 namespace cw::view {
 
 // "2026-05-01T10:00:01.120000Z", what cw::to_rfc3339 gives, in a few nanoseconds once the day is
-// known: the day's text is kept between calls.
+// known: the texts of the day and of the second are kept between calls.
 class TimeWriter {
   public:
     static constexpr std::size_t most = 40;
@@ -24,9 +24,13 @@ class TimeWriter {
 
   private:
     void learn_day(std::int64_t day);
+    void learn_second(std::int64_t second);
     std::int64_t day_ = INT64_MIN;
+    std::int64_t second_ = INT64_MIN;
     char date_[16] = {};
+    char date_and_clock_[28] = {}; // "2026-05-01T10:00:01."
     std::uint8_t date_size_ = 0;
+    std::uint8_t date_and_clock_size_ = 0;
 };
 
 void append_time_of_day(std::string& out, Instant t, bool milliseconds = true); // "10:00:01.120"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <utility>
 
 namespace cw::view {
@@ -354,14 +355,16 @@ void JsonReport::write_messages(const flow::Call& call) {
 }
 
 char* JsonReport::put_endpoint(char* at, const Endpoint& e) {
-    auto& known = endpoints_[e.port % endpoints_.size()];
+    const auto place = e.port ^ e.port >> 4U ^ e.address.octets.back();
+    auto& known = endpoints_[static_cast<unsigned>(place) % endpoints_.size()];
     if (known.size == 0 || known.endpoint != e) {
         known.endpoint = e;
         known.size = static_cast<std::uint8_t>(view::write_endpoint(known.text.data(), e) -
                                                known.text.data());
     }
     *at++ = '"';
-    at = std::copy_n(known.text.data(), known.size, at);
+    std::memcpy(at, known.text.data(), known.text.size()); // of a fixed size, which is cheaper
+    at += known.size;
     *at++ = '"';
     return at;
 }

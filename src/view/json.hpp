@@ -83,7 +83,7 @@ class JsonReport {
 
     Sink sink_;
     JsonWriter json_;
-    std::array<WrittenEndpoint, 4> endpoints_{}; // each in the place of its port
+    std::array<WrittenEndpoint, 32> endpoints_{}; // by port and address
     TimeWriter times_;
     Part part_ = Part::Begin;
 };

@@ -5,6 +5,10 @@
 #include <bit>
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <fmt/format.h>
 
 #include "view/cells.hpp"
@@ -90,6 +94,68 @@ char* write_special(char* at, const CodePoint& point) {
     return std::copy(utf8.begin(), utf8.end(), at);
 }
 
+// Copies `text`, and says whether all of it stands for itself in a JSON string; otherwise what is
+// at `at` means nothing. The last words overlap those before them, so up to the end none is short.
+bool copy_plain(char* at, std::string_view text) {
+    const auto* p = text.data();
+    const auto n = text.size();
+#if defined(__SSE2__)
+    if (n >= 16) {
+        auto special = _mm_setzero_si128();
+        const auto step = [&](std::size_t i) {
+            const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(at + i), chunk);
+            // As signed numbers, what is no ASCII is below 0x20, too.
+            special = _mm_or_si128(special, _mm_cmplt_epi8(chunk, _mm_set1_epi8(0x20)));
+            special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')));
+            special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')));
+            special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8(0x7f)));
+        };
+        for (std::size_t i = 0; i + 16 < n; i += 16) {
+            step(i);
+        }
+        step(n - 16);
+        return _mm_movemask_epi8(special) == 0;
+    }
+#endif
+    if (n < 8) {
+        const auto word = n == 0 ? 0 : load_up_to_eight(p, n);
+        std::memcpy(at, &word, sizeof word); // there is room for eight more
+        return n == 0 || plain_of(word) >= n;
+    }
+    bool plain = true;
+    const auto step = [&](std::size_t i) {
+        const auto word = load_up_to_eight(p + i, 8);
+        std::memcpy(at + i, &word, sizeof word);
+        plain = plain && plain_of(word) == 8;
+    };
+    for (std::size_t i = 0; i + 8 < n; i += 8) {
+        step(i);
+    }
+    step(n - 8);
+    return plain;
+}
+
+// A string that holds what is not plain.
+char* put_escaped(char* at, std::string_view text) {
+    for (std::size_t i = 0; i < text.size();) {
+        // Eight are copied, and as many kept as are plain.
+        const auto left = std::min<std::size_t>(text.size() - i, 8);
+        const auto word = load_up_to_eight(text.data() + i, left);
+        const auto n = std::min(plain_of(word), left);
+        std::memcpy(at, &word, sizeof word);
+        at += n;
+        i += n;
+        if (n == left) {
+            continue;
+        }
+        const auto point = decode_utf8(text, i);
+        at = write_special(at, point);
+        i += point.size;
+    }
+    return at;
+}
+
 } // namespace
 
 void JsonWriter::grow(std::size_t more) {
@@ -110,21 +176,7 @@ void JsonWriter::any_key(std::string_view name) {
 
 char* put_string(char* at, std::string_view text) {
     *at++ = '"';
-    for (std::size_t i = 0; i < text.size();) {
-        // Eight are copied, and as many kept as are plain.
-        const auto left = std::min<std::size_t>(text.size() - i, 8);
-        const auto word = load_up_to_eight(text.data() + i, left);
-        const auto n = std::min(plain_of(word), left);
-        std::memcpy(at, &word, sizeof word);
-        at += n;
-        i += n;
-        if (n == left) {
-            continue;
-        }
-        const auto point = decode_utf8(text, i);
-        at = write_special(at, point);
-        i += point.size;
-    }
+    at = copy_plain(at, text) ? at + text.size() : put_escaped(at, text);
     *at++ = '"';
     return at;
 }
