@@ -56,6 +56,11 @@ Examples:
   callwright run uac.xml --at uas=udp:127.0.0.1:5060     a scenario of SIPp; see convert --help
   callwright run uas.xml --listen uas=tcp:127.0.0.1:5060
 
+SIPp's options and what stands for them (docs/sipp.md): -sf x.xml is run x.xml; HOST:PORT with -t u1, t1,
+l1 is --at uas=udp:HOST:PORT, tcp:, tls:; -i, -p --listen; -s NAME --set service=NAME; -key K V --set K=V;
+-au, -ap --set auth_username=U, auth_password=P; -inf --rows; -d MS --set pause=MS; -recv_timeout
+--timeout; -trace_msg --trace, --pcap-out. For -r, -rp, -l, -m: callwright load x.xml.
+
 Exit status: 0 all arrows happened as drawn, 1 something did not, 2 a flow is not well-formed or the
 usage wrong, 3 a file or an address could not be used.)";
 

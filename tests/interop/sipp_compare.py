@@ -43,10 +43,14 @@ def plain(messages, ports, pid):
         head, _, body = text.partition("\n\n")
         head = re.sub(r"\n[ \t]+", " ", head)
         for i, call in enumerate(calls, 1):  # also where other fields name it
-            head = head.replace(call, f"call{i}")
+            for written in (call, call.replace("@", "%40")):
+                head = head.replace(written, f"call{i}")
+                body = body.replace(written, f"call{i}")
         head = re.sub(r"(branch[ \t]*=[ \t]*)([^;,\s>]+)", name("branch"), head, flags=re.I)
         head = re.sub(r"(tag[ \t]*=[ \t]*)([^;,\s>\"]+)", name("tag"), head, flags=re.I)
         head = re.sub(r"((?:cnonce|response|(?<=[ ,])uri)\s*=\s*)\"?[^\",\s]*\"?", r"\1*", head, flags=re.I)
+        body = re.sub(r"(?:v?3\.6\.1[-\w]*|callwright)", "VERSION", body)
+        head = re.sub(r"(?:v?3\.6\.1[-\w]*|callwright)", "VERSION", head)
         head = re.sub(r"^(Date|Timestamp)\s*:.*$", r"\1: *", head, flags=re.M | re.I)
         head = re.sub(r"^((?:Content-Length|l)\s*:\s*)\d+", r"\1*", head, flags=re.M | re.I)
         parts = []

@@ -90,6 +90,30 @@ std::string Load::what_cannot_be() const {
     return {};
 }
 
+// Whom a literal party is to call, and nobody has said where he is; empty: there is nobody like
+// that.
+std::string Load::unreachable() const {
+    using Kind = script::literal::Instruction::Kind;
+    for (const auto& program : scene_.cast.programs) {
+        for (const auto& one : program->steps) {
+            if (one.kind == Kind::Receive) {
+                break; // who calls shows where he is
+            }
+            if (one.kind != Kind::Send) {
+                continue;
+            }
+            const auto transport = scene_.cast.transport(program->party, one.peer);
+            if (!scene_.cast.reach(program->party, one.peer, transport)) {
+                const auto& peer = scene_.plan.parties[one.peer];
+                return fmt::format("line {}: where is {}? Say --at {}=udp:HOST:PORT",
+                                   scene_.plan.steps[one.step].place.line, peer.id, peer.id);
+            }
+            break;
+        }
+    }
+    return {};
+}
+
 std::expected<void, std::string> Load::open() {
     raise_descriptor_limit();
     auto& plan = scene_.plan;
@@ -114,6 +138,9 @@ std::expected<void, std::string> Load::open() {
     scene_.cast = std::move(*cast);
     if (auto done = find_real_systems(plan, scene_.cast); !done) {
         return done;
+    }
+    if (auto why = unreachable(); !why.empty()) {
+        return std::unexpected{std::move(why)};
     }
     auto wardrobe = Wardrobe::make(scene_.cast, names_in_handshakes(plan), scene_.given.folder,
                                    options_.trusted, net::Loop::now(), {});

@@ -79,6 +79,7 @@ class Load {
     Load(script::Plan plan, play::Given given, std::optional<play::Rows> rows, LoadOptions options);
     std::expected<void, std::string> open();
     [[nodiscard]] std::string what_cannot_be() const;
+    [[nodiscard]] std::string unreachable() const;
     std::expected<void, std::string> start_servers();
     void hear(LoadNews&& news);
 

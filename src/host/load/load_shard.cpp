@@ -56,6 +56,13 @@ LoadShard::Done LoadShard::open() {
             }
         }
     }
+    options_.crowd.resumes = options_.resume;
+    keeps_sessions_ = options_.resume;
+    for (const auto& step : scene_.plan.steps) {
+        const auto* arrow = std::get_if<script::Arrow>(&step.what);
+        keeps_sessions_ = keeps_sessions_ ||
+                          (arrow != nullptr && script::says(arrow->facts, script::Word::Resumed));
+    }
     if (options_.sources.size() > 1) {
         options_.crowd.sources.assign(
             options_.sources.size(),
@@ -396,7 +403,7 @@ void LoadShard::on_bytes(net::Key key, Bytes bytes) {
 
 // What the server gave us to come back with [RFC 8446 §4.6.1]; the latest is kept.
 void LoadShard::keep_session(net::Key key, Peer& peer) {
-    auto* ssl = options_.resume && !peer.incoming ? loop_->tls(key) : nullptr;
+    auto* ssl = keeps_sessions_ && !peer.incoming ? loop_->tls(key) : nullptr;
     const auto* session = ssl != nullptr ? SSL_get0_session(ssl) : nullptr;
     if (session == nullptr || SSL_SESSION_is_resumable(session) != 1) {
         return;
@@ -465,7 +472,9 @@ void LoadShard::connect(const play::Connect& asked) {
         }
         tls = *made;
     }
-    const auto session = sessions_.find({asked.from, asked.to});
+    const auto session = options_.resume || asked.handshake.resume
+                             ? sessions_.find({asked.from, asked.to})
+                             : sessions_.end();
     std::optional<IpAddress> from;
     if (!options_.sources.empty()) {
         from = options_.sources[asked.token % options_.sources.size()];

@@ -133,6 +133,7 @@ class LoadShard final : private net::Handler {
     std::map<Endpoint, net::Key> halves_; // of connections between two of us, by the opener's end
     std::uint32_t next_media_ = 0;
     bool media_ipv6_ = false;
+    bool keeps_sessions_ = false;
     Instant now_;
     Instant tell_at_;
     Instant ping_at_;

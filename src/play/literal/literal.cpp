@@ -207,7 +207,8 @@ void Literal::obey(Walker& walker, const Instruction& one, std::string_view mess
     for (const auto& sound : outcome.sounds) {
         walker.sounds.begin(sound, now_);
     }
-    if (!outcome.failed.empty()) {
+    // What was sent is looked at as SIPp does it: it fails nothing.
+    if (!outcome.failed.empty() && (one.kind != Kind::Send || outcome.stop)) {
         failed(one.step, Verdict::Failed, outcome.failed);
     }
     jump = outcome.jump;

@@ -340,6 +340,14 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
         return;
     case Key::Custom: {
         const auto given = given_.set.find(keyword.name);
+        if (given == given_.set.end() && keyword.name == "sipp_version") {
+            out += "callwright";
+            return;
+        }
+        if (given == given_.set.end() && keyword.name == "server_ip") {
+            out += address_of(local);
+            return;
+        }
         if (given == given_.set.end()) {
             writing.failed =
                 fmt::format("[{}] has no value: give --set {}=…", keyword.name, keyword.name);
@@ -533,7 +541,8 @@ void Player::take(const Instruction& instruction, std::string_view message) {
     const auto opening = opening_of(message);
     if (opening.status == 0) { // requests are counted on from the other side's
         const auto cseq = value_of_header(message, "CSeq");
-        cseq_ = parse_number<std::uint32_t>(cseq.substr(0, cseq.find(' '))).value_or(cseq_);
+        cseq_ = std::max(
+            cseq_, parse_number<std::uint32_t>(cseq.substr(0, cseq.find(' '))).value_or(0));
     }
     // [peer_tag_param] is that of a response, as SIPp documents it.
     const auto tag =
@@ -575,7 +584,12 @@ void Player::learn_route(std::string_view message) {
     if (opening_of(message).status != 0) {
         std::ranges::reverse(routes);
     }
-    next_url_ = uri_in(value_of_header(message, "Contact"));
+    if (const auto contact = uri_in(value_of_header(message, "Contact")); !contact.empty()) {
+        next_url_ = contact;
+    }
+    if (routes.empty() && !routes_.empty()) {
+        return; // an ACK records none: the set stays
+    }
     std::vector<std::string> set{routes.begin(), routes.end()};
     // A strict router stands in the request line, and the target at the end [RFC 3261 §12.2.1.1].
     if (!set.empty() && uri_in(set.front()).find(";lr") == std::string_view::npos) {

@@ -53,6 +53,7 @@ struct CrowdSettings {
     std::uint32_t shards = 1;
     Sharing sharing = Sharing::AsDrawn;
     std::uint32_t connections = 1; // shared ones, between the same two parties
+    bool resumes = false; // connections resume sessions where the flow draws none: as good as full
     Enrol enrol = Enrol::AtEmbedded;
     std::uint32_t enrolments_at_once = 64;
     // Where datagrams of each party come from, by source and PartyId, when there is more than one

@@ -47,6 +47,7 @@ void Crowd::connect(std::uint32_t slot, const Connect& asked) {
     fresh->to = asked.to;
     fresh->transport = asked.transport;
     fresh->own = !lane;
+    fresh->resumption_drawn = asked.handshake.resume;
     fresh->asked = now_;
     fresh->waiting.emplace_back(ref, asked.token);
     connections_[token] = std::move(fresh);
@@ -92,6 +93,12 @@ void Crowd::on_connected(std::uint32_t token, const Wire& wire, const HandshakeF
     connection.wire = wire;
     connection.facts = facts;
     connection.other = other;
+    if (settings_.resumes && !connection.resumption_drawn) {
+        connection.facts.resumed = false;
+        if (connection.other) {
+            connection.other->facts.resumed = false;
+        }
+    }
     by_wire_[wire_key(wire)] = token;
     if (other) {
         by_wire_[wire_key(other->wire)] = token;

@@ -37,6 +37,7 @@ struct Crowd::Connection {
     sip::Transport transport = sip::Transport::Tls;
     bool open = false;
     bool own = false; // of one call
+    bool resumption_drawn = false;
     Instant asked;
     transaction::Wire wire;
     HandshakeFacts facts;
