@@ -231,6 +231,24 @@ void put_measures(view::JsonWriter& json, const play::Tally& tally) {
     json.close_object();
 }
 
+// [RFC 7501 §3] what was attempted a second, and how much of it failed; the benchmarks themselves
+// are
+// --find-limit's.
+void put_attempts(view::JsonWriter& json, const play::Tally& tally, Duration lasted) {
+    const double seconds = std::max(lasted.seconds(), 1e-9);
+    const auto& sessions = tally.sessions;
+    json.key("rfc7502");
+    json.open_object();
+    json.key("session_attempt_rate");
+    json.value(static_cast<double>(sessions.asked) / seconds, 3);
+    json.member("session_attempt_failures",
+                sessions.asked - std::min(sessions.asked, sessions.answered + sessions.challenged));
+    json.key("registration_attempt_rate");
+    json.value(static_cast<double>(tally.registrations_asked) / seconds, 3);
+    json.member("registration_attempt_failures", tally.registrations_failed);
+    json.close_object();
+}
+
 void put_seconds(view::JsonWriter& json, const std::vector<BriefSecond>& seconds) {
     json.key("seconds");
     json.open_array();
@@ -353,6 +371,7 @@ std::string load_json(const std::string& file, const script::Plan& plan,
     }
     json.close_array();
     put_measures(json, t);
+    put_attempts(json, t, result.lasted);
     json.key("pass");
     json.open_array();
     for (const auto& one : judged) {

@@ -22,13 +22,20 @@ Duration cpu_of_this_thread() {
     return seconds(spent.tv_sec) + Duration{spent.tv_nsec};
 }
 
-// A connection is a descriptor: as many as the system lets us have.
+// A connection is a descriptor: as many as the system lets us have. Who may (CAP_SYS_RESOURCE)
+// raises the limit itself.
 void raise_descriptor_limit() {
+    constexpr rlim_t plenty = 1'048'576; // fs.nr_open, unless it was changed
     rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
     }
+    const rlimit wanted{plenty, std::max(limit.rlim_max, plenty)};
+    if (limit.rlim_cur >= plenty || setrlimit(RLIMIT_NOFILE, &wanted) == 0) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 } // namespace

@@ -541,8 +541,8 @@ void Player::take(const Instruction& instruction, std::string_view message) {
     const auto opening = opening_of(message);
     if (opening.status == 0) { // requests are counted on from the other side's
         const auto cseq = value_of_header(message, "CSeq");
-        cseq_ = std::max(
-            cseq_, parse_number<std::uint32_t>(cseq.substr(0, cseq.find(' '))).value_or(0));
+        cseq_ = std::max(cseq_,
+                         parse_number<std::uint32_t>(cseq.substr(0, cseq.find(' '))).value_or(0));
     }
     // [peer_tag_param] is that of a response, as SIPp documents it.
     const auto tag =
