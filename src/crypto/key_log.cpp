@@ -209,7 +209,8 @@ void KeyRing::problem(std::string_view name, std::string_view what) {
 // --- the table
 
 std::uint8_t* KeyRing::at(std::uint32_t position) const {
-    return chunks_[position >> 16].get() + (position & 0xffff);
+    const auto chunk = static_cast<std::uint16_t>((position >> 16) - chunks_gone_);
+    return chunks_[chunk].get() + (position & 0xffff);
 }
 
 __extension__ using Wide = unsigned __int128;
@@ -224,18 +225,44 @@ std::size_t KeyRing::slot_of(Bytes client_random) const {
     }
     const auto mask = table_.size() - 1;
     for (auto slot = hash & mask;; slot = (slot + 1) & mask) {
-        if (table_[slot] == 0 ||
-            std::memcmp(entries_[table_[slot] - 1].random.data(), client_random.data(), 32) == 0) {
+        if (table_[slot] == 0 || std::memcmp(entries_[table_[slot] - 1 - forgotten_].random.data(),
+                                             client_random.data(), 32) == 0) {
             return slot;
         }
     }
 }
 
-void KeyRing::grow_table() {
-    table_.assign(std::max<std::size_t>(64, table_.size() * 2), 0);
+void KeyRing::fill_table(std::size_t slots) {
+    table_.assign(slots, 0);
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-        table_[slot_of(entries_[i].random)] = i + 1;
+        table_[slot_of(entries_[i].random)] = forgotten_ + i + 1;
     }
+}
+
+void KeyRing::keep_latest(std::uint32_t entries) {
+    most_entries_ = std::max<std::uint32_t>(64, entries);
+}
+
+// An eighth at once, so that the table is seldom made anew.
+void KeyRing::forget_oldest() {
+    const auto some = std::min<std::size_t>(entries_.size(), most_entries_ / 8);
+    entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(some));
+    forgotten_ += static_cast<std::uint32_t>(some);
+    // What an entry got first lies behind what those before it got first.
+    auto position = none;
+    for (auto entry = entries_.begin(); entry != entries_.end() && position == none; ++entry) {
+        for (auto next = entry->first; next != none; next = load_be32(at(next))) {
+            position = next;
+        }
+    }
+    const auto in_use = position == none
+                            ? chunks_.size() - (chunks_.empty() ? 0 : 1)
+                            : static_cast<std::uint16_t>((position >> 16) - chunks_gone_);
+    for (std::size_t i = 0; i < in_use; ++i) {
+        chunks_.pop_front();
+        ++chunks_gone_;
+    }
+    fill_table(table_.size());
 }
 
 std::uint32_t KeyRing::find(Bytes client_random) const {
@@ -247,10 +274,10 @@ std::uint32_t KeyRing::find(Bytes client_random) const {
 }
 
 Bytes KeyRing::secret(std::uint32_t entry, Secret kind) const {
-    if (entry >= entries_.size()) {
+    if (!knows(entry)) {
         return {};
     }
-    for (auto position = entries_[entry].first; position != none;) {
+    for (auto position = entries_[entry - forgotten_].first; position != none;) {
         const auto* header = at(position);
         if (header[4] == static_cast<std::uint8_t>(kind)) {
             return {header + header_size, header[5]};
@@ -261,7 +288,7 @@ Bytes KeyRing::secret(std::uint32_t entry, Secret kind) const {
 }
 
 Bytes KeyRing::client_random(std::uint32_t entry) const {
-    return entry < entries_.size() ? Bytes{entries_[entry].random} : Bytes{};
+    return knows(entry) ? Bytes{entries_[entry - forgotten_].random} : Bytes{};
 }
 
 std::uint32_t KeyRing::store(Secret kind, Bytes secret, std::uint32_t next) {
@@ -273,7 +300,8 @@ std::uint32_t KeyRing::store(Secret kind, Bytes secret, std::uint32_t next) {
         chunks_.emplace_back(new std::uint8_t[chunk_size]);
         used_ = 0;
     }
-    const auto position = static_cast<std::uint32_t>((chunks_.size() - 1) << 16 | used_);
+    const auto chunk = static_cast<std::uint16_t>(chunks_gone_ + chunks_.size() - 1);
+    const auto position = std::uint32_t{chunk} << 16 | used_;
     auto* header = at(position);
     header[0] = static_cast<std::uint8_t>(next >> 24);
     header[1] = static_cast<std::uint8_t>(next >> 16);
@@ -287,19 +315,22 @@ std::uint32_t KeyRing::store(Secret kind, Bytes secret, std::uint32_t next) {
 }
 
 void KeyRing::put(Bytes client_random, Secret kind, Bytes secret) {
+    if (entries_.size() >= most_entries_) {
+        forget_oldest();
+    }
     if ((entries_.size() + 1) * 4 > table_.size() * 3) {
-        grow_table();
+        fill_table(std::max<std::size_t>(64, table_.size() * 2));
     }
     auto& slot = table_[slot_of(client_random)];
     if (slot == 0) {
-        if (entries_.size() == none - 1) {
+        if (this->entries() == none - 1) {
             return;
         }
         entries_.push_back({.random = {}, .first = none});
         std::ranges::copy(client_random, entries_.back().random.begin());
-        slot = static_cast<std::uint32_t>(entries_.size());
+        slot = this->entries();
     }
-    auto& entry = entries_[slot - 1];
+    auto& entry = entries_[slot - 1 - forgotten_];
     const auto old = this->secret(slot - 1, kind);
     if (old.size() == secret.size()) {
         std::memcpy(const_cast<std::uint8_t*>(old.data()), secret.data(), secret.size());

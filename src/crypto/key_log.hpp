@@ -71,13 +71,19 @@ class KeyRing {
     // All private keys and certificates of a PEM text; what else is in it is passed over.
     void add_pem(std::string_view text, std::string_view name);
 
-    // The entry for a client random of 32 bytes, or `none`. Entries are numbered from 0 and stay.
+    // From now on, when there are more entries than this (64 at least), the oldest are forgotten:
+    // for whoever reads for weeks. Without it all stay.
+    void keep_latest(std::uint32_t entries);
+    // The entry for a client random of 32 bytes, or `none`. Entries are numbered from 0; one that
+    // was forgotten has no secrets, and its number is not used again.
     [[nodiscard]] std::uint32_t find(Bytes client_random) const;
     // Empty when the entry has no such secret. Valid while the ring lives and nothing is added.
     [[nodiscard]] Bytes secret(std::uint32_t entry, Secret kind) const;
     [[nodiscard]] Bytes client_random(std::uint32_t entry) const; // 32 bytes
+    // Entries are those from first_entry() to entries() - 1.
+    [[nodiscard]] std::uint32_t first_entry() const { return forgotten_; }
     [[nodiscard]] std::uint32_t entries() const {
-        return static_cast<std::uint32_t>(entries_.size());
+        return forgotten_ + static_cast<std::uint32_t>(entries_.size());
     }
     // The connections between these two ends, whichever is the client, the latest first, at most
     // `most`. Valid while nothing is added.
@@ -132,15 +138,22 @@ class KeyRing {
     std::uint32_t store(Secret kind, Bytes secret, std::uint32_t next);
     [[nodiscard]] std::uint8_t* at(std::uint32_t position) const;
     [[nodiscard]] std::size_t slot_of(Bytes client_random) const;
-    void grow_table();
+    void fill_table(std::size_t slots);
+    void forget_oldest();
+    [[nodiscard]] bool knows(std::uint32_t entry) const {
+        return entry >= forgotten_ && entry - forgotten_ < entries_.size();
+    }
     void add_der_key(std::string_view type, Bytes der, std::string_view name);
     Result<void> add_directory(const std::string& path);
     void problem(std::string_view name, std::string_view what);
 
     std::uint64_t seed_ = 0; // of the hash: randoms come from outside
+    std::uint32_t most_entries_ = none;
+    std::uint32_t forgotten_ = 0; // entries that were there before these
     std::deque<Entry> entries_;
     std::vector<std::uint32_t> table_; // entry + 1, open addressing, a power of two
-    std::vector<std::unique_ptr<std::uint8_t[], Wipe>> chunks_;
+    std::uint16_t chunks_gone_ = 0;    // before these, as far as 16 bits tell
+    std::deque<std::unique_ptr<std::uint8_t[], Wipe>> chunks_;
     std::uint32_t used_ = 0; // of the last chunk
     std::deque<ConnectionNote> notes_;
     std::unordered_map<std::uint64_t, std::uint32_t> notes_by_ends_; // hash of both: latest, plus 1

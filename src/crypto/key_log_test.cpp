@@ -242,6 +242,40 @@ TEST(KeyLog, HoldsManyConnectionsInLittleMemory) {
     }
 }
 
+TEST(KeyLog, ForWhoeverReadsForWeeksForgetsTheOldest) {
+    KeyRing ring;
+    ring.keep_latest(1000);
+    const auto random = [](unsigned i) {
+        auto octets = bytes(28, i);
+        for (unsigned shift = 0; shift < 32; shift += 8) {
+            octets.insert(octets.begin(), static_cast<std::uint8_t>(i >> shift));
+        }
+        return octets;
+    };
+    // More chunks than their 16-bit numbers tell apart would take minutes; some dozens turn over.
+    constexpr unsigned count = 30'000;
+    for (unsigned i = 0; i < count; ++i) {
+        ring.add_text(
+            fmt::format("CLIENT_TRAFFIC_SECRET_0 {:08x}{} {}\n", i, hex(28, i), hex(48, i)), "x");
+        if (i > 0) { // a line that comes late
+            ring.add_text(fmt::format("SERVER_TRAFFIC_SECRET_0 {:08x}{} {}\n", i - 1,
+                                      hex(28, i - 1), hex(48, i)),
+                          "x");
+        }
+        const auto kept = std::min(i, 800U);
+        const auto oldest = ring.find(random(i - kept));
+        ASSERT_TRUE(same(ring.secret(oldest, Secret::ClientTraffic), bytes(48, i - kept))) << i;
+        if (kept > 0) {
+            ASSERT_TRUE(same(ring.secret(oldest, Secret::ServerTraffic), bytes(48, i - kept + 1)));
+        }
+    }
+    EXPECT_EQ(ring.entries(), count);
+    EXPECT_GT(ring.first_entry(), count - 1001);
+    EXPECT_EQ(ring.find(random(7)), KeyRing::none);
+    EXPECT_TRUE(ring.secret(7, Secret::ClientTraffic).empty());
+    EXPECT_TRUE(ring.client_random(7).empty());
+}
+
 TEST(PrivateKeys, OpenPremasterSecretsOfTheirOwnCertificates) {
     const RsaPair a;
     const RsaPair b;

@@ -209,7 +209,7 @@ std::optional<Opened> Connection::open_without_start(Side from, const Record& re
     if (auto opened = open_noted(from, record)) {
         return opened;
     }
-    for (std::uint32_t entry = 0; entry < ring_.entries(); ++entry) {
+    for (auto entry = ring_.first_entry(); entry < ring_.entries(); ++entry) {
         if (shared_.is_used(entry)) {
             continue;
         }
