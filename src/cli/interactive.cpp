@@ -1,13 +1,16 @@
 #include "cli/interactive.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -85,15 +88,20 @@ class RawTerminal {
     termios before_{};
 };
 
-// What the user has bound: "KEY = KEY" a line, in callwright/keys of the configuration folder.
-std::map<std::string, std::string> bound_keys() {
+// Of the user's configuration.
+std::filesystem::path own_folder() {
     const char* folder = std::getenv("XDG_CONFIG_HOME");
     const char* home = std::getenv("HOME");
     const std::string base = folder != nullptr && *folder != '\0' ? folder
                              : home != nullptr                    ? std::string{home} + "/.config"
                                                                   : "";
+    return std::filesystem::path{base} / "callwright";
+}
+
+// What the user has bound: "KEY = KEY" a line, in callwright/keys of the configuration folder.
+std::map<std::string, std::string> bound_keys() {
     std::map<std::string, std::string> keys;
-    std::ifstream file{base + "/callwright/keys"};
+    std::ifstream file{own_folder() / "keys"};
     for (std::string line; keys.size() < 256 && std::getline(file, line);) {
         const auto word = [&](std::size_t from, std::size_t to) {
             const auto text = std::string_view{line}.substr(from, to - from);
@@ -109,6 +117,15 @@ std::map<std::string, std::string> bound_keys() {
         }
     }
     return keys;
+}
+
+std::string kept_columns() {
+    std::string line;
+    std::ifstream file{own_folder() / "columns"};
+    std::getline(file, line);
+    constexpr std::size_t longest = 200;
+    line.resize(std::min(line.size(), longest));
+    return line;
 }
 
 // An escape alone is a key when nothing follows it for so long.
@@ -143,7 +160,18 @@ view::ScreenOptions look_at_screen(bool ascii, bool colour) {
             .height = size.ws_row,
             .ascii = ascii,
             .colour = colour,
-            .colours_256 = colour && many};
+            .colours_256 = colour && many,
+            .columns = kept_columns()};
+}
+
+std::string keep_columns(const std::string& columns) {
+    const auto folder = own_folder();
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    const auto path = folder / "columns";
+    std::ofstream file{path};
+    file << columns << '\n';
+    return file.flush() ? "Kept in " + path.string() : path.string() + " cannot be written";
 }
 
 bool run_interactive(view::Screen& screen, const Meanwhile& meanwhile) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "view/screen/screen.hpp"
 
@@ -15,7 +16,11 @@ using Meanwhile = std::function<bool(int terminal, int wait_ms)>;
 // Runs until the user leaves. False: there is no terminal to talk to.
 bool run_interactive(view::Screen& screen, const Meanwhile& meanwhile = {});
 
-// What the terminal can show: its size, colours, 256 of them.
+// Keeps the columns of the list for the next time, in callwright/columns of the configuration
+// folder; returns what to say about it.
+std::string keep_columns(const std::string& columns);
+
+// What the terminal can show: its size, colours, 256 of them; and the columns that were kept.
 view::ScreenOptions look_at_screen(bool ascii, bool colour);
 
 } // namespace cw::cli

@@ -79,7 +79,8 @@ bool ReadScreen::run(const view::ScreenOptions& options) {
                          .filter = [this](const std::string& text, std::set<std::uint32_t>& fit,
                                           std::string& why) { return filter(text, fit, why); },
                          .save = [this](const std::vector<std::uint32_t>& ids,
-                                        const std::string& path) { return save(ids, path); }},
+                                        const std::string& path) { return save(ids, path); },
+                         .keep_columns = keep_columns},
                         options};
     return run_interactive(screen);
 }

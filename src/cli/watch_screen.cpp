@@ -117,6 +117,7 @@ bool WatchScreen::run(const view::ScreenOptions& options, const std::function<bo
                                           std::string& why) { return filter(text, fit, why); },
                          .save = [this](const std::vector<std::uint32_t>& ids,
                                         const std::string& path) { return save(ids, path); },
+                         .keep_columns = keep_columns,
                          .forget = [this](bool hidden_only) { forget(hidden_only); }},
                         options};
     screen_ = &screen;

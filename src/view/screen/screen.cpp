@@ -9,7 +9,6 @@ namespace cw::view {
 namespace {
 
 constexpr std::ptrdiff_t far = 1'000'000'000; // to the first or the last
-constexpr std::size_t list_columns = 8;
 constexpr std::size_t longest_typed = 400;
 constexpr std::size_t narrow = 110; // below, the pane stands under the ladder
 
@@ -64,6 +63,7 @@ const std::string& text_column(const ScreenRow& row, std::size_t column) {
 
 Screen::Screen(std::vector<ScreenRow> rows, ScreenSource source, const ScreenOptions& options)
     : rows_(std::move(rows)), source_(std::move(source)), options_(options) {
+    read_columns(options_.columns);
     arrange();
     if (rows_.size() == 1 && !live()) {
         open_flow();
@@ -109,10 +109,13 @@ std::ptrdiff_t Screen::step_of(const std::string& key) const {
 }
 
 void Screen::move(std::ptrdiff_t by) {
-    auto& place = at_ == At::List ? chosen_ : at_ == At::Flow ? place_ : top_;
-    const auto size = at_ == At::List   ? shown_.size()
-                      : at_ == At::Flow ? places_.size()
-                                        : message_lines(raw_).size();
+    const bool dialog = at_ == At::Settings || at_ == At::Columns;
+    auto& place = dialog ? dialog_ : at_ == At::List ? chosen_ : at_ == At::Flow ? place_ : top_;
+    const auto size = at_ == At::Settings  ? settings_count
+                      : at_ == At::Columns ? columns_.size()
+                      : at_ == At::List    ? shown_.size()
+                      : at_ == At::Flow    ? places_.size()
+                                           : message_lines(raw_).size();
     const auto last = static_cast<std::ptrdiff_t>(size) - 1;
     place =
         static_cast<std::size_t>(std::clamp(static_cast<std::ptrdiff_t>(place) + by,
@@ -130,6 +133,11 @@ bool Screen::key(const std::string& key) {
     }
     if (at_ == At::Help || at_ == At::Stats) {
         at_ = before_;
+        return true;
+    }
+    if (at_ == At::Settings || at_ == At::Columns) {
+        const auto step = step_of(key);
+        step != 0 ? move(step) : dialog_key(key);
         return true;
     }
     if (key == "?" || key == "f1") {
@@ -155,6 +163,8 @@ bool Screen::key(const std::string& key) {
         return raw_key(key);
     case At::Help:
     case At::Stats:
+    case At::Settings:
+    case At::Columns:
         break;
     }
     return true;
@@ -206,9 +216,12 @@ bool Screen::list_key(const std::string& key) {
     } else if (key == "i") {
         before_ = At::List;
         at_ = At::Stats;
+    } else if (key == "f8" || key == "o") {
+        open_dialog(At::Settings);
+    } else if (key == "f10" || key == "t") {
+        open_dialog(At::Columns);
     } else if (key == "<" || key == ">") {
-        column_ = (column_ + (key == ">" ? 1 : list_columns - 1)) % list_columns;
-        arrange();
+        sort_by_neighbour(key == ">");
     } else if (key == "z") {
         upwards_ = !upwards_;
         arrange();
@@ -241,6 +254,10 @@ bool Screen::flow_key(const std::string& key) {
         said_ = one_leg_ ? "One leg only" : "All legs";
     } else if (key == "f7" || key == "c") {
         by_leg_ = !by_leg_;
+    } else if (key == "f8" || key == "C") {
+        syntax_ = !syntax_;
+    } else if (key == "f9" || key == "a") {
+        swap_names();
     } else if (key == "t") {
         pane_ = !pane_;
         lay_out_flow();
@@ -380,6 +397,7 @@ void Screen::open_flow() {
         return;
     }
     call_ = std::move(call);
+    addresses_ = false;
     flow_id_ = rows_[shown_[chosen_]].id;
     at_ = At::Flow;
     marked_.clear();

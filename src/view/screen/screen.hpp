@@ -43,6 +43,8 @@ struct ScreenSource {
         filter;
     // Writes calls to a file; returns what to say about it.
     std::function<std::string(const std::vector<std::uint32_t>& ids, const std::string& path)> save;
+    // Keeps the columns of the list for the next time; returns what to say about it.
+    std::function<std::string(const std::string& columns)> keep_columns = {};
     // Live: forgets calls that have ended, all or those that the filter hides. Empty: the calls are
     // those of a capture that is over.
     std::function<void(bool hidden_only)> forget = {};
@@ -57,6 +59,8 @@ struct ScreenOptions {
     bool ascii = false;
     bool colour = true;
     bool colours_256 = false;
+    std::string columns =
+        {}; // of the list, as keep_columns was told: "time from -kind"; empty: all
 };
 
 class Screen {
@@ -83,16 +87,30 @@ class Screen {
     [[nodiscard]] std::string text() const;
 
   private:
-    enum class At : std::uint8_t { List, Flow, Raw, Compare, Help, Stats };
+    enum class At : std::uint8_t { List, Flow, Raw, Compare, Help, Stats, Settings, Columns };
     enum class Prompt : std::uint8_t { None, Search, Filter, Save };
     struct Line {
         std::string text;
         bool chosen = false;
     };
+    static constexpr std::size_t settings_count = 7;
+    struct ListColumn {
+        std::size_t which = 0; // time, kind, from, to, end, messages, security, findings
+        bool shown = true;
+    };
 
     bool list_key(const std::string& key);
     bool flow_key(const std::string& key);
     bool raw_key(const std::string& key);
+    void dialog_key(const std::string& key);
+    void open_dialog(At dialog);
+    void read_columns(std::string_view text);
+    [[nodiscard]] std::string columns_text() const;
+    [[nodiscard]] std::vector<std::size_t> seen_columns() const;
+    void sort_by_neighbour(bool next);
+    template <class Self> // constant or not
+    static auto settings_of(Self& self);
+    void swap_names();
     void prompt_key(const std::string& key);
     void ask(Prompt prompt);
     void apply_filter();
@@ -126,6 +144,8 @@ class Screen {
     void paint_compare(std::vector<Line>& out) const;
     void paint_help(std::vector<Line>& out) const;
     void paint_stats(std::vector<Line>& out) const;
+    void paint_settings(std::vector<Line>& out) const;
+    void paint_columns(std::vector<Line>& out) const;
     [[nodiscard]] std::string bar() const;
     [[nodiscard]] std::string list_line(const ScreenRow* row) const;
     [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
@@ -148,8 +168,11 @@ class Screen {
     std::string search_;
     std::string filter_;
     std::set<std::uint32_t> fit_;
-    std::size_t column_ = 0;
+    std::size_t column_ = 0; // that it is sorted by
     bool upwards_ = false;
+    std::vector<ListColumn> columns_;
+    bool own_columns_ = false; // chosen by the user: then they stay where the screen is narrow
+    std::size_t dialog_ = 0;   // place in a dialog
     // Live.
     std::unordered_map<std::uint32_t, std::size_t> place_of_;  // in rows_
     std::unordered_map<std::uint32_t, std::uint32_t> removed_; // and what they became part of
@@ -172,6 +195,8 @@ class Screen {
     bool only_sdp_ = false;
     bool only_media_ = false;
     bool by_leg_ = false;
+    bool syntax_ = true;     // messages are coloured
+    bool addresses_ = false; // stand where names stood
     bool one_leg_ = false;
     bool pane_ = true;
     std::ptrdiff_t pane_change_ = 0;

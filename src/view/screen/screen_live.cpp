@@ -146,6 +146,9 @@ void Screen::reload_flow() {
     const auto number = chosen_number();
     const bool at_end = place_ + 1 >= places_.size();
     call_ = std::move(call);
+    if (std::exchange(addresses_, false)) {
+        swap_names();
+    }
     lay_out_flow();
     const auto same = std::ranges::find_if(places_, [&](std::size_t place) {
         return number != 0 && call_.ladder.rows[lines_.rows[place].row].number == number;

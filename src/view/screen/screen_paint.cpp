@@ -10,77 +10,17 @@
 #include "view/cells.hpp"
 #include "view/findings_text.hpp"
 #include "view/screen/screen.hpp"
+#include "view/screen/screen_cells.hpp"
 
 namespace cw::view {
 namespace {
 
 constexpr std::string_view plain = "\x1b[0m";
 
-// `text`, which may hold SGR sequences, from column `from` on, `cells` wide, filled with blanks. A
-// character that is cut in half becomes blanks.
-std::string window(std::string_view text, std::size_t from, std::size_t cells) {
-    std::string out;
-    std::size_t at = 0; // cells passed
-    for (std::size_t i = 0; i < text.size();) {
-        if (text[i] == '\x1b') {
-            const auto end = std::min(text.find('m', i), text.size() - 1);
-            out += text.substr(i, end + 1 - i);
-            i = end + 1;
-            continue;
-        }
-        const auto point = decode_utf8(text, i);
-        const auto size = static_cast<std::size_t>(cell_width(point.code));
-        if (at >= from && at + size <= from + cells) {
-            out += text.substr(i, point.size);
-        } else if (at + size > from && at < from + cells) {
-            out.append(std::min(at + size, from + cells) - std::max(at, from), ' ');
-        }
-        at += size;
-        i += point.size;
-    }
-    const auto filled = at > from ? std::min(at - from, cells) : 0;
-    return out + std::string(cells - filled, ' ');
-}
-
-std::string without_colour(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\x1b') {
-            i = std::min(text.find('m', i), text.size());
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
-}
-
-std::string in_cells(std::string_view text, std::size_t cells, bool ascii) {
-    return ascii ? window(shorten(to_ascii(text), cells, "..."), 0, cells)
-                 : window(shorten(text, cells), 0, cells);
-}
-
 // First of `size` that are in sight when `chosen` is.
 std::size_t first_seen(std::size_t chosen, std::size_t size, std::size_t room) {
     return size <= room ? 0 : std::min(chosen > room / 2 ? chosen - room / 2 : 0, size - room);
 }
-
-std::string_view sign_of(Tone tone, bool ascii) {
-    return tone == Tone::Bad    ? (ascii ? "x " : "✗ ")
-           : tone == Tone::Good ? (ascii ? "+ " : "✓ ")
-           : tone == Tone::Slow ? "! "
-                                : "  ";
-}
-
-std::string_view short_kind(std::string_view kind) {
-    return kind == "registration"   ? "reg"
-           : kind == "message"      ? "msg"
-           : kind == "subscription" ? "sub"
-           : kind == "options"      ? "opt"
-                                    : kind;
-}
-
-constexpr std::string_view names[] = {"time", "kind", "from",     "to",
-                                      "end",  "msgs", "security", "findings"};
 
 constexpr std::string_view help[] = {
     // 80 columns, 24 lines
@@ -96,10 +36,12 @@ constexpr std::string_view help[] = {
     "              F6 r        its messages",
     "              F7 f        filter: status >= 400 and to ~ 4930",
     "              < > z  i    sort by another column, turn the order; statistics",
+    "              F8 o        settings     F10 t   columns of the list",
     "",
     "  ladder      Enter F6 r  the message  Space  on two: compare them",
     "              F2 d D      only SDP     F3 m   media on, off   M  only media",
     "              F4 x        this leg     F7 c   colour by leg",
+    "              F8 C        syntax       F9 a    names or addresses",
     "              t  9 0 T    message pane, its size",
     "              left right  what is wider than the screen",
 };
@@ -116,50 +58,6 @@ std::string Screen::ink(std::string_view text, Tone tone) const {
                                   : tone == Tone::Dim  ? "\x1b[2m"
                                                        : "";
     return code.empty() ? std::string{text} : fmt::format("{}{}{}", code, text, plain);
-}
-
-std::string Screen::list_line(const ScreenRow* row) const {
-    const auto width = options_.width;
-    const bool wide = width >= 100;
-    const std::size_t time = wide ? 13 : 9; // with or without milliseconds
-    const std::size_t fixed = 7 + time + 6 + 6 + (wide ? 18 : 0) + 8;
-    const auto rest = width > fixed + 40 ? width - fixed : std::size_t{40};
-    const auto party = rest * 3 / 10;
-    const auto end = rest - 2 * party;
-    std::string out;
-    const auto cell = [&](std::string_view text, std::size_t cells, Tone tone) {
-        out += ink(in_cells(text, cells - 1, options_.ascii), tone) + " ";
-    };
-    const auto head = [&](std::size_t i) {
-        return std::string{names[i]} + (i == column_ ? (upwards_ ? "^" : "v") : "");
-    };
-    if (row == nullptr) {
-        out = "     # ";
-        cell(head(0), time, Tone::Dim);
-        cell(head(1), 6, Tone::Dim);
-        cell(head(2), party, Tone::Dim);
-        cell(head(3), party, Tone::Dim);
-        cell(head(4), end, Tone::Dim);
-        cell(head(5), 6, Tone::Dim);
-        if (wide) {
-            cell(head(6), 18, Tone::Dim);
-        }
-        out += ink(head(7), Tone::Dim);
-        return out;
-    }
-    out = selected_.contains(row->id) ? "*" : " ";
-    out += fmt::format("{:>5} ", row->id);
-    cell(std::string_view{row->time}.substr(0, time - 1), time, Tone::Plain);
-    cell(short_kind(row->kind), 6, Tone::Plain);
-    cell(row->from, party, Tone::Plain);
-    cell(row->to, party, Tone::Plain);
-    cell(std::string{sign_of(row->state, options_.ascii)} + row->end, end, row->state);
-    cell(fmt::format("{}", row->messages), 6, Tone::Plain);
-    if (wide) {
-        cell(row->security, 18, row->safe);
-    }
-    out += ink(in_cells(row->rules, 8, options_.ascii), Tone::Bad);
-    return out;
 }
 
 void Screen::paint_list(std::vector<Line>& out) const {
@@ -196,10 +94,10 @@ std::vector<std::string> Screen::message_lines(std::uint32_t number) const {
         }
         auto text = printable(line, 8192);
         const auto colon = text.find(head ? ':' : '=');
-        if (options_.colour && out.empty()) {
+        const bool coloured = options_.colour && syntax_;
+        if (coloured && out.empty()) {
             text = fmt::format("\x1b[1m{}{}", text, plain);
-        } else if (options_.colour && colon != std::string::npos &&
-                   (head ? colon < 40 : colon == 1)) {
+        } else if (coloured && colon != std::string::npos && (head ? colon < 40 : colon == 1)) {
             text = fmt::format("\x1b[{}m{}{}{}", head ? 36 : 32, text.substr(0, colon + 1), plain,
                                text.substr(colon + 1));
         }
@@ -430,6 +328,11 @@ std::string Screen::bar() const {
                "Pane";
     case At::Raw:
         return "Esc Back  Space Next";
+    case At::Settings:
+        return "Esc Back  Space Change";
+    case At::Columns:
+        return source_.keep_columns ? "Esc Back  Space Show  + - Move  s Keep for the next time"
+                                    : "Esc Back  Space Show  + - Move";
     case At::Compare:
     case At::Help:
     case At::Stats:
@@ -492,6 +395,12 @@ std::vector<Screen::Line> Screen::lines() const {
         break;
     case At::Stats:
         paint_stats(out);
+        break;
+    case At::Settings:
+        paint_settings(out);
+        break;
+    case At::Columns:
+        paint_columns(out);
         break;
     }
     out.resize(options_.height - 1);

@@ -174,6 +174,79 @@ TEST(Screen, WhatIsSelectedIsSaved) {
     EXPECT_TRUE(made.shows("saved"));
 }
 
+TEST(Screen, ColumnsComeGoAndChangePlacesInADialog) {
+    Made made;
+    EXPECT_TRUE(made.shows("time"));
+    made.press({"f10"});
+    EXPECT_TRUE(made.shows("[x] time"));
+    made.press({"space"});
+    EXPECT_TRUE(made.shows("[ ] time"));
+    made.press({"end", "-", "-", "-", "-", "-", "-", "t"}); // findings before kind
+    const auto text = made.screen.text();
+    EXPECT_EQ(text.find("10:00:01"), std::string::npos);
+    EXPECT_LT(text.find("findings"), text.find("kind"));
+    made.press({"t", "home", "+", "esc"});
+    EXPECT_TRUE(made.shows("40 of 40 calls")) << "the dialog is left, not the program";
+    for (int i = 0; i < 12; ++i) { // what is shown can be sorted by
+        made.press({">"});
+        EXPECT_FALSE(made.shows("time"));
+    }
+    made.press({"f10", "home", "down", "space", "down", "space", "down", "space", "down", "space"});
+    made.press({"down", "space", "down", "space", "down", "space", "home", "down"});
+    made.press({"space", "home", "space"});
+    EXPECT_TRUE(made.shows("One column has to stay"));
+    EXPECT_TRUE(made.shows("[x] findings"));
+}
+
+TEST(Screen, ColumnsAreKeptForTheNextTime) {
+    std::string kept;
+    Made base;
+    auto source = base.source();
+    source.keep_columns = [&](const std::string& columns) {
+        kept = columns;
+        return std::string{"kept"};
+    };
+    Screen screen{Made::rows(), source, {}};
+    for (const auto* key : {"f10", "space", "down", "+", "s"}) {
+        screen.key(key);
+    }
+    EXPECT_NE(screen.text().find("kept"), std::string::npos);
+    EXPECT_EQ(kept, "-time from kind to end msgs security findings");
+    const auto again = Screen{Made::rows(), base.source(), {.columns = kept}}.text();
+    EXPECT_EQ(again.find("10:00:01"), std::string::npos);
+    EXPECT_LT(again.find("from"), again.find("kind"));
+    EXPECT_NE(again.find("TLS 1.3"), std::string::npos)
+        << "what was chosen stays where it is narrow";
+    // What a damaged file says is passed over.
+    const auto odd =
+        Screen{Made::rows(), base.source(), {.columns = "- nonsense -x \x1b[2J"}}.text();
+    EXPECT_NE(odd.find("time"), std::string::npos);
+}
+
+TEST(Screen, SettingsAreTurnedWithSpace) {
+    Made made{{.width = 100, .height = 60}};
+    made.press({"enter"});
+    EXPECT_TRUE(made.shows("PCMU"));
+    made.press({"q", "f8", "space", "esc", "enter"});
+    EXPECT_FALSE(made.shows("PCMU"));
+    made.press({"q", "o", "end", "space", "q"});
+    EXPECT_FALSE(made.shows("·"));
+    EXPECT_TRUE(made.shows("40 of 40 calls"));
+}
+
+TEST(Screen, AddressesStandForNamesAndBack) {
+    Made made{{.width = 120, .height = 40}};
+    made.press({"enter"});
+    const auto named = made.screen.text();
+    made.press({"f9"});
+    const auto addressed = made.screen.text();
+    EXPECT_NE(named, addressed);
+    EXPECT_LT(named.find("Alice"), named.find("192.0.2.10"));
+    EXPECT_GT(addressed.find("Alice"), addressed.find("192.0.2.10"));
+    made.press({"a"});
+    EXPECT_EQ(made.screen.text(), named);
+}
+
 TEST(Screen, EnterShowsTheLadderAndThenTheMessage) {
     Made made;
     made.press({"enter"});
