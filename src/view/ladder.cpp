@@ -8,6 +8,7 @@
 #include "flow/promises.hpp"
 #include "view/cells.hpp"
 #include "view/figures.hpp"
+#include "view/ladder_holds.hpp"
 #include "view/ladder_words.hpp"
 
 namespace cw::view {
@@ -42,6 +43,7 @@ class Layout {
         // Stable: what was added first stands first among equals.
         std::ranges::stable_sort(out_.rows, {}, &Row::time);
         measure();
+        out_.holds = find_holds(call_, [this](const Endpoint& e) { return column(e); });
         return std::move(out_);
     }
 

@@ -83,6 +83,15 @@ struct LadderFinding {
     std::vector<std::uint32_t> numbers; // of messages, from 1
 };
 
+// Media that was on hold between two columns, from one answer to the next, to the BYE or to the
+// end.
+struct LadderHold {
+    std::uint16_t from = 0;
+    std::uint16_t to = 0;
+    Instant begin;
+    Instant end;
+};
+
 struct Ladder {
     std::string title_call; // "Call 1 of 1"
     std::string title_from; // may be shortened
@@ -96,6 +105,7 @@ struct Ladder {
     std::vector<LadderFinding> findings;
     std::vector<Column> columns;
     std::vector<Row> rows;
+    std::vector<LadderHold> holds;
     std::vector<std::string> connections; // one line each: ports, names, keys, how they ended
     // How safe each hop, the promises and the media were, a line each.
     std::vector<std::pair<Tone, std::string>> safety;

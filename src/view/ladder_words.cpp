@@ -7,6 +7,7 @@
 
 #include "view/cells.hpp"
 #include "view/figures.hpp"
+#include "view/ladder_holds.hpp"
 
 namespace cw::view {
 namespace {
@@ -50,15 +51,11 @@ std::string body_words(const flow::Call& call, const flow::Message& m) {
             return "no media";
         }
         word(out, media_kind(*open));
-        const bool held = std::all_of(lines, lines + m.media_count, [](const auto& line) {
-            return line.receive.port == 0 || line.direction == 's' || line.direction == 'i' ||
-                   line.receive.address.is_unspecified();
-        });
         const bool video = std::any_of(lines, lines + m.media_count, [&](const auto& line) {
             return line.receive.port != 0 && call.text(line.type) == "video";
         });
         word(out, video ? "video" : "");
-        word(out, held && m.status == 0 ? "hold" : "");
+        word(out, m.status == 0 && is_hold(call, m) ? "hold" : "");
     }
     const auto type = call.text(m.body_type);
     if (m.sealed != 0) {

@@ -134,6 +134,7 @@ SvgPainter::SvgPainter(const Ladder& ladder) : ladder_(ladder) {
     find_columns();
     find_handshakes();
     find_spans();
+    find_holds();
 }
 
 void SvgPainter::find_columns() {
@@ -225,6 +226,25 @@ void SvgPainter::find_spans() {
                           .first = i,
                           .last = last,
                           .secure = row.lock == Lock::Secure});
+    }
+}
+
+void SvgPainter::find_holds() {
+    for (const auto& hold : ladder_.holds) {
+        const auto first = std::ranges::find_if(
+            ladder_.rows, [&](const Row& row) { return row.time > hold.begin; });
+        const auto end = std::ranges::find_if(first, ladder_.rows.end(),
+                                              [&](const Row& row) { return row.time >= hold.end; });
+        if (first == end || hold.to >= x_.size() || hold.from >= hold.to) {
+            continue;
+        }
+        SvgHold shown{.x = x_[hold.from] + 3,
+                      .width = x_[hold.to] - x_[hold.from] - 6,
+                      .first = static_cast<std::size_t>(first - ladder_.rows.begin()),
+                      .last = static_cast<std::size_t>(end - ladder_.rows.begin()) - 1,
+                      .label = "hold "};
+        append_duration(shown.label, hold.end - hold.begin);
+        holds_.push_back(std::move(shown));
     }
 }
 

@@ -26,6 +26,16 @@ struct SvgSpan {
     bool secure = false;
 };
 
+// A shaded field between two lifelines for as long as media is on hold.
+struct SvgHold {
+    static constexpr int label_x = 36; // beside the locks
+    int x = 0;
+    int width = 0;
+    std::size_t first = 0; // rows
+    std::size_t last = 0;
+    std::string label; // "hold 4.2 s"
+};
+
 class SvgPainter {
   public:
     static constexpr int heads_height = 58;
@@ -37,6 +47,8 @@ class SvgPainter {
     [[nodiscard]] int right() const { return right_; } // the last lifeline
     [[nodiscard]] const std::vector<int>& columns() const { return x_; }
     [[nodiscard]] const std::vector<SvgSpan>& spans() const { return spans_; }
+
+    [[nodiscard]] const std::vector<SvgHold>& holds() const { return holds_; }
 
     // 0: the row is part of another one.
     [[nodiscard]] int height(std::size_t row) const;
@@ -51,6 +63,7 @@ class SvgPainter {
     void find_columns();
     void find_handshakes();
     void find_spans();
+    void find_holds();
     void append_gutter(std::string& out, const Row& row, int y) const;
     void append_arrow(std::string& out, const Row& row, std::string_view kind) const;
     void append_self(std::string& out, const Row& row) const;
@@ -72,6 +85,7 @@ class SvgPainter {
     std::vector<int> x_;   // of each lifeline
     std::vector<int> box_; // widths
     std::vector<SvgSpan> spans_;
+    std::vector<SvgHold> holds_;
     std::unordered_map<std::size_t, std::string> handshakes_; // row of a pill → its messages
 };
 

@@ -224,6 +224,21 @@ class Document {
             fmt::format_to(std::back_inserter(body_), "<path class=\"life\" d=\"M{} {}V{}\"/>\n", x,
                            heads + 46, at + 10);
         }
+        for (const auto& hold : painter_.holds()) {
+            const auto height = tops[hold.last + 1] - tops[hold.first];
+            fmt::format_to(std::back_inserter(body_),
+                           "<g class=\"hold\"><title>{0}</title><rect x=\"{1}\" y=\"{2}\" "
+                           "width=\"{3}\" height=\"{4}\" rx=\"3\"/>",
+                           hold.label, hold.x, tops[hold.first], hold.width, height);
+            if (height > 8 * static_cast<int>(hold.label.size())) { // else the tooltip says it
+                fmt::format_to(std::back_inserter(body_),
+                               "<text class=\"small\" text-anchor=\"middle\" "
+                               "transform=\"translate({},{}) rotate(-90)\">{}</text>",
+                               hold.x + SvgHold::label_x, tops[hold.first] + height / 2,
+                               hold.label);
+            }
+            body_ += "</g>\n";
+        }
         for (const auto& span : painter_.spans()) {
             const auto top = tops[span.first] + 13;
             fmt::format_to(std::back_inserter(body_),

@@ -56,6 +56,63 @@ TEST(Svg, MediaThatNeverCameIsHollowAndMediaThatCameLastsBesideItsLifeline) {
     EXPECT_EQ(times(svg, "class=\"span good\""), 1U);
 }
 
+// A call on one hop that is answered, held and resumed.
+flow::Call held_call() {
+    const auto* alice = "192.0.2.10:40112";
+    const auto* proxy = "203.0.113.5:5061";
+    made::CallMaker made{flow::Kind::Call, "sip:alice@example.com", "sip:bob@example.com"};
+    std::uint32_t cseq = 0;
+    std::uint64_t branch = 1000;
+    const auto exchange = [&](std::int64_t ms, char offered, char answered) {
+        auto& offer = made.request(ms, alice, proxy, "INVITE");
+        offer.to_tag = cseq > 0;
+        offer.cseq = ++cseq;
+        offer.branch = ++branch;
+        made.media("192.0.2.10:30000", true, offered);
+        auto& answer = made.response(ms + 20, proxy, alice, 200, "OK");
+        answer.cseq = cseq;
+        answer.branch = branch;
+        made.media("203.0.113.5:20000", true, answered);
+        made.request(ms + 30, alice, proxy, "ACK").cseq = cseq;
+    };
+    exchange(0, 'b', 'b');
+    exchange(3000, 's', 'r');
+    exchange(7200, 'b', 'b');
+    made.request(9000, alice, proxy, "BYE").to_tag = true;
+    made.response(9010, proxy, alice, 200, "OK");
+    return made.finish(flow::State::Completed, 200, 8980);
+}
+
+TEST(Svg, WhatIsOnHoldIsShadedFromAnswerToAnswerAndSaysHowLong) {
+    const auto call = held_call();
+    const auto ladder = layout(call);
+    ASSERT_EQ(ladder.holds.size(), 1U);
+    EXPECT_EQ(ladder.holds[0].begin, made::CallMaker::time(3020));
+    EXPECT_EQ(ladder.holds[0].end, made::CallMaker::time(7220));
+    const SvgPainter painter{ladder};
+    ASSERT_EQ(painter.holds().size(), 1U);
+    EXPECT_GT(painter.holds()[0].x, painter.columns()[0]);
+    EXPECT_LT(painter.holds()[0].x + painter.holds()[0].width, painter.columns()[1]);
+    EXPECT_GT(ladder.rows[painter.holds()[0].first].time, ladder.holds[0].begin);
+    EXPECT_LT(ladder.rows[painter.holds()[0].last].time, ladder.holds[0].end);
+    const auto svg = svg_of(call);
+    EXPECT_EQ(times(svg, "class=\"hold\"><title>hold 4.2 s</title>"), 1U);
+}
+
+TEST(Svg, WhatBeganInOneDirectionIsNotOnHoldAndAHoldWithoutEndLastsToTheBye) {
+    auto call = held_call();
+    for (auto& line : call.media_lines) { // nobody ever hears both
+        line.direction = 's';
+    }
+    EXPECT_TRUE(layout(call).holds.empty());
+    call = held_call();
+    call.media_lines[4].direction = call.media_lines[5].direction = 'i';
+    const auto holds = layout(call).holds;
+    ASSERT_EQ(holds.size(), 1U);
+    EXPECT_EQ(holds[0].end, made::CallMaker::time(9000));
+    EXPECT_TRUE(layout(made::good_call()).holds.empty());
+}
+
 TEST(Svg, FindingsStandAtTheirMessageAndInWordsWithRfcAndAdvice) {
     const auto svg = svg_of(made::dropped_call());
     EXPECT_NE(svg.find("data-rule=\"D69\"><title>D69: the media key crossed a clear hop</title>"),

@@ -94,18 +94,30 @@ function drawLadder() {
     }
 }
 
-// Lifelines, and how long each stream lasts.
+// Lifelines, how long each stream lasts, and where media is on hold.
 function drawBack(above, below) {
     ladder.layer.querySelector('.background')?.remove();
     const back = shape('g', {class: 'background'});
     for (const x of ladder.entry.ladder.columns) {
         back.append(shape('path', {class: 'life', d: `M${x} ${above}V${below}`}));
     }
-    for (const [x, first, last, secure] of ladder.hiddenKinds.has('media') ? [] : ladder.entry.ladder.spans) {
+    const extent = (first, last) => {
         const from = ladder.rows.find(row => row.index >= first);
         const to = ladder.rows.findLast(row => row.index <= last);
-        if (from && to && from.top < below && to.top > above) {
-            back.append(shape('rect', {class: secure ? 'span good' : 'span', x, y: from.top + 13, width: 4, height: Math.max(to.top + to.height - from.top - 17, 8), rx: 2}));
+        return from && to && to.index >= from.index && from.top < below && to.top + to.height > above ? [from.top, to.top + to.height] : null;
+    };
+    for (const [x, width, first, last, label] of ladder.hiddenKinds.has('media') ? [] : ladder.entry.ladder.holds ?? []) {
+        const place = extent(first, last);
+        if (place) {
+            const height = place[1] - place[0];
+            back.append(shape('g', {class: 'hold'}, shape('title', {}, label), shape('rect', {x, y: place[0], width, height, rx: 3}),
+                ...height > 8 * label.length ? [shape('text', {class: 'small', 'text-anchor': 'middle', transform: `translate(${x + 36},${place[0] + height / 2}) rotate(-90)`}, label)] : []));
+        }
+    }
+    for (const [x, first, last, secure] of ladder.hiddenKinds.has('media') ? [] : ladder.entry.ladder.spans) {
+        const place = extent(first, last);
+        if (place) {
+            back.append(shape('rect', {class: secure ? 'span good' : 'span', x, y: place[0] + 13, width: 4, height: Math.max(place[1] - place[0] - 17, 8), rx: 2}));
         }
     }
     ladder.layer.prepend(back);
