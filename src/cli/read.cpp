@@ -8,10 +8,12 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.hpp"
 #include "cli/audio.hpp"
 #include "cli/commands.hpp"
+#include "cli/exported_calls.hpp"
 #include "cli/interactive.hpp"
 #include "cli/output.hpp"
 #include "cli/page_options.hpp"
@@ -36,7 +38,7 @@
 namespace cw::cli {
 namespace {
 
-enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html, Sarif };
+enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html, Sarif, Pcapng };
 
 struct ReadOptions {
     std::vector<std::string> files;
@@ -72,6 +74,7 @@ Examples:
   callwright read call.pcap --call 3 --format svg -o call.svg
   callwright read call.pcap -i                        on the terminal, with sngrep's keys
   callwright read call.pcap --format html -o call.html       a page with everything, to hand over
+  callwright read day.pcap --keys k --call 3 --format pcapng -o 3.pcapng     its messages, decrypted
   callwright read day.pcap --stats                    the same fault in how many calls, and where
   callwright read call.pcap --format mermaid --runnable > flow.mmd     a flow for callwright run
   callwright read call.pcap --keys tls.keys --audio sound/       what was said, SRTP opened
@@ -96,6 +99,7 @@ std::optional<Format> format_of(const std::string& name) {
         std::pair{std::string_view{"svg"}, Format::Svg},
         std::pair{std::string_view{"html"}, Format::Html},
         std::pair{std::string_view{"sarif"}, Format::Sarif},
+        std::pair{std::string_view{"pcapng"}, Format::Pcapng},
     };
     for (const auto& [known, format] : names) {
         if (known == name) {
@@ -139,8 +143,12 @@ class Reader {
         for (const auto& problem : reading_.key_problems()) {
             fmt::print(stderr, "callwright: keys: {}\n", problem);
         }
-        if (format_ == Format::Html || options_.interactive || options_.runnable) {
+        if (format_ == Format::Html || format_ == Format::Pcapng || options_.interactive ||
+            options_.runnable) {
             reading_.keep_originals();
+        }
+        if (format_ == Format::Html) {
+            reading_.note_media();
         }
         std::optional<AudioFiles> audio;
         if (!options_.audio.empty()) {
@@ -179,13 +187,23 @@ class Reader {
             fmt::print(
                 stderr,
                 "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg, "
-                "html and sarif are\n",
+                "html, sarif and pcapng are\n",
                 options_.format);
             return BadUsage;
         }
         format_ = *format;
         if (options_.runnable && format_ != Format::Mermaid) {
             fmt::print(stderr, "callwright read: --runnable goes with --format mermaid\n");
+            return BadUsage;
+        }
+        if (format_ == Format::Pcapng && options_.redact) {
+            fmt::print(stderr, "callwright: read: --redact does not go with --format pcapng, "
+                               "which holds the messages as they were\n");
+            return BadUsage;
+        }
+        if (format_ == Format::Pcapng && options_.output.empty() && ::isatty(STDOUT_FILENO) == 1) {
+            fmt::print(stderr,
+                       "callwright: read: --format pcapng is not for a terminal: -o FILE\n");
             return BadUsage;
         }
         if (options_.redact && !options_.audio.empty()) {
@@ -291,6 +309,9 @@ class Reader {
             return;
         case Format::Html:
             show_html();
+            return;
+        case Format::Pcapng:
+            show_pcapng();
             return;
         }
     }
@@ -477,6 +498,9 @@ class Reader {
                                ? options_.files.front()
                                : fmt::format("{} captures", options_.files.size());
         view::PageWriter page{sink_, page_options(title, options_.files, options_.keys)};
+        if (!options_.redact) { // streams are found by their addresses
+            page.charts_from(*reading_.course());
+        }
         // The bytes are found by the call as it was read.
         reading_.book().for_each_call([&](const flow::Call& call) {
             return is_wanted(call) ? show_in_page(page, call) : true;
@@ -485,6 +509,19 @@ class Reader {
             add_unread(page);
         }
         page.finish(reading_.inputs());
+    }
+
+    void show_pcapng() {
+        ExportedCalls exported{sink_};
+        for_each_wanted([&](const flow::Call& call) {
+            exported.call(call, [&](const flow::Message& message) {
+                return reading_.original(call, message);
+            });
+        });
+        if (exported.without() > 0) {
+            fmt::print(stderr, "callwright: read: without {} messages, whose bytes are not known\n",
+                       exported.without());
+        }
     }
 
     bool show_in_page(view::PageWriter& page, const flow::Call& call) {
@@ -653,8 +690,8 @@ Command add_read(CLI::App& app) {
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option(
         "--format", options->format,
-        "list, ladder, json, mermaid, svg, html, or sarif: the findings alone, for CI (default: "
-        "the list, and the ladder too when there is one call)");
+        "list, ladder, json, mermaid, svg, html, sarif: the findings alone, for CI, or pcapng: the "
+        "SIP messages, decrypted (default: the list, and the ladder too when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
     command->add_option("--audio", options->audio,
                         "write what was said to this directory, as WAV: each stream, and each call "

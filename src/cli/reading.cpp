@@ -17,6 +17,19 @@
 namespace cw::cli {
 namespace {
 
+class BothTaps final : public flow::MediaTap {
+  public:
+    BothTaps(flow::MediaTap& one, flow::MediaTap& other) : one_(one), other_(other) {}
+    void on_media_packet(const flow::MediaPacket& packet) override {
+        one_.on_media_packet(packet);
+        other_.on_media_packet(packet);
+    }
+
+  private:
+    flow::MediaTap& one_;
+    flow::MediaTap& other_;
+};
+
 const char* words_of(const Error& error) {
     return *error.what != '\0' ? error.what : "cannot be read";
 }
@@ -168,9 +181,18 @@ bool Reading::read_once() {
     bodies_ = std::make_unique<capture::SecuredBodies>(std::move(keyring));
     book_ = std::make_unique<flow::Book>();
     book_->open_bodies_with(*bodies_);
+    // Of an earlier reading nothing stays.
     if (tape_ != nullptr) {
-        tape_ = std::make_unique<flow::MediaTape>(); // of an earlier reading nothing stays
+        tape_ = std::make_unique<flow::MediaTape>();
         book_->tap_media(*tape_);
+    }
+    if (course_ != nullptr) {
+        course_ = std::make_unique<flow::MediaCourse>();
+        book_->tap_media(*course_);
+    }
+    if (tape_ != nullptr && course_ != nullptr) {
+        both_ = std::make_unique<BothTaps>(*tape_, *course_);
+        book_->tap_media(*both_);
     }
     // A second core keeps the book, where there is one.
     std::unique_ptr<flow::Relay> relay;

@@ -14,6 +14,7 @@
 #include "capture/secured_bodies.hpp"
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
+#include "flow/media_course.hpp"
 #include "flow/media_tape.hpp"
 #include "flow/originals.hpp"
 #include "host/watch/key_follower.hpp"
@@ -38,6 +39,10 @@ class Reading {
     // Before run(): what was said is kept, too.
     void keep_media() { tape_ = std::make_unique<flow::MediaTape>(); }
     [[nodiscard]] flow::MediaTape* tape() { return tape_.get(); }
+    // Before run(): how streams fare over time is noted.
+    void note_media() { course_ = std::make_unique<flow::MediaCourse>(); }
+    // Null unless note_media() was called.
+    [[nodiscard]] const flow::MediaCourse* course() const { return course_.get(); }
     // CAs that certificates of signed bodies may end at; before run().
     std::optional<ReadFailure> trust(const std::vector<std::string>& files);
     // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
@@ -73,6 +78,8 @@ class Reading {
     std::unique_ptr<flow::Book> book_;
     std::unique_ptr<flow::Originals> originals_;
     std::unique_ptr<flow::MediaTape> tape_;
+    std::unique_ptr<flow::MediaCourse> course_;
+    std::unique_ptr<flow::MediaTap> both_; // where there are both
     bool keep_originals_ = false;
     std::vector<view::InputReport> inputs_;
     std::vector<std::pair<IpAddress, std::string>> names_;

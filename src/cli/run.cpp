@@ -12,6 +12,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +23,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/flow_file.hpp"
+#include "cli/page_options.hpp"
 #include "cli/reading.hpp"
 #include "cli/run_html.hpp"
 #include "cli/run_json.hpp"
@@ -33,6 +35,8 @@
 #include "script/print.hpp"
 #include "view/cells.hpp"
 #include "view/json.hpp"
+#include "view/page.hpp"
+#include "view/svg.hpp"
 
 namespace cw::cli {
 namespace {
@@ -50,6 +54,7 @@ Examples:
   callwright run flows/secure-call.mmd --at proxy=tls:sbc.lab:5061     against a real system
   callwright run -j 8 flows/rfc3665/*.mmd                many, side by side
   callwright run call.mmd --report out                   a page to hand over
+  callwright run call.mmd --format svg > call.svg        a picture with its verdicts
   callwright run call.mmd --trace                        each arrow as it happens
   callwright run call.mmd --pcap-out call.pcapng --keys-out call.keys
   callwright run call.mmd --format json --junit report.xml
@@ -286,8 +291,8 @@ class PacketFile {
   public:
     // `wanted`: something else than the options needs it.
     PacketFile(const RunOptions& options, bool wanted) : path_(options.pcap_out) {
-        if (!path_.empty() || (!wanted && options.format != "json" && options.report.empty() &&
-                               options.junit.empty())) {
+        if (!path_.empty() || (!wanted && options.format != "json" && options.format != "html" &&
+                               options.report.empty() && options.junit.empty())) {
             return;
         }
         std::error_code error;
@@ -509,6 +514,17 @@ int run(const RunOptions& options) {
     if (options.flows.size() > 1 && !options.pcap_out.empty()) {
         return complain(BadUsage, "--pcap-out is for one flow at a time");
     }
+    if (options.flows.size() > 1 && options.format == "svg") {
+        return complain(BadUsage, "--format svg is a picture of one flow; --format html has many");
+    }
+    std::optional<view::PageWriter> page;
+    if (options.format == "html" && !options.check) {
+        page.emplace([](std::string_view piece) { fmt::print("{}", piece); },
+                     page_options(options.flows.size() == 1
+                                      ? options.flows.front()
+                                      : fmt::format("{} flows", options.flows.size()),
+                                  {"PACKETS.pcapng"}, {}));
+    }
     RunJson json{CALLWRIGHT_VERSION};
     Junit junit;
     bool all_passed = true;
@@ -544,12 +560,18 @@ int run(const RunOptions& options) {
                 return complain(BadInput, wrong);
             }
         }
+        const Performed performed{
+            .file = file, .plan = plan, .report = report, .packets = done.packets->path()};
+        if (page) {
+            add_to_page(*page, performed);
+        }
+        if (options.format == "svg") {
+            std::string picture;
+            view::append_svg(picture, ladder_of(file, plan, report));
+            fmt::print("{}", picture);
+        }
         if (!options.report.empty()) {
-            if (auto wrong = write_html(options.report, {.file = file,
-                                                         .plan = plan,
-                                                         .report = report,
-                                                         .packets = done.packets->path()});
-                !wrong.empty()) {
+            if (auto wrong = write_html(options.report, performed); !wrong.empty()) {
                 return complain(BadInput, wrong);
             }
         }
@@ -562,6 +584,9 @@ int run(const RunOptions& options) {
     }
     if (options.format == "json") {
         fmt::print("{}\n", json.finish());
+    }
+    if (page) {
+        page->finish({});
     }
     if (!options.junit.empty()) {
         std::ofstream out{options.junit};
@@ -606,8 +631,10 @@ Command add_run(CLI::App& app) {
     command->add_flag("--trace", options->trace, "print arrows as they happen, on standard error");
     command->add_flag("--strict", options->strict,
                       "what is done without being drawn fails the flow: ACK, 100, digest retries");
-    command->add_option("--format", options->format, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
+    command
+        ->add_option("--format", options->format,
+                     "text, json, svg (of one flow) or html: a page of all")
+        ->check(CLI::IsMember({"text", "json", "svg", "html"}))
         ->capture_default_str();
     command->add_option("--junit", options->junit, "a JUnit report for CI")->type_name("FILE");
     command->add_option("--keys-out", options->keys_out, "TLS secrets in the NSS key log format")

@@ -92,8 +92,28 @@ std::vector<view::PageVerdict> verdicts_of(const script::Plan& plan, const play:
 
 } // namespace
 
-std::string write_html(const std::string& folder, const Performed& performed) {
+void add_to_page(view::PageWriter& page, const Performed& performed) {
     const auto& [file, plan, report, packets] = performed;
+    page.flow(ladder_of(file, plan, report), verdicts_of(plan, report), script::to_mermaid(plan));
+    Reading reading;
+    reading.keep_originals();
+    reading.note_media();
+    if (packets.empty() || reading.open({packets}, {})) {
+        return;
+    }
+    reading.run();
+    page.charts_from(*reading.course());
+    reading.book().for_each_call([&](const flow::Call& call) {
+        page.call(call,
+                  view::layout(call, {.names = reading.names(),
+                                      .calls_in_all = reading.book().counts().calls}),
+                  [&](const flow::Message& message) { return reading.original(call, message); });
+        return true;
+    });
+}
+
+std::string write_html(const std::string& folder, const Performed& performed) {
+    const auto& file = performed.file;
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     const auto path =
@@ -103,23 +123,11 @@ std::string write_html(const std::string& folder, const Performed& performed) {
     if (!out) {
         return path + ": " + out.error().what;
     }
-    const auto title = view::printable(plan.title.empty() ? file : plan.title);
-    view::PageWriter page{[&out](std::string_view text) { out->write(text); },
-                          page_options(title, {"PACKETS.pcapng"}, {})};
-    page.flow(ladder_of(file, plan, report), verdicts_of(plan, report), script::to_mermaid(plan));
-    Reading reading;
-    reading.keep_originals();
-    if (!packets.empty() && !reading.open({packets}, {})) {
-        reading.run();
-        reading.book().for_each_call([&](const flow::Call& call) {
-            page.call(
-                call,
-                view::layout(call, {.names = reading.names(),
-                                    .calls_in_all = reading.book().counts().calls}),
-                [&](const flow::Message& message) { return reading.original(call, message); });
-            return true;
-        });
-    }
+    const auto& title = performed.plan.title;
+    view::PageWriter page{
+        [&out](std::string_view text) { out->write(text); },
+        page_options(view::printable(title.empty() ? file : title), {"PACKETS.pcapng"}, {})};
+    add_to_page(page, performed);
     page.finish({});
     return out->finish() ? std::string{} : path + ": cannot be written";
 }

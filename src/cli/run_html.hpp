@@ -6,6 +6,7 @@
 
 #include "play/report.hpp"
 #include "script/plan.hpp"
+#include "view/page.hpp"
 
 namespace cw::cli {
 
@@ -17,8 +18,10 @@ struct Performed {
     const std::string& packets;
 };
 
-// Into `folder`, which is made when it is not there; the page has the name of the flow. Empty, or
-// what went wrong.
+// The flow and its calls as entries of `page`.
+void add_to_page(view::PageWriter& page, const Performed& performed);
+// A page of its own into `folder`, which is made when it is not there; the page has the name of the
+// flow. Empty, or what went wrong.
 std::string write_html(const std::string& folder, const Performed& performed);
 
 } // namespace cw::cli

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/bytes.hpp"
-#include "capture/exported_message.hpp"
-#include "capture/pcapng_writer.hpp"
+#include "cli/exported_calls.hpp"
 #include "cli/output.hpp"
 #include "view/ladder_text.hpp"
 #include "view/mermaid.hpp"
@@ -35,30 +33,13 @@ save_calls(const std::string& path, std::size_t count, const view::PageOptions& 
         });
         page.finish(inputs);
     } else if (ends(".pcapng")) {
-        std::string text;
-        capture::put_section(text);
-        capture::put_interface(text, capture::exported_pdu_link, "SIP messages");
-        std::size_t without = 0;
-        for_each([&](const flow::Call& call, const auto& original) {
-            for (const auto& message : call.messages) {
-                const auto bytes = original(message);
-                if (bytes.empty()) {
-                    ++without;
-                    continue;
-                }
-                std::string packet;
-                capture::append_exported_message(packet, message.source, message.destination,
-                                                 message.transport, bytes);
-                capture::put_packet(text, 0, message.time, as_bytes(packet), packet.size());
-            }
-            sink(text);
-            text.clear();
-        });
-        sink(text);
-        if (without > 0) {
+        ExportedCalls exported{sink};
+        for_each(
+            [&](const flow::Call& call, const auto& original) { exported.call(call, original); });
+        if (exported.without() > 0) {
             out->finish();
             return fmt::format("{}: saved without {} messages, whose bytes are not known", path,
-                               without);
+                               exported.without());
         }
     } else {
         std::string text;

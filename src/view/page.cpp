@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "rtp/quality.hpp"
 #include "view/cells.hpp"
 #include "view/figures.hpp"
 #include "view/json.hpp"
@@ -133,6 +134,18 @@ void write_ladder(JsonWriter& json, const Ladder& ladder) {
         json.close_array();
     }
     json.close_array();
+    json.key("holds");
+    json.open_array();
+    for (const auto& hold : painter.holds()) {
+        json.open_array();
+        json.value(static_cast<std::int64_t>(hold.x));
+        json.value(static_cast<std::int64_t>(hold.width));
+        json.value(std::uint64_t{hold.first});
+        json.value(std::uint64_t{hold.last});
+        json.value(std::string_view{hold.label});
+        json.close_array();
+    }
+    json.close_array();
     json.key("rows"); // height, kind, message, leg, picture
     json.open_array();
     for (std::size_t i = 0; i < ladder.rows.size(); ++i) {
@@ -220,6 +233,45 @@ void write_connections(JsonWriter& json, const flow::Call& call) {
         json.close_object();
     }
     json.close_object();
+}
+
+// How each stream fared, period by period: [packets, missing, jitter, MOS]. MOS is 0 where there is
+// no model for the codec, or nothing came.
+void write_courses(JsonWriter& json, const flow::Call& call, const flow::MediaCourse& courses) {
+    TimeWriter times;
+    json.open_array();
+    for (const auto& stream : call.streams) {
+        const auto* course = courses.of(stream);
+        if (course == nullptr) {
+            json.null();
+            continue;
+        }
+        const auto codec = call.text(stream.codec);
+        json.open_object();
+        json.key("begin");
+        json.quoted(TimeWriter::most,
+                    [&](char* at) { return times.write_rfc3339(at, course->begin); });
+        json.key("period_s");
+        json.value(course->period.seconds(), 0);
+        json.key("periods");
+        json.open_array();
+        for (const auto& period : course->periods) {
+            const double all = period.packets + period.missing;
+            json.open_array();
+            json.value(period.packets);
+            json.value(period.missing);
+            json.value(period.jitter_ms, 2);
+            json.value(period.packets == 0 ? 0.0
+                                           : rtp::mos(codec.substr(0, codec.find('/')),
+                                                      {.loss = period.missing / all,
+                                                       .jitter_ms = period.jitter_ms}),
+                       2);
+            json.close_array();
+        }
+        json.close_array();
+        json.close_object();
+    }
+    json.close_array();
 }
 
 // A row of the list.
@@ -360,7 +412,7 @@ void PageWriter::end_entry() {
 
 void PageWriter::call(const flow::Call& call, const Ladder& ladder, const Bytes& bytes) {
     begin_entry();
-    write_page_entry(sink_, call, ladder, bytes);
+    write_page_entry(sink_, call, ladder, bytes, course_);
     end_entry();
     std::string start;
     TimeWriter{}.append_rfc3339(start, call.start);
@@ -371,7 +423,7 @@ void PageWriter::call(const flow::Call& call, const Ladder& ladder, const Bytes&
 }
 
 void write_page_entry(const Sink& sink, const flow::Call& call, const Ladder& ladder,
-                      const std::function<std::string_view(const flow::Message&)>& bytes) {
+                      const PageWriter::Bytes& bytes, const flow::MediaCourse* course) {
     JsonWriter json;
     std::string facts;
     JsonReport report{[&](std::string_view piece) { facts += piece; }};
@@ -383,7 +435,13 @@ void write_page_entry(const Sink& sink, const flow::Call& call, const Ladder& la
     json.clear();
     JsonWriter rest;
     write_connections(rest, call);
-    sink(harmless(",\n\"connections\":" + std::string{rest.text()} + ",\n\"raw\":["));
+    sink(harmless(",\n\"connections\":" + std::string{rest.text()}));
+    if (course != nullptr && !call.streams.empty()) {
+        JsonWriter charts;
+        write_courses(charts, call, *course);
+        sink(harmless(",\n\"courses\":" + std::string{charts.text()}));
+    }
+    sink(",\n\"raw\":[");
     for (std::size_t i = 0; i < call.messages.size(); ++i) {
         JsonWriter one;
         write_bytes(one, bytes(call.messages[i]));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "flow/call.hpp"
+#include "flow/media_course.hpp"
 #include "view/ladder.hpp"
 #include "view/report.hpp"
 
@@ -48,6 +49,8 @@ class PageWriter {
     // Gives the bytes of a message; empty when they are not to be shown. Valid until asked again.
     using Bytes = std::function<std::string_view(const flow::Message&)>;
     void call(const flow::Call& call, const Ladder& ladder, const Bytes& bytes);
+    // Calls that follow get charts of their streams from it, which must outlive them.
+    void charts_from(const flow::MediaCourse& course) { course_ = &course; }
     // A performance of a flow; `source` is its text.
     void flow(const Ladder& ladder, std::span<const PageVerdict> verdicts, std::string_view source);
     // Nothing may follow.
@@ -58,6 +61,7 @@ class PageWriter {
     void end_entry();
 
     Sink sink_;
+    const flow::MediaCourse* course_ = nullptr;
     std::string list_; // a row of JSON for each entry
     std::size_t entries_ = 0;
 };
@@ -71,8 +75,9 @@ std::string_view page_script();
 // What the list shows of a call, as JSON; `live`: it may go on.
 void append_page_row(std::string& out, const flow::Call& call, std::uint32_t number, bool live);
 // What the ladder and the panes show of it, as JSON without any "<".
+// `course`: what is charted of its streams; null: nothing.
 void write_page_entry(const Sink& sink, const flow::Call& call, const Ladder& ladder,
-                      const PageWriter::Bytes& bytes);
+                      const PageWriter::Bytes& bytes, const flow::MediaCourse* course = nullptr);
 // The page itself; it asks for page.css and page.js, which follow.
 std::string live_page();
 std::string live_style();

@@ -54,6 +54,36 @@ TEST(Page, OnlyItsOwnScriptMayRunAndNothingIsLoaded) {
     EXPECT_EQ(page.find("url("), std::string::npos);
 }
 
+TEST(Page, StreamsAreChartedPeriodByPeriod) {
+    const auto call = made::good_call();
+    flow::MediaCourse courses;
+    const auto& stream = call.streams.front();
+    for (std::uint16_t i = 0; i < 150; ++i) {
+        if (i == 60) {
+            continue; // lost in the second second
+        }
+        courses.on_media_packet({.time = stream.first + milliseconds(20 * i),
+                                 .source = stream.source,
+                                 .destination = stream.destination,
+                                 .ssrc = stream.ssrc,
+                                 .timestamp = i * 160U,
+                                 .clock = 8000,
+                                 .sequence = i,
+                                 .encoding = "PCMU",
+                                 .payload = {}});
+    }
+    std::string out;
+    const auto none = [](const flow::Message&) { return std::string_view{}; };
+    write_page_entry([&](std::string_view piece) { out += piece; }, call, layout(call), none,
+                     &courses);
+    EXPECT_NE(out.find("\"period_s\":1,\"periods\":[[50,0,0.00,4.41],[49,1,"), std::string::npos)
+        << out.substr(out.find("\"courses\""), 200);
+    EXPECT_NE(out.find("]},null]"), std::string::npos) << "the other one was not noted";
+    out.clear();
+    write_page_entry([&](std::string_view piece) { out += piece; }, call, layout(call), none);
+    EXPECT_EQ(out.find("\"courses\""), std::string::npos);
+}
+
 TEST(Page, MessagesAreTextOrHexadecimalWhenTheyAreNoUtf8) {
     EXPECT_NE(page_of(made::slow_registration(), "REGISTER sip:x SIP/2.0\r\n")
                   .find("\"raw\":[\"REGISTER sip:x SIP/2.0\\r\\n\""),

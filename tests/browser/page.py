@@ -164,6 +164,18 @@ class Page(unittest.TestCase):
         self.assertFalse(b.run("document.getElementById('list').hidden"))
         self.is_quiet()
 
+    def test_streams_are_charted_over_their_time(self):
+        b = self.browser
+        self.open(self.page_of(ROOT / "examples/secure-call.pcapng"), "#call=3&message=1")
+        streams = b.run("ladder.entry.call.media.length")
+        self.assertGreaterEqual(streams, 1)
+        self.assertEqual(b.run("document.querySelectorAll('#side .course').length"), streams)
+        self.assertEqual(b.run("document.querySelectorAll('#side .course svg').length"), 3 * streams)  # loss, jitter, MOS
+        self.assertEqual(b.run("ladder.entry.courses[0].periods.reduce((sum, period) => sum + period[0], 0)"), b.run("ladder.entry.call.media[0].packets"))
+        b.run("document.querySelector('#side .course').scrollIntoView({block: 'center'})")
+        b.picture(PICTURES / "media.png")
+        self.is_quiet()
+
     def test_search_marks_messages_and_filters_the_list(self):
         b = self.browser
         self.open(self.page_of(ROOT / "examples/secure-call.pcapng"))
