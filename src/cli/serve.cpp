@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/serve_page.hpp"
 #include "host/config.hpp"
 #include "host/metrics.hpp"
 #include "host/notify.hpp"
@@ -26,6 +27,7 @@ struct ServeOptions {
     std::string file;
     std::vector<std::string> listen, domains, users;
     std::string data, trace, metrics, certificate, key, trusted;
+    host::WebConfig web; // what was said of it
     bool require_client_certificate = false;
     bool verbose = false;
     bool config_help = false;
@@ -108,6 +110,15 @@ std::expected<Made, Refused> make_config(const ServeOptions& options) {
     take(options.trace, config.trace);
     take(options.metrics, config.metrics);
     take(options.trusted, config.tls.trusted);
+    take(options.web.at, config.web.at);
+    take(options.web.certificate, config.web.certificate);
+    take(options.web.key, config.web.key);
+    take(options.web.token_file, config.web.token_file);
+    take(options.web.store, config.web.store);
+    config.web.plain_http = config.web.plain_http || options.web.plain_http;
+    if (config.web.at.empty() && !config.web.store.empty()) {
+        return std::unexpected{Refused{BadUsage, "--store belongs to --web"}};
+    }
     if (options.require_client_certificate) {
         config.tls.clients = net::ClientCertificates::Required;
     }
@@ -225,9 +236,26 @@ int run(const ServeOptions& options) {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
     host::Log log{STDERR_FILENO, made->config.log_level};
-    auto service = host::Service::start(made->config, log);
+    std::shared_ptr<host::TraceQueue> queue;
+    if (!made->config.web.at.empty()) {
+        auto created = host::TraceQueue::create();
+        if (!created) {
+            return complain(BadInput, created.error());
+        }
+        queue = std::move(*created);
+    }
+    auto service = host::Service::start(made->config, log, queue);
     if (!service) {
         return complain(BadInput, service.error());
+    }
+    std::unique_ptr<ServePage> page;
+    if (queue != nullptr) {
+        auto started = ServePage::start(made->config.web, made->config.data,
+                                        (*service)->certificate(), queue, log);
+        if (!started) {
+            return complain(started.error().status, started.error().why);
+        }
+        page = std::move(*started);
     }
     std::unique_ptr<host::MetricsServer> metrics;
     if (!made->config.metrics.empty()) {
@@ -242,6 +270,10 @@ int run(const ServeOptions& options) {
         metrics = std::move(*started);
     }
     print_welcome(**service, *made);
+    if (page != nullptr) {
+        // Note: what is not a terminal may be a log, and no secret belongs there.
+        fmt::print("{}", page->welcome(::isatty(STDOUT_FILENO) == 1));
+    }
     fmt::print("callwright: ready\n");
     std::fflush(stdout);
     host::notify_systemd("READY=1");
@@ -277,6 +309,25 @@ Command add_serve(CLI::App& app) {
                     "no TLS without a certificate of the client");
     serve->add_option("--metrics", options->metrics, "HTTP: /metrics and /healthz")
         ->type_name("ADDR:PORT");
+    serve
+        ->add_option("--web", options->web.at,
+                     "a page of what is served, over TLS; without HOST for this machine alone")
+        ->type_name("[HOST]:PORT");
+    serve->add_flag("--web-http", options->web.plain_http,
+                    "the page without TLS; on loopback only");
+    serve
+        ->add_option("--web-cert", options->web.certificate,
+                     "PEM certificate of the page (default: the server's)")
+        ->type_name("FILE");
+    serve->add_option("--web-key", options->web.key, "its private key")->type_name("FILE");
+    serve
+        ->add_option("--web-token-file", options->web.token_file,
+                     "who has this token sees the page (DATA/web-token)")
+        ->type_name("FILE");
+    serve
+        ->add_option("--store", options->web.store,
+                     "keep what has ended, for the page and callwright search (mode 0600)")
+        ->type_name("FILE");
     serve->add_flag("-v,--verbose", options->verbose, "log more");
     serve->add_flag("--config-help", options->config_help, "print every key of the file");
     serve->footer(
@@ -285,6 +336,7 @@ Command add_serve(CLI::App& app) {
         "  callwright serve --listen tls:0.0.0.0:5061 --domain example.com \\\n"
         "      --cert cert.pem --key key.pem --user alice:secret --data /var/lib/callwright\n"
         "  callwright serve -c serve.toml      SIGHUP reads it again\n"
+        "  callwright serve --web :8080        a page of its calls, registrations and handshakes\n"
         "  callwright serve --trace t.pcapng   then: callwright read t.pcapng");
     return [options] { return run(*options); };
 }

@@ -490,11 +490,12 @@ Command add_watch(CLI::App& app) {
             "in the store, about so many megabytes (1024)")
         ->check(CLI::Range(1, 10'000'000));
     command->add_option("--web", options->page.at,
-                        "a page at this [HOST]:PORT; without HOST for this machine alone, "
-                        "elsewhere over TLS; it asks for the token that is printed");
-    command->add_option(
-        "--web-cert", options->page.certificate,
-        "PEM certificate of the page (default: one of this run, when not loopback)");
+                        "a page at this [HOST]:PORT, over TLS; without HOST for this machine "
+                        "alone; it asks for the token that is printed");
+    command->add_flag("--web-http", options->page.plain_http,
+                      "the page without TLS; on loopback only");
+    command->add_option("--web-cert", options->page.certificate,
+                        "PEM certificate of the page (default: one of this run)");
     command->add_option("--web-key", options->page.key, "its private key");
     command->add_option("--web-token-file", options->page.token_file,
                         "keep the page's token in this file, which is made with mode 0600");

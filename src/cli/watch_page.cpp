@@ -82,7 +82,7 @@ throw_away_context(const Endpoint& at, std::string& fingerprint) {
         spec.addresses = {at.address};
     }
     spec.validity = crypto::valid_for(now, 90);
-    const auto ca = crypto::make_ca({.name = "Callwright watch", .validity = spec.validity});
+    const auto ca = crypto::make_ca({.name = "Callwright page", .validity = spec.validity});
     auto leaf = ca ? crypto::issue(*ca, spec) : std::unexpected{ca.error()};
     if (ca && !leaf) { // a host name that is no domain
         spec.domains = {"localhost"};
@@ -206,7 +206,14 @@ WatchPage::open(const WatchPageSettings& settings) {
         {"/", "text/html; charset=utf-8", view::live_page()},
         {"/page.css", "text/css; charset=utf-8", view::live_style()},
         {"/page.js", "text/javascript; charset=utf-8", std::string{view::live_script()}}};
-    if (!settings.certificate.empty()) {
+    if (settings.plain_http && !at->address.is_loopback()) {
+        return fail(BadUsage, fmt::format("--web-http is for loopback only; {} is reached from "
+                                          "elsewhere",
+                                          to_string(*at)));
+    }
+    if (settings.plain_http) {
+        // Note: whoever reads loopback has the powers to read our memory as well.
+    } else if (!settings.certificate.empty()) {
         net::TlsSettings tls;
         tls.certificates = {{settings.certificate, settings.key}};
         auto context = net::TlsContext::make(net::TlsContext::Role::Server, tls);
@@ -214,7 +221,7 @@ WatchPage::open(const WatchPageSettings& settings) {
             return fail(BadInput, context.error());
         }
         served.tls = std::move(*context);
-    } else if (!at->address.is_loopback()) {
+    } else {
         auto context = throw_away_context(*at, page->fingerprint_);
         if (!context) {
             return fail(BadInput, context.error());
@@ -233,8 +240,9 @@ WatchPage::open(const WatchPageSettings& settings) {
         return fail(BadInput, server.error());
     }
     page->server_ = std::move(*server);
-    page->address_ = fmt::format("{}://{}/#token={}", secure ? "https" : "http",
-                                 to_string(page->server_->at()), *token);
+    page->place_ =
+        fmt::format("{}://{}/", secure ? "https" : "http", to_string(page->server_->at()));
+    page->address_ = fmt::format("{}#token={}", page->place_, *token);
     return page;
 }
 

@@ -1,6 +1,6 @@
-// `watch --web`: what is watched as a page. The calls stay in the thread of the watcher; the page
-// asks for them through a queue, and is told what changed. What a change costs does not depend on
-// how many calls there were.
+// `watch --web` and `serve --web`: what is watched as a page. The calls stay in the thread of the
+// watcher; the page asks for them through a queue, and is told what changed. What a change costs
+// does not depend on how many calls there were.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,10 @@ namespace cw::cli {
 
 struct WatchPageSettings {
     std::string at;               // "[HOST]:PORT"; without HOST loopback
-    std::string certificate, key; // PEM; empty: a throw-away one, where one is needed
+    std::string certificate, key; // PEM; empty: a throw-away one
     std::string token_file;       // empty: a token of this run alone
     std::string store;            // its name, for commands that the page shows
+    bool plain_http = false;      // no TLS; on loopback only
 };
 
 class WatchPage {
@@ -39,7 +40,9 @@ class WatchPage {
     static std::expected<std::unique_ptr<WatchPage>, Failure>
     open(const WatchPageSettings& settings);
 
-    // Where it is, with the token; and how its certificate is known, if it has one of its own.
+    // Where it is; the same with the token; and how its certificate is known, if it has one of its
+    // own.
+    [[nodiscard]] const std::string& place() const { return place_; }
     [[nodiscard]] const std::string& address() const { return address_; }
     [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
     // Readable when a page asks for something.
@@ -74,6 +77,7 @@ class WatchPage {
     void send_found(Client client, std::string_view rest, host::CallKeeper* keeper);
     [[nodiscard]] std::string state_json(host::Watch& watch, const std::string& problem) const;
 
+    std::string place_;
     std::string address_;
     std::string fingerprint_;
     std::string store_;

@@ -15,6 +15,7 @@
 #include "host/shard.hpp"
 #include "net/tls.hpp"
 #include "server/settings.hpp"
+#include "store/call_store.hpp"
 #include "store/location.hpp"
 
 namespace cw::host {
@@ -24,6 +25,17 @@ struct TrunkCertificate {
     net::CertificateFiles files;
 };
 
+// A page of what goes on (`serve --web`), and calls that ended in a store.
+struct WebConfig {
+    std::string at;               // "[HOST]:PORT"; empty: no page
+    std::string certificate, key; // PEM; empty: what the server shows on TLS
+    std::string token_file;       // empty: DATA/web-token
+    bool plain_http = false;      // on loopback only
+    std::size_t keep = 20'000;    // calls that ended, on the page
+    std::string store;            // empty: none
+    store::CallStore::Settings kept;
+};
+
 struct Config {
     server::Settings settings; // listeners as asked for, not yet bound
     std::string data = "callwright-data";
@@ -31,6 +43,7 @@ struct Config {
     store::Durability durability = store::Durability::ProcessDeath;
     std::string trace;   // a pcapng file; empty: none
     std::string metrics; // ADDR:PORT of the HTTP listener; empty: none
+    WebConfig web;
     LogLevel log_level = LogLevel::Info;
     std::uint32_t drain_s = 30;
     std::string dns_servers; // empty: those of the system

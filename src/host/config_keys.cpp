@@ -415,6 +415,39 @@ constexpr Key<Config> limit_keys[] = {
          return read_integer<65'536, 1'073'741'824>(n, c.limits.net.output, p);
      }},
 };
+constexpr Key<Config> web_keys[] = {
+    {"at", "a string", "no page", "`\":8080\"` for this machine alone, `\"192.0.2.1:8443\"`",
+     [](const node& n, Config& c, Problem& p) { return read_string(n, c.web.at, p); }},
+    {"certificate", "a file", "as on TLS", "PEM certificate and chain of the page",
+     [](const node& n, Config& c, Problem& p) { return read_string(n, c.web.certificate, p); }},
+    {"key", "a file", "as on TLS", "its private key",
+     [](const node& n, Config& c, Problem& p) { return read_string(n, c.web.key, p); }},
+    {"token_file", "a file", "web-token in `data`",
+     "who has it sees everything; made with mode 0600",
+     [](const node& n, Config& c, Problem& p) { return read_string(n, c.web.token_file, p); }},
+    {"plain_http", "true, false", "false", "no TLS; on loopback only",
+     [](const node& n, Config& c, Problem& p) { return read_bool(n, c.web.plain_http, p); }},
+    {"keep", "1 to 1000000", "20000", "calls that ended, on the page",
+     [](const node& n, Config& c, Problem& p) {
+         return read_integer<1, 1'000'000>(n, c.web.keep, p);
+     }},
+    {"store", "a file", "none", "keeps what ended for the page and `callwright search`",
+     [](const node& n, Config& c, Problem& p) { return read_string(n, c.web.store, p); }},
+    {"store_days", "1 to 100000", "30", "in the store, calls of the latest so many days",
+     [](const node& n, Config& c, Problem& p) {
+         std::int64_t days = 0;
+         const bool good = read_integer<1, 100'000>(n, days, p);
+         c.web.kept.age = good ? seconds(86'400 * days) : c.web.kept.age;
+         return good;
+     }},
+    {"store_mb", "1 to 10000000", "1024", "in the store, about so many megabytes",
+     [](const node& n, Config& c, Problem& p) {
+         std::uint64_t megabytes = 0;
+         const bool good = read_integer<1, 10'000'000>(n, megabytes, p);
+         c.web.kept.bytes = good ? megabytes << 20 : c.web.kept.bytes;
+         return good;
+     }},
+};
 
 template <std::size_t N>
 bool read_group(const node& n, const Key<Config> (&keys)[N], Config& config, Problem& problem) {
@@ -476,6 +509,8 @@ constexpr Key<Config> root_keys[] = {
      [](const node& n, Config& c, Problem& p) { return read_group(n, proxy_keys, c, p); }},
     {"limits", "a table", "", "see `[limits]`",
      [](const node& n, Config& c, Problem& p) { return read_group(n, limit_keys, c, p); }},
+    {"web", "a table", "", "see `[web]`",
+     [](const node& n, Config& c, Problem& p) { return read_group(n, web_keys, c, p); }},
 };
 
 // ---- documentation
@@ -517,6 +552,10 @@ std::string config_help() {
     document(out, "[registrar]", "Bindings.", registrar_keys);
     document(out, "[proxy]", "Calls and other requests.", proxy_keys);
     document(out, "[limits]", "What a hostile peer cannot exceed.", limit_keys);
+    document(out, "[web]",
+             "A page of what is served: calls, registrations, handshakes, live (docs/seeing.md). "
+             "Read at the start only.",
+             web_keys);
     return out;
 }
 

@@ -67,9 +67,9 @@ Abilities abilities_of(const std::vector<server::Listener>& listeners) {
 
 } // namespace
 
-std::expected<std::unique_ptr<Service>, std::string> Service::start(const Config& config,
-                                                                    const Log& log) {
-    std::unique_ptr<Service> service{new Service(log)};
+std::expected<std::unique_ptr<Service>, std::string>
+Service::start(const Config& config, const Log& log, std::shared_ptr<TraceSink> watcher) {
+    std::unique_ptr<Service> service{new Service(log, std::move(watcher))};
     if (auto opened = service->open(config); !opened) {
         return std::unexpected{std::move(opened.error())};
     }
@@ -96,7 +96,9 @@ Service::Done Service::open(const Config& config) {
         if (!trace) {
             return std::unexpected{trace.error()};
         }
-        trace_ = std::move(*trace);
+        std::shared_ptr<TraceSink> file = std::move(*trace);
+        trace_ = trace_ == nullptr ? std::move(file)
+                                   : std::make_shared<TraceTee>(std::move(file), trace_);
     }
     tickets_ = std::make_shared<net::Tickets>();
     set_ticket_hours(config.ticket_hours);
@@ -170,6 +172,8 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
             settings.trusted = throw_away_ca_;
         }
     }
+    certificate_ =
+        settings.certificates.empty() ? net::CertificateFiles{} : settings.certificates.front();
     settings.tickets = tickets_;
     if (trace_ != nullptr) {
         settings.key_log = [trace = trace_](std::string_view line) { trace->add_secret(line); };

@@ -18,6 +18,7 @@
 #include "host/shard.hpp"
 #include "host/tls_set.hpp"
 #include "host/trace_file.hpp"
+#include "host/trace_sink.hpp"
 #include "net/tickets.hpp"
 #include "store/location.hpp"
 
@@ -26,9 +27,9 @@ namespace cw::host {
 class Service {
   public:
     // Binds everything, loads the bindings, starts the threads. On failure nothing is left running.
-    // `log` outlives the service.
-    static std::expected<std::unique_ptr<Service>, std::string> start(const Config& config,
-                                                                      const Log& log);
+    // `log` outlives the service. `watcher`: who is told all that is served, or null.
+    static std::expected<std::unique_ptr<Service>, std::string>
+    start(const Config& config, const Log& log, std::shared_ptr<TraceSink> watcher = nullptr);
     ~Service(); // stop()
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
@@ -39,6 +40,8 @@ class Service {
     }
     // The CA that issued our throw-away certificate; empty when certificates were configured.
     [[nodiscard]] const std::string& throw_away_ca() const { return throw_away_ca_; }
+    // What we show on TLS, where no server name is asked for; empty when nothing speaks TLS.
+    [[nodiscard]] const net::CertificateFiles& certificate() const { return certificate_; }
 
     // All of it or, when it fails, nothing. Listeners, data and shards stay as they are.
     std::expected<void, std::string> reload(const Config& config);
@@ -53,7 +56,8 @@ class Service {
     [[nodiscard]] Totals totals();
 
   private:
-    explicit Service(const Log& log) : log_(log) {}
+    Service(const Log& log, std::shared_ptr<TraceSink> watcher)
+        : log_(log), trace_(std::move(watcher)) {}
     using Done = std::expected<void, std::string>;
 
     Done open(const Config& config);
@@ -69,9 +73,10 @@ class Service {
     const Log& log_;
     std::unique_ptr<DataFolder> folder_;
     std::unique_ptr<store::Location> location_;
-    std::shared_ptr<TraceFile> trace_; // TLS contexts hold it too, for their secrets
+    std::shared_ptr<TraceSink> trace_; // TLS contexts hold it too, for their secrets; may be null
     std::shared_ptr<const server::Settings> settings_;
     std::string throw_away_ca_;
+    net::CertificateFiles certificate_;
     std::size_t shard_count_ = 0;
     std::vector<std::vector<ListeningSocket>> sockets_; // by shard, until they are handed over
     std::vector<std::unique_ptr<Shard>> shards_;

@@ -58,7 +58,7 @@ class Shard final : private net::Handler {
         ShardLimits limits;
         store::Location* location = nullptr; // outlives the shard
         const Log* log = nullptr;            // outlives the shard
-        TraceFile* trace = nullptr;          // outlives the shard; null: no trace
+        TraceSink* trace = nullptr;          // outlives the shard; null: no trace
     };
     explicit Shard(Setup setup);
     ~Shard() override;

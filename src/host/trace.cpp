@@ -62,7 +62,7 @@ void Trace::datagram(const Endpoint& from, const Endpoint& to, Bytes bytes) {
 
 void Trace::flush() {
     if (!buffer_.empty()) {
-        file_.append(buffer_);
+        sink_.append(buffer_);
         buffer_.clear();
     }
 }

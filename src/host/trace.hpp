@@ -1,19 +1,20 @@
 // The trace of one shard: taps the bytes of its connections as they are on the wire, and writes
-// them as packets of a TCP that loses nothing, into a buffer that goes to the file once a turn.
+// them as packets of a TCP that loses nothing, into a buffer that goes to a sink once a turn.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "host/trace_file.hpp"
+#include "host/trace_sink.hpp"
 #include "net/loop.hpp"
 
 namespace cw::host {
 
 class Trace final : public net::Tap {
   public:
-    // `file` must outlive it.
-    explicit Trace(TraceFile& file) : file_(file) {}
+    // `sink` must outlive it.
+    explicit Trace(TraceSink& sink) : sink_(sink) {}
     ~Trace() override { flush(); }
     Trace(const Trace&) = delete;
     Trace& operator=(const Trace&) = delete;
@@ -37,7 +38,7 @@ class Trace final : public net::Tap {
     };
     void packet(Stream& from, const Stream& to, const TcpFlags& flags, Bytes payload);
 
-    TraceFile& file_;
+    TraceSink& sink_;
     std::string buffer_;
     std::vector<Connection> connections_; // by net::Key::index
 };

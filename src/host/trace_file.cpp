@@ -15,14 +15,14 @@ namespace {
 
 constexpr std::uint16_t raw_ip = 101; // LINKTYPE_RAW
 
+} // namespace
+
 std::string trace_head() {
     std::string out;
     capture::put_section(out);
     capture::put_interface(out, raw_ip);
     return out;
 }
-
-} // namespace
 
 std::expected<std::unique_ptr<TraceFile>, std::string> TraceFile::create(const std::string& path) {
     net::Descriptor fd{

@@ -17,19 +17,18 @@
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "host/raw_packet.hpp"
+#include "host/trace_sink.hpp"
 #include "net/socket.hpp"
 
 namespace cw::host {
 
-class TraceFile {
+class TraceFile final : public TraceSink {
   public:
     // Replaces what is there.
     static std::expected<std::unique_ptr<TraceFile>, std::string> create(const std::string& path);
 
-    // Whole blocks.
-    void append(std::string_view blocks);
-    // A line of the NSS key log format.
-    void add_secret(std::string_view line);
+    void append(std::string_view blocks) override;
+    void add_secret(std::string_view line) override;
     // False once the disk was full: what follows is not written.
     [[nodiscard]] bool good();
 
@@ -40,6 +39,9 @@ class TraceFile {
     net::Descriptor fd_;
     bool good_ = true;
 };
+
+// What a trace begins with: a section, and the interface of its packets.
+std::string trace_head();
 
 // ---- blocks, appended to `out`
 

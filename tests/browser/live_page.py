@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The page of `callwright watch --web` in a browser: login, calls that come, change and end, a ladder that grows, the past, a
-hostile call, who may not look. Pictures are in build/browser/live. Exit status 77: no browser.
+"""The page of `callwright watch --web` and `serve --web` in a browser: login, calls that come, change and end, a ladder that
+grows, the past, a hostile call, who may not look; what a server serves. Pictures are in build/browser/live. Exit status 77: no browser.
 CALLWRIGHT_PROGRAM is the program."""
 import os
 import pathlib
@@ -17,6 +17,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "interop"))
 import chromium  # noqa: E402
+import sip  # noqa: E402
 from hep import hep3, message  # noqa: E402
 from page import ATTACKS, CONTRAST  # noqa: E402
 
@@ -26,19 +27,29 @@ PICTURES = ROOT / "build" / "browser" / "live"
 SECONDS = 60
 
 
-class LivePage(unittest.TestCase):
+def is_quiet(test, address):
+    """The page threw nothing, its policy refused nothing, and it asked nobody else for anything."""
+    test.assertEqual(test.browser.complaints(), [])
+    own = address.split("#")[0]
+    test.assertEqual([url for url in test.browser.loaded() if not url.startswith((own, own.replace("http", "ws")))], [])
+
+
+class InBrowser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.browser = chromium.Chromium()
+        cls.browser.call("Security.setIgnoreCertificateErrors", ignore=True)  # that of a page is of its run alone
 
     @classmethod
     def tearDownClass(cls):
         cls.browser.close()
         cls.folder.cleanup()
 
+
+class LivePage(InBrowser):
     def watch(self, *options, web=":0"):
-        """A watcher with a page; its address with the token, and its name for the log."""
+        """A watcher with a page; its address with the token."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -75,9 +86,7 @@ class LivePage(unittest.TestCase):
             self.say(name, "SIP/2.0 200 OK", "2 BYE")
 
     def is_quiet(self, address):
-        self.assertEqual(self.browser.complaints(), [])
-        own = address.split("#")[0]
-        self.assertEqual([url for url in self.browser.loaded() if not url.startswith((own, own.replace("http", "ws")))], [])
+        is_quiet(self, address)
 
     def text(self):
         return self.browser.run("document.querySelector('#list-rows').textContent")
@@ -202,7 +211,8 @@ class LivePage(unittest.TestCase):
 
         def status(path, headers, data=None):
             try:
-                with urllib.request.urlopen(urllib.request.Request(own + path, headers=headers, data=data), timeout=10) as answer:
+                with urllib.request.urlopen(urllib.request.Request(own + path, headers=headers, data=data), timeout=10,
+                                            context=sip.trusting_nobody()) as answer:
                     return answer.read() if path == "session" else answer.status
             except urllib.error.HTTPError as error:
                 return error.code
@@ -219,9 +229,79 @@ class LivePage(unittest.TestCase):
         guesses = [status("login", {"Origin": own.rstrip("/")}, b"guess") for _ in range(12)]
         self.assertIn(429, guesses, "who guesses is slowed down")
 
-    def test_away_from_loopback_it_is_tls(self):
-        address = self.watch(web="0.0.0.0:0")
-        self.assertTrue(address.startswith("https://"), address)
+    def test_it_is_tls_unless_loopback_alone_is_told_otherwise(self):
+        self.assertTrue(self.watch().startswith("https://127.0.0.1:"))
+        self.assertTrue(self.watch(web="0.0.0.0:0").startswith("https://"))
+        address = self.watch("--web-http")
+        self.assertTrue(address.startswith("http://127.0.0.1:"), address)
+        self.browser.open(address)
+        self.browser.wait_for("document.body.textContent.includes('Waiting for the first call')")
+        refused = subprocess.run([PROGRAM, "watch", "--hep", "127.0.0.1:0", "--web", "0.0.0.0:0", "--web-http"], capture_output=True,
+                                 text=True, timeout=SECONDS, check=False)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn("loopback", refused.stderr)
+
+
+class ServerPage(InBrowser):
+    """A server of ours shows what it serves: the calls that it forwards, registrations, handshakes."""
+
+    def serve(self, *options):
+        data = pathlib.Path(self.folder.name) / self.id()
+        log = data.with_suffix(".log")
+        with open(log, "w", encoding="utf-8") as out:
+            server = subprocess.Popen(
+                [PROGRAM, "serve", "--listen", "tls:127.0.0.1:0", "--user", "alice:swordfish", "--user", "bob:swordfish", "--data", str(data),
+                 "--web", ":0", *options], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        end = time.monotonic() + SECONDS
+        while "callwright: ready" not in (said := log.read_text(encoding="utf-8")):
+            self.assertLess(time.monotonic(), end, said)
+            self.assertIsNone(server.poll(), said)
+            time.sleep(0.05)
+        self.port = int(re.search(r"listening on tls:127.0.0.1:(\d+)", said)[1])
+        token = (data / "web-token").read_text(encoding="utf-8").strip()
+        self.assertNotIn(token, said, "what is no terminal may be a log")
+        self.assertEqual((data / "web-token").stat().st_mode & 0o777, 0o600)
+        return f"{re.search(r'page at (https://[^ ,]+)', said)[1]}#token={token}", str(data / "ca.pem")
+
+    def agent(self, user, authority):
+        link = sip.Connection("tls", ("127.0.0.1", self.port), tls=sip.trusting(authority))
+        self.addCleanup(link.close)
+        return sip.Agent(user, "localhost", "swordfish", link)
+
+    def test_it_shows_registrations_calls_and_handshakes(self):
+        b = self.browser
+        store = os.path.join(self.folder.name, "served.db")
+        address, authority = self.serve("--store", store)
+        b.open(address)
+        b.wait_for("document.body.textContent.includes('Waiting for the first call')")
+        b.wait_for("document.querySelector('header').textContent.includes('this server')")
+        alice, bob = self.agent("alice", authority), self.agent("bob", authority)
+        alice.register()
+        bob.register()
+        b.wait_for("document.querySelectorAll('#list .line').length === 2")
+        self.assertIn("alice@localhost", b.run("document.querySelector('#list-rows').textContent"))
+        alice.call(bob)
+        b.wait_for("document.querySelector('#list-rows').textContent.includes('up, ')")
+        b.run("document.querySelector('#search').value = 'up,'; document.querySelector('#search').dispatchEvent(new Event('input'))")
+        b.wait_for("document.querySelectorAll('#list .line').length === 1")
+        b.run("document.querySelector('#list-rows').focus()")
+        b.press("Enter")
+        b.wait_for("document.querySelector('#canvas').textContent.includes('200 OK')")
+        self.assertEqual(b.run("document.querySelectorAll('#canvas .pill').length"), 2, "a handshake with each of the two")
+        self.assertEqual(b.run("document.querySelectorAll('#heads .column').length"), 3, "both legs, decrypted")
+        alice.hang_up(bob)
+        b.wait_for("document.querySelector('#chips').textContent.includes('completed')")
+        b.picture(PICTURES / "serve.png")
+        is_quiet(self, address)
+        b.press("Escape")
+        b.run("document.querySelector('#search').value = ''; document.querySelector('[data-tab=past]').click()")
+        end = time.monotonic() + SECONDS * 2
+        while "alice@localhost" not in b.run("document.querySelector('#list-rows').textContent"):  # when it is past
+            self.assertLess(time.monotonic(), end)
+            b.run("document.querySelector('#search').dispatchEvent(new Event('input'))")
+            time.sleep(0.5)
 
 
 if __name__ == "__main__":

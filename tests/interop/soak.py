@@ -127,6 +127,7 @@ def main():
     options.add_argument("--minutes", type=float, default=10)
     options.add_argument("--rate", type=float, default=4, help="of each part, a second")
     options.add_argument("--program", default=servers.PROGRAM)
+    options.add_argument("--web", action="store_true", help="with the page of what is served, whose calls are kept in memory, too")
     options.add_argument("--every", type=float, default=10, help="seconds between samples")
     chosen = options.parse_args()
     servers.PROGRAM = os.path.abspath(chosen.program)
@@ -136,7 +137,7 @@ def main():
     config = servers.callwright_config(
         folder, [f"{transport}:127.0.0.1:{port}" for transport, port in ports.items()], DOMAIN, (),
         [authority.issue(DOMAIN)])
-    server = servers.Callwright(folder, ["-c", config])
+    server = servers.Callwright(folder, ["-c", config, *(["--web", ":0"] if chosen.web else [])])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     load = None
     try:

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "capture/byte_source.hpp"
+#include "capture/pcapng.hpp"
 
 namespace cw::host {
 namespace {
@@ -12,6 +16,8 @@ namespace {
 constexpr std::uint16_t raw_ip = 101;                          // LINKTYPE_RAW
 constexpr std::size_t most_held_bytes = std::size_t{64} << 20; // a burst is not waited for
 constexpr Duration keys_every = milliseconds(50);
+// Connections of which secrets are known: a watcher runs for weeks.
+constexpr std::uint32_t most_connections_with_keys = 200'000;
 
 // Packets carry the time of day, so waiting is by it too.
 Instant time_of_day() {
@@ -46,6 +52,7 @@ std::expected<std::unique_ptr<Watch>, std::string> Watch::open(WatchSettings set
 }
 
 std::expected<void, std::string> Watch::open_all() {
+    keys_.keep_latest(most_connections_with_keys);
     for (const auto& path : settings_.keys) {
         if (is_pem(path)) {
             if (const auto added = keys_.add_file(path); !added) {
@@ -66,6 +73,11 @@ std::expected<void, std::string> Watch::open_all() {
         links.push_back({(*opened)->link_type(), name});
         interfaces_.push_back(std::move(*opened));
         inputs_.push_back(name);
+    }
+    if (settings_.server != nullptr) {
+        server_input_ = static_cast<std::uint16_t>(inputs_.size());
+        inputs_.emplace_back("this server");
+        links.push_back({raw_ip, inputs_.back()});
     }
     for (const auto& at : settings_.hep) {
         auto opened = HepIntake::open(at);
@@ -116,6 +128,9 @@ bool Watch::turn(Duration wait, std::span<const int> also) {
     for (const auto& one : hep_) {
         one->add_to(watched);
     }
+    if (settings_.server != nullptr) {
+        watched.push_back({settings_.server->descriptor(), POLLIN, 0});
+    }
     if (watched.empty()) {
         return false;
     }
@@ -150,6 +165,7 @@ bool Watch::turn(Duration wait, std::span<const int> also) {
             take_packet(packet);
         });
     }
+    take_from_server();
     decode_held(now);
     if (ring_ != nullptr && !ring_failed_) {
         if (auto problem = ring_->flush(); !problem.empty()) {
@@ -158,6 +174,38 @@ bool Watch::turn(Duration wait, std::span<const int> also) {
         }
     }
     return true;
+}
+
+void Watch::take_from_server() {
+    if (settings_.server == nullptr) {
+        return;
+    }
+    settings_.server->take(from_server_);
+    if (from_server_.empty()) {
+        return;
+    }
+    auto source = capture::ByteSource::from_memory(as_bytes(from_server_));
+    if (!source) {
+        return;
+    }
+    capture::FileNotes notes;
+    capture::PcapngReader reader{**source, notes};
+    const auto take_secrets = [&] {
+        for (const auto& lines : std::exchange(notes.secrets, {})) {
+            keys_.add_text(lines, inputs_[server_input_]);
+            if (ring_ != nullptr) {
+                ring_->add_secrets(lines);
+            }
+        }
+    };
+    capture::Packet packet;
+    while (reader.next(packet)) {
+        take_secrets();
+        packet.input = server_input_;
+        packet.frame = ++server_frames_;
+        take_packet(packet);
+    }
+    take_secrets(); // of packets that come with the next turn
 }
 
 void Watch::take_packet(const capture::Packet& packet) {
@@ -202,6 +250,7 @@ Instant Watch::now() const {
 
 void Watch::finish() {
     take_keys();
+    take_from_server();
     while (!held_.empty()) {
         decode_held(held_.back().until);
     }
@@ -217,6 +266,7 @@ std::uint64_t Watch::dropped() const {
         const auto counts = interface->counts();
         sum += counts.dropped + counts.dropped_by_interface;
     }
+    sum += settings_.server != nullptr ? settings_.server->lost() : 0;
     return sum;
 }
 

@@ -1,5 +1,5 @@
-// Calls as they happen: packets of interfaces and of capture agents, keys that arrive meanwhile,
-// through the decoder into a Book that hands calls out as they end.
+// Calls as they happen: packets of interfaces, of capture agents and of a server in this process,
+// keys that arrive meanwhile, through the decoder into a Book that hands calls out as they end.
 //
 //   auto watch = Watch::open(settings);
 //   while (…) { watch->turn(milliseconds(100)); watch->take_ended(print); }
@@ -20,6 +20,7 @@
 #include "crypto/key_log.hpp"
 #include "flow/book.hpp"
 #include "flow/originals.hpp"
+#include "host/trace_queue.hpp"
 #include "host/watch/hep_intake.hpp"
 #include "host/watch/key_follower.hpp"
 #include "host/watch/packet_ring.hpp"
@@ -30,7 +31,8 @@ struct WatchSettings {
     std::vector<std::string> interfaces;
     capture::LiveInterface::Options capture;
     std::vector<Endpoint> hep;
-    std::vector<std::string> keys; // key logs that are followed, or keys in PEM
+    std::shared_ptr<TraceQueue> server; // what one in this process does; null: none
+    std::vector<std::string> keys;      // key logs that are followed, or keys in PEM
     // Where there are keys a packet waits so long for those that it needs: a program writes them
     // while its handshake goes on.
     Duration patience = milliseconds(400);
@@ -77,6 +79,7 @@ class Watch {
     explicit Watch(WatchSettings settings);
     std::expected<void, std::string> open_all();
     void take_packet(const capture::Packet& packet);
+    void take_from_server();
     void take_keys();
     void decode(const capture::Packet& packet);
     void decode_held(Instant until);
@@ -90,6 +93,9 @@ class Watch {
     std::vector<std::unique_ptr<capture::LiveInterface>> interfaces_;
     std::vector<std::unique_ptr<HepIntake>> hep_;
     std::vector<std::uint32_t> hep_frames_;
+    std::uint16_t server_input_ = 0;
+    std::uint32_t server_frames_ = 0;
+    std::string from_server_; // pcapng, as it was taken
     std::vector<std::string> inputs_;
     std::unique_ptr<PacketRing> ring_;
     std::deque<Held> held_;
