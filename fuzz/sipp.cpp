@@ -1,5 +1,6 @@
 // SIPp's XML, broken in any way: it is refused with a place, or becomes a flow that the reader of
 // flows takes, and whose program every literal party can have.
+#include <map>
 #include <string>
 
 #include "base/bytes.hpp"
@@ -8,6 +9,7 @@
 #include "script/print.hpp"
 #include "script/read_flow.hpp"
 #include "script/sipp/convert.hpp"
+#include "script/sipp/injection.hpp"
 
 void fuzz(std::span<const std::uint8_t> input) {
     using namespace cw::script;
@@ -20,7 +22,10 @@ void fuzz(std::span<const std::uint8_t> input) {
     for (const auto& note : done.refused) {
         require(note.place.line > 0 && !note.what.empty());
     }
-    static_cast<void>(sipp::read_rows(text));
+    if (const auto rows = sipp::read_injection(text, "fuzz.csv")) {
+        std::map<std::string, std::string> row;
+        sipp::fill_row({*rows}, 7, 11, row);
+    }
     if (!done.ok()) {
         return;
     }

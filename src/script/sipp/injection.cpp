@@ -25,8 +25,8 @@ std::expected<void, std::string> read_heading(std::string_view line, Injection& 
             continue;
         }
         const auto number = parse_number<std::uint32_t>(trim(word.substr(equals + 1)));
-        if (!number) {
-            return std::unexpected{fmt::format("line 1: {} has no number", name)};
+        if (!number || *number > 1'000'000'000) { // products of two stay within 64 bits
+            return std::unexpected{fmt::format("line 1: {} has no number up to 10^9", name)};
         }
         if (iequals(name, "PRINTF")) {
             out.printed = *number;
