@@ -176,6 +176,7 @@ void Decoder::on_sip(Conversation& on, Side from, std::string_view message, bool
     at.destination = on.endpoint(other(from));
     if (on.count_message() == 1 && clients_.size() < most_clients) {
         clients_.insert(on.endpoint(Side::Client));
+        servers_.insert(on.endpoint(Side::Server));
     }
     listener_.on_sip({at, on.transport(), on.id(), truncated, message});
 }
@@ -211,7 +212,8 @@ void Decoder::close(Conversation& conversation) {
     if (conversation.is_worth_keeping()) {
         listener_.on_connection(conversation.record());
     } else if (conversation.is_fruitless() && fruitless_ < most_fruitless &&
-               (to_client || server.port == 5060 || server.port == 5061)) {
+               (to_client || servers_.contains(server) || server.port == 5060 ||
+                server.port == 5061)) {
         ++fruitless_;
         auto record = conversation.record();
         record.to_client = to_client;

@@ -86,6 +86,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
     boost::unordered_flat_map<std::uint32_t, const Conversation*> by_id_; // of the same
     boost::unordered_flat_map<Ends, std::unique_ptr<Association>> associations_;
     boost::unordered_flat_set<Endpoint> clients_; // of connections with SIP, see to_client
+    boost::unordered_flat_set<Endpoint> servers_; // of the same
     std::uint32_t fruitless_ = 0;                 // connections that did not come about
     std::uint32_t next_id_ = 1;
     std::size_t sweep_at_ = 256; // conversations

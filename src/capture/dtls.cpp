@@ -1,9 +1,12 @@
 #include "capture/dtls.hpp"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "capture/tls/hello.hpp"
 #include "rtp/srtp_suite.hpp"
@@ -13,11 +16,16 @@ namespace {
 
 constexpr std::size_t record_header = 13;
 constexpr std::size_t message_header = 12;
+constexpr std::uint8_t first_record = 20; // ChangeCipherSpec
+constexpr std::uint8_t alert_record = 21;
 constexpr std::uint8_t handshake_record = 22;
+constexpr std::uint8_t last_record = 26; // ACK of DTLS 1.3
 constexpr std::uint8_t client_hello = 1;
 constexpr std::uint8_t server_hello = 2;
 constexpr std::uint8_t hello_verify_request = 3;
-constexpr std::size_t largest_hello = 16384;
+constexpr std::uint8_t certificate = 11;
+constexpr std::size_t largest_message = 16384;
+constexpr std::uint32_t most_told = 32; // ClientHellos of one handshake; more say nothing new
 constexpr std::size_t most_offered = 16;
 constexpr Duration kept = seconds(3600);
 // [RFC 5764 §4.2] "EXTRACTOR-dtls_srtp"
@@ -43,6 +51,34 @@ Sizes sizes_of(std::uint16_t profile) {
     return {};
 }
 
+// As session descriptions write them [RFC 8122 §5]: "sha-1 4A:AD:B9… sha-256 …".
+std::string digests_of(Bytes certificate_der) {
+    struct Hash {
+        const char* name;
+        const EVP_MD* (*method)();
+    };
+    constexpr std::array<Hash, 5> hashes{{{"sha-1", EVP_sha1},
+                                          {"sha-224", EVP_sha224},
+                                          {"sha-256", EVP_sha256},
+                                          {"sha-384", EVP_sha384},
+                                          {"sha-512", EVP_sha512}}};
+    std::string out;
+    for (const auto& hash : hashes) {
+        std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+        unsigned length = 0;
+        if (EVP_Digest(certificate_der.data(), certificate_der.size(), digest.data(), &length,
+                       hash.method(), nullptr) == 1) {
+            out += out.empty() ? "" : " ";
+            out += hash.name;
+            out += ' ';
+            for (unsigned i = 0; i < length; ++i) {
+                out += fmt::format("{}{:02X}", i == 0 ? "" : ":", digest[i]);
+            }
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 bool DtlsHandshakes::on_datagram(const Datagram& datagram, flow::Listener& listener) {
@@ -61,108 +97,226 @@ bool DtlsHandshakes::on_datagram(const Datagram& datagram, flow::Listener& liste
         if (handshakes_.size() >= most_handshakes) {
             sweep(datagram.time);
         }
-        at = handshakes_.emplace(ends, Handshake{}).first;
+        at = handshakes_.emplace(ends, Known{}).first;
     }
-    auto& handshake = at->second;
-    on_records(handshake, datagram);
+    auto& known = at->second;
+    on_records(known, datagram);
+    auto& handshake = known.handshake;
     if (handshake.answered && !handshake.known && handshake.looked != ring_.generation()) {
         tell(handshake, listener);
+    }
+    for (auto& progress : known.progress) {
+        if (!std::exchange(progress.told, true)) {
+            progress.exchange.last = datagram.time;
+            listener.on_dtls_exchange(progress.exchange);
+        }
     }
     return true;
 }
 
 // Lets go of old ones; of all, when there are too many new ones.
 void DtlsHandshakes::sweep(Instant now) {
-    boost::unordered::erase_if(
-        handshakes_, [&](const auto& entry) { return now - entry.second.at.time > kept; });
+    boost::unordered::erase_if(handshakes_, [&](const auto& entry) {
+        return now - entry.second.handshake.at.time > kept;
+    });
     if (handshakes_.size() >= most_handshakes) {
         handshakes_.clear();
     }
 }
 
-void DtlsHandshakes::on_records(Handshake& handshake, const Datagram& datagram) {
+DtlsHandshakes::Progress& DtlsHandshakes::progress_of(Known& known, const Datagram& datagram,
+                                                      bool answers) {
+    const bool lesser = datagram.source < datagram.destination;
+    return known.progress[lesser != answers ? 0 : 1];
+}
+
+void DtlsHandshakes::on_records(Known& known, const Datagram& datagram) {
     auto rest = datagram.payload;
-    // Of a renegotiation the records are encrypted, and those of DTLS 1.3 have another header.
-    while (rest.size() > record_header && rest[0] == handshake_record &&
-           load_be16(rest.data() + 3) == 0) {
+    // Records of DTLS 1.3 that are encrypted have another header [RFC 9147 §4].
+    if (!rest.empty() && (rest[0] & 0xe0U) == 0x20) {
+        note_protected(known, datagram);
+    }
+    while (rest.size() > record_header && rest[0] >= first_record && rest[0] <= last_record) {
+        if (load_be16(rest.data() + 3) != 0) { // and so are those of a renegotiation
+            note_protected(known, datagram);
+            return;
+        }
+        const auto type = rest[0];
         const std::size_t size = load_be16(rest.data() + 11);
         if (rest.size() < record_header + size) {
             return; // cut by the capture
         }
         auto record = rest.subspan(record_header, size);
         rest = rest.subspan(record_header + size);
-        while (record.size() >= message_header) {
+        if (type == alert_record) {
+            note_alert(known, record, datagram);
+        }
+        while (type == handshake_record && record.size() >= message_header) {
             const std::size_t part = load_be24(record.data() + 9);
             if (record.size() < message_header + part) {
                 return;
             }
-            on_fragment(handshake, record.first(message_header + part), datagram);
+            on_fragment(known, record.first(message_header + part), datagram);
             record = record.subspan(message_header + part);
         }
     }
 }
 
 // Fragments are put together in their order; a lost one means that its message is sent again.
-void DtlsHandshakes::on_fragment(Handshake& handshake, Bytes fragment, const Datagram& datagram) {
+void DtlsHandshakes::on_fragment(Known& known, Bytes fragment, const Datagram& datagram) {
     const auto type = fragment[0];
     const auto size = load_be24(fragment.data() + 1);
     const auto sequence = load_be16(fragment.data() + 4);
     const auto offset = load_be24(fragment.data() + 6);
     const auto body = fragment.subspan(message_header);
-    if (type != client_hello && type != server_hello && type != hello_verify_request) {
+    if (type != client_hello && type != server_hello && type != hello_verify_request &&
+        type != certificate) {
         return;
     }
     if (offset == 0 && body.size() == size) {
-        on_message(handshake, type, body, datagram);
+        on_message(known, type, body, datagram);
         return;
     }
-    const bool from_client = type == client_hello;
+    auto& handshake = known.handshake;
+    const bool from_client =
+        type == client_hello || (type == certificate && datagram.source == handshake.at.source);
     auto& partial = handshake.partial[from_client ? 0 : 1];
     if (offset == 0) {
         partial = {.body = {}, .size = size, .sequence = sequence, .type = type};
     }
     if (partial.type != type || partial.sequence != sequence || partial.size != size ||
-        offset != partial.body.size() || size > largest_hello || body.size() > size - offset) {
+        offset != partial.body.size() || size > largest_message || body.size() > size - offset) {
         return;
     }
     partial.body.insert(partial.body.end(), body.begin(), body.end());
     if (partial.body.size() == size) {
         const auto whole = std::move(partial.body);
         partial = {};
-        on_message(handshake, type, whole, datagram);
+        on_message(known, type, whole, datagram);
     }
 }
 
-void DtlsHandshakes::on_message(Handshake& handshake, std::uint8_t type, Bytes body,
+void DtlsHandshakes::on_message(Known& known, std::uint8_t type, Bytes body,
                                 const Datagram& datagram) {
     if (type == client_hello) {
-        const auto hello = tls::parse_client_hello(body, true);
-        if (!hello || std::ranges::equal(hello->random, handshake.client_random)) {
-            return; // sent again, with the cookie or without
+        on_client_hello(known, body, datagram);
+    } else if (type == certificate) {
+        note_certificate(known, body, datagram);
+    } else {
+        auto& progress = progress_of(known, datagram, true);
+        progress.told &= progress.exchange.answered;
+        progress.exchange.answered = true;
+        if (type == server_hello) {
+            on_server_hello(known, body, datagram);
         }
-        handshake = {};
-        handshake.at = {.time = datagram.time,
-                        .frame = datagram.frame,
-                        .input = datagram.input,
-                        .ip_id = 0,
-                        .source = datagram.source,
-                        .destination = datagram.destination};
-        std::ranges::copy(hello->random, handshake.client_random.begin());
-        for (Reader profiles{hello->srtp_profiles};
-             profiles.left() >= 2 && handshake.offered.size() < most_offered;) {
-            handshake.offered.push_back(profiles.be16());
+    }
+}
+
+void DtlsHandshakes::on_client_hello(Known& known, Bytes body, const Datagram& datagram) {
+    const auto hello = tls::parse_client_hello(body, true);
+    if (!hello) {
+        return;
+    }
+    auto& progress = progress_of(known, datagram, false);
+    if (progress.exchange.hellos == 0 || !std::ranges::equal(hello->random, progress.random)) {
+        progress = {};
+        std::ranges::copy(hello->random, progress.random.begin());
+        progress.exchange.first = datagram.time;
+        progress.exchange.client = datagram.source;
+        progress.exchange.server = datagram.destination;
+        progress.exchange.frame = datagram.frame;
+    }
+    progress.told = ++progress.exchange.hellos > most_told;
+    auto& handshake = known.handshake;
+    if (std::ranges::equal(hello->random, handshake.client_random)) {
+        return; // sent again, with the cookie or without
+    }
+    handshake = {};
+    handshake.at = {.time = datagram.time,
+                    .frame = datagram.frame,
+                    .input = datagram.input,
+                    .ip_id = 0,
+                    .source = datagram.source,
+                    .destination = datagram.destination};
+    std::ranges::copy(hello->random, handshake.client_random.begin());
+    for (Reader profiles{hello->srtp_profiles};
+         profiles.left() >= 2 && handshake.offered.size() < most_offered;) {
+        handshake.offered.push_back(profiles.be16());
+    }
+}
+
+void DtlsHandshakes::on_server_hello(Known& known, Bytes body, const Datagram& datagram) {
+    auto& handshake = known.handshake;
+    const auto hello = tls::parse_server_hello(body);
+    if (!hello || hello->retry || datagram.source != handshake.at.destination) {
+        return;
+    }
+    auto& progress = progress_of(known, datagram, true);
+    progress.told &= progress.exchange.agreed;
+    progress.exchange.agreed = true;
+    // In DTLS 1.3 it stands among what is encrypted.
+    progress.exchange.no_profile =
+        hello->version != tls::version::dtls13 && hello->srtp_profile == 0;
+    if (handshake.answered) {
+        return;
+    }
+    handshake.answered = true;
+    std::ranges::copy(hello->random, handshake.server_random.begin());
+    handshake.version = hello->version;
+    handshake.suite = hello->suite;
+    handshake.profile = hello->srtp_profile;
+}
+
+// Who has sent something encrypted has keys.
+void DtlsHandshakes::note_protected(Known& known, const Datagram& datagram) {
+    for (auto& progress : known.progress) {
+        auto& exchange = progress.exchange;
+        if (!exchange.agreed) {
+            continue;
         }
-    } else if (type == server_hello && !handshake.answered &&
-               datagram.source == handshake.at.destination) {
-        const auto hello = tls::parse_server_hello(body);
-        if (!hello || hello->retry) {
-            return;
+        auto& went_on =
+            datagram.source == exchange.client ? exchange.client_went_on : exchange.server_went_on;
+        progress.told &= went_on;
+        went_on = true;
+    }
+}
+
+void DtlsHandshakes::note_alert(Known& known, Bytes record, const Datagram& datagram) {
+    constexpr std::uint8_t fatal = 2;
+    if (record.size() != 2 || record[0] != fatal) {
+        return;
+    }
+    for (auto& progress : known.progress) {
+        auto& exchange = progress.exchange;
+        if (exchange.hellos > 0 && exchange.alert == 0) {
+            exchange.alert = record[1];
+            exchange.alert_name = tls::alert_name(record[1]);
+            exchange.alert_from_client = datagram.source == exchange.client;
+            progress.told = false;
         }
-        handshake.answered = true;
-        std::ranges::copy(hello->random, handshake.server_random.begin());
-        handshake.version = hello->version;
-        handshake.suite = hello->suite;
-        handshake.profile = hello->srtp_profile;
+    }
+}
+
+// The first of a chain: "[…] each one preceded by its length" [RFC 5246 §7.4.2].
+void DtlsHandshakes::note_certificate(Known& known, Bytes body, const Datagram& datagram) {
+    if (body.size() < 6) {
+        return;
+    }
+    const std::size_t size = load_be24(body.data() + 3);
+    if (size == 0 || size > body.size() - 6) {
+        return;
+    }
+    for (auto& progress : known.progress) {
+        auto& exchange = progress.exchange;
+        if (!exchange.agreed) {
+            continue;
+        }
+        auto& digests = datagram.source == exchange.client ? exchange.client_certificate
+                                                           : exchange.server_certificate;
+        if (digests.empty()) {
+            digests = digests_of(body.subspan(6, size));
+            progress.told = false;
+        }
     }
 }
 

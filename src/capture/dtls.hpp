@@ -1,7 +1,7 @@
-// DTLS handshakes that agree on SRTP, read for their keys alone: which secrets of the key log
-// belong to them, and which profile was chosen [RFC 5764, RFC 5705]. What else they carry is not
-// opened. Not thread-safe; memory is bounded by the handshakes of the last hours, at most
-// most_handshakes.
+// DTLS handshakes that agree on SRTP, read for their keys: which secrets of the key log belong to
+// them, and which profile was chosen [RFC 5764, RFC 5705]; and for how far they come: who began,
+// who answered, whose certificate was shown, who refused. What else they carry is not opened. Not
+// thread-safe; memory is bounded by the handshakes of the last hours, at most most_handshakes.
 #pragma once
 
 #include <array>
@@ -15,6 +15,7 @@
 #include "capture/packet.hpp"
 #include "capture/tls/key_schedule.hpp"
 #include "crypto/key_log.hpp"
+#include "flow/dtls_exchange.hpp"
 #include "flow/event.hpp"
 
 namespace cw::capture {
@@ -30,6 +31,12 @@ class DtlsHandshakes {
     bool on_datagram(const Datagram& datagram, flow::Listener& listener);
 
   private:
+    // What one end has begun with the other.
+    struct Progress {
+        flow::DtlsExchange exchange;
+        std::array<std::uint8_t, 32> random{};
+        bool told = true; // nothing new since the listener heard of it
+    };
     // A handshake message that comes in fragments.
     struct Partial {
         std::vector<std::uint8_t> body;
@@ -50,6 +57,10 @@ class DtlsHandshakes {
         bool known = false;                 // the keys
         std::array<Partial, 2> partial;     // of client, of server
     };
+    struct Known {
+        Handshake handshake;
+        std::array<Progress, 2> progress; // begun by the lesser end, by the other
+    };
     struct Ends {
         Endpoint low;
         Endpoint high;
@@ -59,16 +70,23 @@ class DtlsHandshakes {
         }
     };
 
-    void on_records(Handshake& handshake, const Datagram& datagram);
-    void on_fragment(Handshake& handshake, Bytes fragment, const Datagram& datagram);
-    void on_message(Handshake& handshake, std::uint8_t type, Bytes body, const Datagram& datagram);
+    void on_records(Known& known, const Datagram& datagram);
+    void on_fragment(Known& known, Bytes fragment, const Datagram& datagram);
+    void on_message(Known& known, std::uint8_t type, Bytes body, const Datagram& datagram);
+    static void on_client_hello(Known& known, Bytes body, const Datagram& datagram);
+    static void on_server_hello(Known& known, Bytes body, const Datagram& datagram);
+    // What this end has begun, or, `answers`, what the other end has.
+    static Progress& progress_of(Known& known, const Datagram& datagram, bool answers);
+    static void note_protected(Known& known, const Datagram& datagram);
+    static void note_alert(Known& known, Bytes record, const Datagram& datagram);
+    static void note_certificate(Known& known, Bytes body, const Datagram& datagram);
     void tell(Handshake& handshake, flow::Listener& listener);
     bool export_keys(const Handshake& handshake, std::uint16_t profile, flow::DtlsSrtp& out);
     void sweep(Instant now);
 
     const crypto::KeyRing& ring_;
     tls::Hasher hasher_;
-    boost::unordered_flat_map<Ends, Handshake> handshakes_;
+    boost::unordered_flat_map<Ends, Known> handshakes_;
 };
 
 } // namespace cw::capture

@@ -25,22 +25,26 @@ struct Heard final : flow::Listener {
     void on_media(const flow::MediaEvent&) override {}
     void on_dtls(const flow::Sighting&) override {}
     void on_dtls_srtp(const flow::DtlsSrtp& handshake) override { told.push_back(handshake); }
+    void on_dtls_exchange(const flow::DtlsExchange& exchange) override {
+        exchanges.push_back(exchange);
+    }
     void on_connection(const flow::Connection&) override {}
     void finish(Instant) override {}
     std::vector<flow::DtlsSrtp> told;
+    std::vector<flow::DtlsExchange> exchanges; // as each was told
 };
 
 class DtlsPeers {
   public:
     DtlsPeers(const char* profiles, int version, int mtu) : context_{SSL_CTX_new(DTLS_method())} {
-        const auto ca = crypto::make_ca(
-            {.name = "Test",
-             .validity = crypto::valid_for(Instant{1'790'000'000'000'000'000}, 365)});
+        const auto validity = crypto::valid_for(Instant{1'790'000'000'000'000'000}, 365);
+        const auto ca = crypto::make_ca({.name = "Test", .validity = validity});
+        const auto leaf = crypto::issue(*ca, {.domains = {"example.com"}, .validity = validity});
         SSL_CTX_set_min_proto_version(context_.get(), version);
         SSL_CTX_set_max_proto_version(context_.get(), version);
-        SSL_CTX_set_cipher_list(context_.get(), "ALL:@SECLEVEL=0");
-        SSL_CTX_use_certificate(context_.get(), ca->certificate.get());
-        SSL_CTX_use_PrivateKey(context_.get(), ca->key.get());
+        SSL_CTX_set_cipher_list(context_.get(), "ALL:!aNULL:@SECLEVEL=0");
+        SSL_CTX_use_certificate(context_.get(), leaf->certificate.get());
+        SSL_CTX_use_PrivateKey(context_.get(), leaf->key.get());
         SSL_CTX_set_tlsext_use_srtp(context_.get(), profiles);
         SSL_CTX_set_ex_data(context_.get(), 0, this);
         SSL_CTX_set_keylog_callback(context_.get(), [](const SSL* ssl, const char* line) {
@@ -166,6 +170,75 @@ INSTANTIATE_TEST_SUITE_P(
                     // The ClientHello comes in fragments.
                     Case{"SRTP_AES128_CM_SHA1_80", "AES_CM_128_HMAC_SHA1_80", DTLS1_2_VERSION,
                          256}));
+
+std::vector<Wire> whole_handshake(int mtu = 1400) {
+    DtlsPeers peers{"SRTP_AES128_CM_SHA1_80", DTLS1_2_VERSION, mtu};
+    std::vector<Wire> wire;
+    EXPECT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
+        wire.push_back({from_client, std::string{as_text(bytes)}});
+    }));
+    return wire;
+}
+
+TEST(DtlsHandshakes, TellHowFarTheyCome) {
+    for (const int mtu : {1400, 256}) { // the second one's certificate comes in fragments
+        crypto::KeyRing keys;
+        DtlsHandshakes handshakes{keys};
+        Heard heard;
+        tell(handshakes, heard, whole_handshake(mtu));
+        ASSERT_GE(heard.exchanges.size(), 2U);
+        EXPECT_EQ(heard.exchanges.front().hellos, 1U);
+        EXPECT_FALSE(heard.exchanges.front().answered);
+        const auto& last = heard.exchanges.back();
+        EXPECT_EQ(to_string(last.client), "10.0.0.1:4000");
+        EXPECT_EQ(last.frame, 1U);
+        EXPECT_TRUE(last.answered && last.agreed && !last.no_profile);
+        EXPECT_TRUE(last.client_went_on && last.server_went_on);
+        EXPECT_EQ(last.alert, 0);
+        EXPECT_NE(last.server_certificate.find(" sha-256 "), std::string::npos);
+        EXPECT_TRUE(last.client_certificate.empty()) << "nobody asked for it";
+    }
+}
+
+TEST(DtlsHandshakes, CountTheHellosThatNobodyAnswers) {
+    const auto hello = whole_handshake().front();
+    crypto::KeyRing keys;
+    DtlsHandshakes handshakes{keys};
+    Heard heard;
+    tell(handshakes, heard, {hello, hello, hello});
+    ASSERT_FALSE(heard.exchanges.empty());
+    EXPECT_EQ(heard.exchanges.back().hellos, 3U);
+    EXPECT_EQ(heard.exchanges.back().first, heard.exchanges.front().first);
+    EXPECT_FALSE(heard.exchanges.back().answered);
+}
+
+TEST(DtlsHandshakes, TellWhenBothEndsBegin) {
+    auto own = whole_handshake().front();
+    auto other = whole_handshake().front();
+    other.from_client = false;
+    crypto::KeyRing keys;
+    DtlsHandshakes handshakes{keys};
+    Heard heard;
+    tell(handshakes, heard, {own, other, own, other});
+    ASSERT_EQ(heard.exchanges.size(), 4U);
+    EXPECT_EQ(heard.exchanges[2].hellos, 2U);
+    EXPECT_EQ(heard.exchanges[3].hellos, 2U);
+    EXPECT_EQ(heard.exchanges[2].client, heard.exchanges[3].server);
+}
+
+TEST(DtlsHandshakes, TellWhoRefuses) {
+    auto wire = whole_handshake();
+    wire.resize(2); // ClientHello and the server's flight
+    wire.push_back({true, std::string("\x15\xfe\xfd\0\0\0\0\0\0\0\x05\0\x02\x02\x2a", 15)});
+    crypto::KeyRing keys;
+    DtlsHandshakes handshakes{keys};
+    Heard heard;
+    tell(handshakes, heard, wire);
+    ASSERT_FALSE(heard.exchanges.empty());
+    EXPECT_EQ(heard.exchanges.back().alert, 42);
+    EXPECT_EQ(heard.exchanges.back().alert_name, "bad_certificate");
+    EXPECT_TRUE(heard.exchanges.back().alert_from_client);
+}
 
 TEST(DtlsHandshakes, AnyPrefixOfAHandshakeAndAnythingElseDoesNoHarm) {
     DtlsPeers peers{"SRTP_AES128_CM_SHA1_80", DTLS1_2_VERSION, 1400};

@@ -96,6 +96,18 @@ const Packet* PacketSource::next() {
     ++packet_.frame;
     ++packets_;
     if (packet_.time.known()) {
+        // Interfaces that are captured at once may change places by less.
+        constexpr Duration too_far_back = seconds(1);
+        // By more than that no clock is set back: one of the two times is none at all.
+        constexpr Duration absurd = seconds(365 * 86'400);
+        const auto step = last_.known() ? last_ - packet_.time : Duration{};
+        const bool back = step >= too_far_back && step < absurd;
+        if (back && !is_back_) {
+            notes_.problems.add("order", fmt::format("frame {} is {:.1f} s before the packet that "
+                                                     "stands in front of it",
+                                                     packet_.frame, step.seconds()));
+        }
+        is_back_ = back;
         if (!first_.known() || packet_.time < first_) {
             first_ = packet_.time;
         }

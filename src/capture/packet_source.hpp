@@ -60,6 +60,7 @@ class PacketSource {
     std::uint64_t packets_ = 0;
     Instant first_;
     Instant last_;
+    bool is_back_ = false; // the latest packet: far before one that stands in front of it
 };
 
 // "call.txt: not a capture file; pcap and pcapng, also in gzip or zstd, … can be read"

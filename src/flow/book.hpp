@@ -26,6 +26,7 @@
 #include "flow/call.hpp"
 #include "flow/correlate.hpp"
 #include "flow/diagnose/diagnose.hpp"
+#include "flow/dtls_exchanges.hpp"
 #include "flow/event.hpp"
 #include "flow/leg.hpp"
 #include "flow/media.hpp"
@@ -73,6 +74,7 @@ class Book final : public Listener {
     void on_media(const MediaEvent& event) override;
     void on_dtls(const Sighting& at) override;
     void on_dtls_srtp(const DtlsSrtp& handshake) override;
+    void on_dtls_exchange(const DtlsExchange& exchange) override { dtls_.add(exchange); }
     void on_connection(const Connection& connection) override;
     void finish(Instant end) override;
 
@@ -287,6 +289,7 @@ class Book final : public Listener {
     std::deque<Check> settling_;
     Correlator correlator_;
     MediaTable media_;
+    DtlsExchanges dtls_;
     bool unknown_named_ = false; // a Call-ID was named that no leg had until then
     std::vector<JoinFound> found_;
     std::vector<JoinRecord> joins_;

@@ -210,7 +210,7 @@ void Book::assemble(std::uint32_t number, Call& call) {
     conclude(call, end_);
     add_connections(call);
     call.security = judge_security(call);
-    diagnose::judge(call, {begin_, end_}, connection_findings_);
+    diagnose::judge(call, {begin_, end_}, connection_findings_, dtls_.of(call));
 }
 
 void Book::for_each_call(const std::function<bool(const Call&)>& visit) {

@@ -11,6 +11,7 @@
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "flow/call.hpp"
+#include "flow/dtls_exchange.hpp"
 #include "rtp/srtp_suite.hpp"
 #include "sip/message.hpp"
 
@@ -75,6 +76,8 @@ class Listener {
     virtual void on_dtls(const Sighting& at) = 0;
     // A handshake has agreed on SRTP keys, or would have told them if its secrets were known.
     virtual void on_dtls_srtp(const DtlsSrtp& handshake) = 0;
+    // How far a DTLS handshake has come; told again each time that something is added to it.
+    virtual void on_dtls_exchange(const DtlsExchange& /*exchange*/) {}
     // A connection that has ended, or is still open at the end of the capture.
     virtual void on_connection(const Connection& connection) = 0;
     // Nothing more will come. `end` is the time of the last packet.

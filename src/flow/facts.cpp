@@ -40,6 +40,7 @@ constexpr std::array facts_kept{
     HeaderId::MinExpires,
     HeaderId::SubscriptionState,
     HeaderId::Replaces,
+    HeaderId::ReferSub,
 };
 constexpr sip::HeaderSet facts_set{facts_kept};
 
@@ -89,6 +90,17 @@ void add_credentials(HeaderId id, std::string_view value, std::string& out) {
         }
     }
     add_fact(id, kept, out);
+}
+
+// Those of an SDP body, a line each.
+void add_fingerprints(std::string_view body, std::string& out) {
+    constexpr std::size_t most = 4;
+    auto at = body.find("a=fingerprint:");
+    for (std::size_t n = 0; n < most && at != std::string_view::npos; ++n) {
+        const auto line = body.substr(at);
+        add_fact(HeaderId::Other, line.substr(0, line.find_first_of("\r\n")), out);
+        at = body.find("a=fingerprint:", at + 1);
+    }
 }
 
 // Mostly the tag is the last parameter and has no quotes: then the rest need not be looked at.
@@ -193,6 +205,9 @@ std::string_view collect_facts(const MessageView& message, Message& m, std::stri
         const auto body = message.body();
         add_fact(HeaderId::Other, body.substr(0, std::min(body.find_first_of("\r\n"), body.size())),
                  buffer);
+    }
+    if (istarts_with(message.value(HeaderId::ContentType), "application/sdp")) {
+        add_fingerprints(message.body(), buffer);
     }
     return buffer;
 }

@@ -20,7 +20,8 @@ std::string_view collect_facts(const sip::MessageView& message, Message& m, std:
 class Facts {
   public:
     struct Field {
-        sip::HeaderId id = sip::HeaderId::Other; // Other: the start line in a sipfrag body
+        // Other: a line of the body, the first of a sipfrag or a=fingerprint of SDP.
+        sip::HeaderId id = sip::HeaderId::Other;
         std::string_view value;
     };
 

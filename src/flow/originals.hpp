@@ -28,6 +28,9 @@ class Originals final : public Listener {
     void on_media(const MediaEvent& event) override { next_->on_media(event); }
     void on_dtls(const Sighting& at) override { next_->on_dtls(at); }
     void on_dtls_srtp(const DtlsSrtp& handshake) override { next_->on_dtls_srtp(handshake); }
+    void on_dtls_exchange(const DtlsExchange& exchange) override {
+        next_->on_dtls_exchange(exchange);
+    }
     void on_connection(const Connection& connection) override { next_->on_connection(connection); }
     void finish(Instant end) override { next_->finish(end); }
 

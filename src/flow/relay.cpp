@@ -69,6 +69,12 @@ void Relay::on_dtls_srtp(const DtlsSrtp& handshake) {
     add({.kind = Kind::DtlsSrtp, .connection = index, .at = handshake.at}, {});
 }
 
+void Relay::on_dtls_exchange(const DtlsExchange& exchange) {
+    const auto index = static_cast<std::uint32_t>(filling_->exchanges.size());
+    filling_->exchanges.push_back(exchange);
+    add({.kind = Kind::DtlsExchange, .connection = index, .at = {}}, {});
+}
+
 void Relay::on_connection(const Connection& connection) {
     const auto index = static_cast<std::uint32_t>(filling_->connections.size());
     filling_->connections.push_back(connection);
@@ -100,6 +106,7 @@ void Relay::run() {
         batch->records.clear();
         batch->connections.clear();
         batch->handshakes.clear();
+        batch->exchanges.clear();
         batch->bytes.clear();
         lock.lock();
         spare_.push_back(std::move(batch));
@@ -131,6 +138,9 @@ bool Relay::tell(const Batch& batch) {
             break;
         case Kind::DtlsSrtp:
             listener_.on_dtls_srtp(batch.handshakes[r.connection]);
+            break;
+        case Kind::DtlsExchange:
+            listener_.on_dtls_exchange(batch.exchanges[r.connection]);
             break;
         case Kind::Connection:
             listener_.on_connection(batch.connections[r.connection]);

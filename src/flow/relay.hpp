@@ -36,17 +36,18 @@ class Relay final : public Listener {
     void on_media(const MediaEvent& event) override;
     void on_dtls(const Sighting& at) override;
     void on_dtls_srtp(const DtlsSrtp& handshake) override;
+    void on_dtls_exchange(const DtlsExchange& exchange) override;
     void on_connection(const Connection& connection) override;
     // Returns when the listener has been told everything and has finished.
     void finish(Instant end) override;
 
   private:
-    enum class Kind : std::uint8_t { Sip, Media, Dtls, DtlsSrtp, Connection, Finish };
+    enum class Kind : std::uint8_t { Sip, Media, Dtls, DtlsSrtp, DtlsExchange, Connection, Finish };
     struct Record {
         Kind kind = Kind::Sip;
         Transport transport = Transport::Udp;
         bool truncated = false;
-        std::uint32_t connection = 0; // id; for Kind::Connection and DtlsSrtp the index in Batch
+        std::uint32_t connection = 0; // id; of what has a list of its own in Batch, the index there
         std::uint32_t missing = 0;
         std::size_t offset = 0; // in Batch::bytes
         std::size_t length = 0;
@@ -57,6 +58,7 @@ class Relay final : public Listener {
         std::vector<Record> records;
         std::vector<Connection> connections;
         std::vector<DtlsSrtp> handshakes;
+        std::vector<DtlsExchange> exchanges;
         std::string bytes;
     };
 

@@ -18,6 +18,9 @@ struct Scribe final : Listener {
         said.push_back(fmt::format("media {} {} {}", e.at.frame, e.missing, as_text(e.payload)));
     }
     void on_dtls(const Sighting& at) override { said.push_back(fmt::format("dtls {}", at.frame)); }
+    void on_dtls_exchange(const DtlsExchange& exchange) override {
+        said.push_back(fmt::format("exchange {} {}", exchange.frame, exchange.hellos));
+    }
     void on_dtls_srtp(const DtlsSrtp& handshake) override {
         said.push_back(fmt::format("dtls-srtp {} {}", handshake.at.frame, handshake.cipher));
     }
@@ -43,10 +46,15 @@ void tell_story(Listener& listener) {
         case 2:
             listener.on_media({at, as_bytes(text), i % 7});
             break;
-        case 3:
+        case 3: {
             listener.on_dtls(at);
+            DtlsExchange exchange;
+            exchange.frame = i;
+            exchange.hellos = i % 3;
+            listener.on_dtls_exchange(exchange);
             listener.on_dtls_srtp({.at = at, .cipher = text});
             break;
+        }
         default: {
             Connection connection;
             connection.id = i;

@@ -54,6 +54,25 @@ const Message* request_of(const Call& call, Method method) {
     return at == call.messages.end() ? nullptr : &*at;
 }
 
+bool is_challenge(const Message& m) {
+    return m.status == 401 || m.status == 402 || m.status == 407;
+}
+
+// The INVITE that opened the session, with credentials when these were asked for, and the first
+// sign of the other side; nullptr where there is none.
+std::pair<const Message*, const Message*> first_sign(const Call& call) {
+    for (const auto& m : call.messages) {
+        if (m.status != 0 || m.method != Method::Invite || m.vias > 1 || !m.is_first()) {
+            continue;
+        }
+        const auto* sign = answer_to(call, m, true);
+        if (sign != nullptr && !is_challenge(*sign)) {
+            return {&m, sign};
+        }
+    }
+    return {nullptr, nullptr};
+}
+
 // Both on one machine: then the port has to tell.
 bool is_same_side(const Message& a, const Message& b) {
     return a.source == b.source ||
@@ -91,8 +110,8 @@ void Statistics::count_session(const Call& call) {
     sessions_.refused += status == 480 || status == 486 || status == 600 || status == 603;
     sessions_.ineffective +=
         status == 0 || status == 408 || status == 500 || status == 503 || status == 504;
-    if (const auto* sign = answer_to(call, *invite, true); sign != nullptr && sign->status < 300) {
-        ringing_.push_back(between_them(*invite, *sign));
+    if (const auto [asked, sign] = first_sign(call); sign != nullptr) {
+        (call.answered.known() ? ringing_ : failing_).push_back(between_them(*asked, *sign));
     }
     if (!call.answered.known() || call.cut_off) {
         return;
@@ -110,21 +129,31 @@ void Statistics::count_session(const Call& call) {
 }
 
 void Statistics::count_registration(const Call& call) {
+    const Message* begun = nullptr; // the first of those that a challenge divides
     for (const auto& m : call.messages) {
         if (m.status != 0 || m.method != Method::Register || m.vias > 1 || !m.is_first()) {
             continue;
         }
         const auto* answer = answer_to(call, m, false);
         if (answer == nullptr) {
+            if (!call.cut_off) { // it has timed out
+                ++sessions_.registrations;
+                ++sessions_.registrations_failed;
+            }
+            begun = nullptr;
             continue;
         }
-        // A challenge is no failure [RFC 6076 §4.2 counts those that the registrar does not serve].
-        const bool challenged = answer->status == 401 || answer->status == 407;
-        sessions_.registrations += !challenged;
-        sessions_.registrations_failed += !challenged && answer->status >= 300;
-        if (answer->status < 300) {
-            registering_.push_back(between_them(m, *answer));
+        begun = begun == nullptr ? &m : begun;
+        // A challenge is no failure [RFC 6076 §4.2], and its time is part of the delay [§4.1].
+        if (is_challenge(*answer)) {
+            continue;
         }
+        ++sessions_.registrations;
+        sessions_.registrations_failed += answer->status >= 400;
+        if (answer->status < 300) {
+            registering_.push_back(between_them(*begun, *answer));
+        }
+        begun = nullptr;
     }
 }
 

@@ -97,6 +97,7 @@ class Statistics {
     // explains, the most frequent first.
     [[nodiscard]] std::vector<LengthCluster> clusters() const;
     [[nodiscard]] Delays ringing() const { return of(ringing_); }         // SRD, §4.3.1
+    [[nodiscard]] Delays failing() const { return of(failing_); }         // SRD of failures, §4.3.2
     [[nodiscard]] Delays registering() const { return of(registering_); } // RRD, §4.1
     [[nodiscard]] Delays hanging_up() const { return of(hanging_up_); }   // SDD, §4.4
     [[nodiscard]] Delays lengths() const;                                 // SDT, §4.5
@@ -119,6 +120,7 @@ class Statistics {
     std::map<std::string, TlsPeer> tls_;
     std::vector<Length> lengths_;
     std::vector<float> ringing_;
+    std::vector<float> failing_;
     std::vector<float> registering_;
     std::vector<float> hanging_up_;
 };

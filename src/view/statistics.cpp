@@ -168,6 +168,7 @@ std::string statistics_text(const Statistics& statistics, bool ascii) {
     share("session completion ratio, SCR", s.scr());
     share("ineffective registration attempts, IRA", s.ira());
     add_delays(out, "session request delay, SRD", statistics.ringing());
+    add_delays(out, "the same of those that failed", statistics.failing());
     add_delays(out, "session duration, SDT", statistics.lengths());
     add_delays(out, "session disconnect delay, SDD", statistics.hanging_up());
     add_delays(out, "registration request delay, RRD", statistics.registering());
@@ -208,6 +209,8 @@ std::string statistics_json(const Statistics& statistics, std::string_view versi
     write_share(json, "IRA", s.ira());
     json.key("SRD");
     write_delays(json, statistics.ringing());
+    json.key("SRD_failed");
+    write_delays(json, statistics.failing());
     json.key("SDT");
     write_delays(json, statistics.lengths());
     json.key("SDD");

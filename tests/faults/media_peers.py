@@ -32,10 +32,13 @@ class Audio:
 
     def description(self, offer):
         port = self.told.getsockname()[1]
-        secret = "SAVP" in offer
+        secret = "a=crypto" in offer
+        dtls = "UDP/TLS" in offer
         address = "192.168.77.5" if self.way == "is told a private address" else self.host
         lines = ["v=0", f"o=- 1 1 IN IP4 {address}", "s=-", f"c=IN IP4 {address}", "t=0 0",
-                 f"m=audio {port} RTP/{'SAVP' if secret else 'AVP'} 0"]
+                 f"m=audio {port} {'UDP/TLS/' if dtls else ''}RTP/{'SAVP' if secret or dtls else 'AVP'} 0"]
+        if dtls:
+            lines += ["a=setup:passive", f"a=fingerprint:sha-256 {':'.join(['4A'] * 32)}"]
         if self.way == "comes from another port":
             lines.append("a=sendonly")  # or our player would send there, too
         if secret:
@@ -45,7 +48,7 @@ class Audio:
     def packets(self, offer):
         """(packet, or None where one is lost)"""
         sent = audio(1200 if self.way == "comes in long packets" else 160)
-        if "SAVP" in offer:
+        if "crypto" in offer:
             sent = srtp.Sender(KEY, SALT).protect(sent)
         lost = re.fullmatch(r"lacks every (\d+)th packet", self.way)
         for number, packet in enumerate(sent):
@@ -57,7 +60,7 @@ class Audio:
                 yield packet
 
     def send(self, offer):
-        if self.way == "does not come":
+        if self.way in ("does not come", "has no DTLS"):
             return
         host = re.search(r"^c=IN IP4 (\S+)", offer, re.M)[1].strip()
         port = int(re.search(r"^m=audio (\d+)", offer, re.M)[1])

@@ -267,6 +267,15 @@ class Peer:
         self.run(lambda: client((where[0], int(where[1])), options))
         return at
 
+    def once_tcp(self):
+        """Answers over TCP, and is gone then."""
+        def work(came):
+            came.sendall(response(came.recv(65535).decode(), "200 OK").encode())
+            self.ends[0].shutdown(socket.SHUT_RDWR)  # close() alone would wait for who accepts
+            self.ends[0].close()
+            came.close()
+        return self.tcp(work)
+
     def deaf_tcp(self):
         """Of what comes within 0.7 s of its first answer nothing gets to it, so that it is sent again."""
         instruction = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # "return 0": let nothing through
@@ -447,6 +456,7 @@ WAYS = {
     r"calls back at the old port": Peer.calling_back,
     r"gives no sign of life over TCP": lambda peer: peer.pinging(False),
     r"gives a sign of life over TCP": lambda peer: peer.pinging(True),
+    r"answers once over TCP": Peer.once_tcp,
     r"loses what comes over TCP for a while": Peer.deaf_tcp,
     r"speaks TLS 1.0": lambda peer: peer.old_tls(ssl.TLSVersion.TLSv1),
     r"speaks TLS 1.2": lambda peer: peer.old_tls(ssl.TLSVersion.TLSv1_2),

@@ -11,9 +11,41 @@ namespace {
 
 using sip::Method;
 
+// A request that its sender could not have made without an answer to another, (it, that other),
+// when nothing at all came the other way: it has the tag that only the answer tells, or credentials
+// for a challenge.
+std::pair<std::uint32_t, std::uint32_t> asked_of_unseen_answer(const Case& c) {
+    constexpr std::size_t most_later = 32;
+    for (std::size_t i = 0; i < c.transactions().size(); ++i) {
+        const auto& t = c.transactions()[i];
+        if (t.request == none || t.final != none || t.trying != none || t.provisional != none ||
+            t.in_dialog) {
+            continue;
+        }
+        for (const auto& later : c.transactions().subspan(i + 1).first(
+                 std::min(most_later, c.transactions().size() - i - 1))) {
+            if (later.request == none || later.leg != t.leg || later.cseq <= t.cseq ||
+                !c.same_party(later.client, t.client) || !c.same_party(later.server, t.server)) {
+                continue;
+            }
+            const bool in_its_dialog = later.in_dialog && t.method == Method::Invite;
+            const bool challenged = later.method == t.method &&
+                                    c.at(later.request).has(Trait::Credentials) &&
+                                    !c.at(t.request).has(Trait::Credentials);
+            if ((in_its_dialog || challenged) && !c.is_seen(t.server, t.client)) {
+                return {later.request, t.request};
+            }
+        }
+    }
+    return {none, none};
+}
+
 // C1: an ACK proves that a final response came by; who has not seen it sees one direction only. So
 // do responses whose requests are not there, once the capture has begun.
 void check_one_direction(const Case& c, Findings& out) {
+    if (std::ranges::any_of(c.call().messages, &Message::truncated)) {
+        return; // it may be there, and not tell what it answers: C5
+    }
     for (const auto index : c.acks()) {
         const auto& ack = c.at(index);
         const auto found = std::ranges::find_if(c.transactions(), [&](const Transaction& t) {
@@ -34,19 +66,28 @@ void check_one_direction(const Case& c, Findings& out) {
             return;
         }
     }
-    std::uint32_t answers = 0;
-    std::uint32_t requests = 0;
-    std::uint32_t first = none;
-    for (const auto& t : c.transactions()) {
-        requests += t.request != none;
-        if (t.request == none && t.final != none) {
-            ++answers;
-            first = first == none ? t.final : first;
-        }
+    if (const auto proof = asked_of_unseen_answer(c); proof.first != none) {
+        out.add("C1", {proof.first, proof.second},
+                fmt::format("{} goes on after an answer of {} that the capture does not have",
+                            shown(c.at(proof.first).source), shown(c.at(proof.first).destination)));
+        return;
     }
-    const bool began_before = first != none && c.at(first).time - c.window().begin < seconds(1);
-    if (answers >= 2 && requests == 0 && !began_before) {
-        out.add("C1", {first}, fmt::format("{} answers, and not one of their requests", answers));
+    for (const auto& t : c.transactions()) {
+        if (t.request != none || t.final == none || c.is_seen(t.client, t.server) ||
+            c.at(t.final).time - c.window().begin < seconds(1)) {
+            continue; // the request may have come before the capture began
+        }
+        const auto messages = std::ranges::count_if(c.transactions(), [&](const Transaction& o) {
+            const auto known = o.request != none ? o.request : o.final;
+            return known != none && c.same_party(c.at(known).source, t.server) &&
+                   c.same_party(c.at(known).destination, t.client);
+        });
+        if (messages >= 2) {
+            out.add("C1", {t.final},
+                    fmt::format("{} answers {}, and nothing that is sent to it is there",
+                                shown(t.server), shown(t.client)));
+            return;
+        }
     }
 }
 
@@ -87,12 +128,29 @@ void check_copies(const Case& c, Findings& out) {
     }
 }
 
-// C5.
+// Its connection lacks nothing, and yet the rest of the message never came: then its sender has not
+// sent it, or has announced more than there is.
+bool is_left_unfinished(const Case& c, const Message& m) {
+    constexpr Duration patience = seconds(5);
+    const auto* connection = c.connection(m.connection);
+    return connection != nullptr && connection->missing_bytes == 0 &&
+           (connection->fin || connection->rst || c.window().end - m.time >= patience);
+}
+
+// C5; D58 where it was not the capture that cut the message.
 void check_cut(const Case& c, Findings& out) {
     std::vector<std::uint32_t> cut;
     for (std::uint32_t i = 0; i < c.call().messages.size() && cut.size() < 12; ++i) {
-        if (c.at(i).truncated) {
+        if (!c.at(i).truncated) {
+            continue;
+        }
+        if (!is_left_unfinished(c, c.at(i))) {
             cut.push_back(i);
+        } else if (!out.has("D58")) {
+            out.add("D58", {i},
+                    fmt::format("{} bytes came of a message whose Content-Length announces more, "
+                                "and then no further ones",
+                                c.at(i).size));
         }
     }
     if (!cut.empty()) {
@@ -186,7 +244,8 @@ std::vector<Finding> judge_input(const InputFacts& input) {
                            : problem.find("limit") != std::string::npos ||
                                    problem.find("too many") != std::string::npos
                                ? "C10"
-                               : "C5";
+                           : problem.find("before the packet") != std::string::npos ? "C6"
+                                                                                    : "C5";
         if (!out.has(rule)) {
             out.add(rule, {}, fmt::format("{}: {}", input.name, quoted(problem, 200)));
         }

@@ -65,10 +65,14 @@ std::span<const Rule> capture_rules() {
              .severity = Warning,
              .title = "The order of time is wrong",
              .rfc = "",
-             .means = "An answer stands before its request: the clock jumped, or two files of "
-                      "hosts with different clocks were merged.",
-             .fix = "Run NTP on both hosts, or shift one file before merging.",
-             .needs = "Request and answer of one transaction on one hop.",
+             .means =
+                 "An answer stands before its request, or packets stand behind others that came "
+                 "a second later: a clock was set back, two files of hosts with different "
+                 "clocks were merged, or one file was put behind another.",
+             .fix = "Run NTP on both hosts, or shift one file before merging (editcap -t); merge "
+                    "by time (mergecap), or give all files to `callwright read`.",
+             .needs = "Request and answer of one transaction on one hop; or a file whose time goes "
+                      "back by a second.",
              .brings = "",
              .picture = "Proxy-->>Alice: 200 OK [!]\nAlice->>Proxy: OPTIONS"},
         Rule{.id = "C7",

@@ -14,7 +14,8 @@ constexpr std::size_t most_open = 64;
 
 } // namespace
 
-Case::Case(const Call& call, const Window& window) : call_(call), window_(window) {
+Case::Case(const Call& call, const Window& window, std::span<const DtlsExchange> dtls)
+    : call_(call), window_(window), dtls_(dtls) {
     of_.assign(call.messages.size(), none);
     transactions_.reserve(std::min<std::size_t>(call.messages.size() / 2 + 1, most_open));
     for (std::uint32_t i = 0; i < call.messages.size(); ++i) {
@@ -162,6 +163,12 @@ std::uint32_t Case::ack_on_hop(const Transaction& invite) const {
         }
     }
     return none;
+}
+
+bool Case::is_seen(const Endpoint& from, const Endpoint& to) const {
+    return std::ranges::any_of(call_.messages, [&](const Message& m) {
+        return same_party(m.source, from) && same_party(m.destination, to);
+    });
 }
 
 const Connection* Case::connection(std::uint32_t id) const {

@@ -11,6 +11,7 @@
 
 #include "flow/boxes.hpp"
 #include "flow/call.hpp"
+#include "flow/dtls_exchange.hpp"
 
 namespace cw::flow::diagnose {
 
@@ -44,11 +45,12 @@ struct Transaction {
 
 class Case {
   public:
-    // Both must outlive it.
-    Case(const Call& call, const Window& window);
+    // All must outlive it. `dtls`: handshakes for media between ends of the call, by time.
+    Case(const Call& call, const Window& window, std::span<const DtlsExchange> dtls = {});
 
     [[nodiscard]] const Call& call() const { return call_; }
     [[nodiscard]] const Window& window() const { return window_; }
+    [[nodiscard]] std::span<const DtlsExchange> dtls() const { return dtls_; }
     [[nodiscard]] const Message& at(std::uint32_t index) const { return call_.messages[index]; }
     [[nodiscard]] std::string_view text(Text t) const { return call_.text(t); }
     [[nodiscard]] std::span<const Transaction> transactions() const { return transactions_; }
@@ -66,6 +68,9 @@ class Case {
     [[nodiscard]] std::uint32_t ack_on_hop(const Transaction& invite) const;
     // By its number; nullptr when it is not one of the call's.
     [[nodiscard]] const Connection* connection(std::uint32_t id) const;
+    // Was anything of the call seen on its way from one to the other? If not, the capture may lack
+    // that direction, and what is not there proves nothing.
+    [[nodiscard]] bool is_seen(const Endpoint& from, const Endpoint& to) const;
     // Time from the message to the end of the capture.
     [[nodiscard]] Duration watched_after(std::uint32_t message) const {
         return window_.end - at(message).time;
@@ -79,6 +84,7 @@ class Case {
 
     const Call& call_;
     const Window& window_;
+    std::span<const DtlsExchange> dtls_;
     std::vector<Transaction> transactions_;
     std::vector<std::uint32_t> acks_;
     std::vector<std::uint32_t> of_;

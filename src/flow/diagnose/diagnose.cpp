@@ -31,8 +31,9 @@ void judge(Call& call, const Window& window) {
     judge(call, window, connections);
 }
 
-void judge(Call& call, const Window& window, ConnectionFindings& connections) {
-    const Case prepared{call, window};
+void judge(Call& call, const Window& window, ConnectionFindings& connections,
+           std::span<const DtlsExchange> dtls) {
+    const Case prepared{call, window, dtls};
     Findings found;
     check_capture(prepared, found);
     check_setup(prepared, found);

@@ -33,8 +33,10 @@ class ConnectionFindings {
     std::vector<Finding> passing_;                   // of one that is not kept
 };
 
-// Fills call.findings. The call must be complete, security and connections included.
-void judge(Call& call, const Window& window, ConnectionFindings& connections);
+// Fills call.findings. The call must be complete, security and connections included. `dtls`:
+// handshakes for its media, by time.
+void judge(Call& call, const Window& window, ConnectionFindings& connections,
+           std::span<const DtlsExchange> dtls = {});
 void judge(Call& call, const Window& window);
 
 // Of a connection that carried no message, so that no call has it.

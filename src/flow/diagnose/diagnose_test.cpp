@@ -64,6 +64,7 @@ class Scene {
         }
     }
     void carry(Connection connection) { book_.on_connection(connection); }
+    void shake(const DtlsExchange& exchange) { book_.on_dtls_exchange(exchange); }
     // The capture goes on until then.
     void end(std::int64_t ms) { last_ = at(ms); }
     static Instant at(std::int64_t ms) {
@@ -360,6 +361,149 @@ TEST(Diagnosis, TwoProxiesThatAskForCredentialsAreNoLoop) {
         }
         EXPECT_EQ(s.rules().contains("D36"), same_realm);
     }
+}
+
+TEST(Diagnosis, AnAckThatTheCaptureCouldNotSeeIsNotLost) {
+    Scene s; // what bob sends, and nothing else
+    s.say(0, bob, alice, "SIP/2.0 200 OK", {.cseq = "7 OPTIONS", .branch = "o", .inside = true});
+    s.say(2000, bob, alice, "SIP/2.0 180 Ringing", {.inside = true});
+    s.repeat({3000, 3500, 4500, 6500, 10'500}, bob, alice, "SIP/2.0 200 OK",
+             {.more = at_bob, .inside = true});
+    s.say(20'000, bob, alice, "BYE sip:alice@192.0.2.10 SIP/2.0",
+          {.cseq = "1 BYE", .branch = "bye", .inside = true});
+    EXPECT_EQ(s.rules(), Rules{"C1"});
+}
+
+TEST(Diagnosis, ARequestThatNeedsAnAnswerProvesThatThereWasOne) {
+    Scene s;
+    s.say(0, alice, bob, "REGISTER sip:example.com SIP/2.0", {.cseq = "1 REGISTER"});
+    s.say(50, alice, bob, "REGISTER sip:example.com SIP/2.0",
+          {.cseq = "2 REGISTER",
+           .more = "Authorization: Digest username=\"a\", realm=\"r\", nonce=\"n\"\r\n",
+           .branch = "2"});
+    s.end(60'000);
+    EXPECT_TRUE(s.rules().contains("C1"));
+    EXPECT_FALSE(s.rules().contains("D07"));
+}
+
+TEST(Diagnosis, OnAStreamSilenceNeedsTheOtherDirection) {
+    for (const bool accepted : {true, false}) {
+        Scene s;
+        Connection c;
+        c.id = 1;
+        c.client = *parse_endpoint(alice, 0);
+        c.server = *parse_endpoint(bob, 0);
+        c.start_seen = true;
+        c.sip_messages = 1;
+        c.bytes = 300;
+        c.accepted = accepted; // its SYN came the other way
+        s.say(0, alice, bob, invite, {.transport = Transport::Tcp, .connection = 1});
+        s.carry(c);
+        s.end(60'000);
+        EXPECT_EQ(s.rules(), accepted ? Rules{"D05"} : Rules{});
+    }
+}
+
+TEST(Diagnosis, TheContactOfAPhoneBehindAProxyIsTheProxysMatter) {
+    for (const bool with_route : {true, false}) {
+        Scene s;
+        const std::string contact = "Contact: <sip:bob@192.168.1.7>\r\n";
+        set_up(s, contact + (with_route ? "Record-Route: <sip:198.51.100.7;lr>\r\n" : ""));
+        s.say(1010, alice, bob, "ACK sip:bob@192.168.1.7 SIP/2.0",
+              {.cseq = "1 ACK", .branch = "ack", .inside = true});
+        hang_up(s, 5000);
+        EXPECT_EQ(s.rules().contains("D12"), !with_route);
+    }
+}
+
+TEST(Diagnosis, AReferOfWhichNobodyTellsTheOutcome) {
+    for (const bool told : {true, false}) {
+        Scene s;
+        set_up(s);
+        acknowledge(s);
+        s.say(2000, alice, bob, "REFER sip:bob@198.51.100.7 SIP/2.0",
+              {.cseq = "2 REFER", .branch = "refer", .inside = true});
+        s.say(2010, bob, alice, "SIP/2.0 202 Accepted",
+              {.cseq = "2 REFER", .branch = "refer", .inside = true});
+        if (told) {
+            s.say(2020, bob, alice, "NOTIFY sip:alice@192.0.2.10 SIP/2.0",
+                  {.cseq = "1 NOTIFY", .branch = "notify", .inside = true});
+            s.say(2030, alice, bob, "SIP/2.0 200 OK",
+                  {.cseq = "1 NOTIFY", .branch = "notify", .inside = true});
+        }
+        s.end(20'000);
+        EXPECT_EQ(s.rules().contains("D29"), !told);
+    }
+}
+
+std::string dtls_sdp(std::string_view address, int port, std::string_view setup,
+                     std::string_view fingerprint) {
+    return fmt::format("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n"
+                       "m=audio {1} UDP/TLS/RTP/SAVP 0\r\na=setup:{2}\r\n"
+                       "a=fingerprint:sha-256 {3}\r\n",
+                       address, port, setup, fingerprint);
+}
+
+// What is said of a handshake that alice's offer and bob's answer agree upon.
+std::string said_of(DtlsExchange exchange, std::string_view roles = "actpass active") {
+    Scene s;
+    const auto space = roles.find(' ');
+    const std::string type = "Content-Type: application/sdp\r\n";
+    s.say(0, alice, bob, invite,
+          {.more = type + "Contact: <sip:alice@192.0.2.10>\r\n",
+           .body = dtls_sdp("192.0.2.10", 4000, roles.substr(0, space), "AA:AA")});
+    s.say(1000, bob, alice, "SIP/2.0 200 OK",
+          {.more = type + at_bob,
+           .body = dtls_sdp("198.51.100.7", 6000, roles.substr(space + 1), "BB:BB"),
+           .inside = true});
+    acknowledge(s);
+    exchange.client = *parse_endpoint("198.51.100.7:6000", 0);
+    exchange.server = *parse_endpoint("192.0.2.10:4000", 0);
+    exchange.first = exchange.last = Scene::at(1100);
+    s.shake(exchange);
+    hang_up(s, 20'000);
+    for (const auto& finding : s.findings()) {
+        if (finding.rule == "D72") {
+            return finding.evidence;
+        }
+    }
+    return {};
+}
+
+DtlsExchange hellos(std::uint32_t count) {
+    DtlsExchange exchange;
+    exchange.hellos = count;
+    return exchange;
+}
+
+TEST(Diagnosis, ADtlsHandshakeThatGivesKeysIsWell) {
+    auto well = hellos(2); // one was lost
+    well.answered = well.agreed = well.client_went_on = well.server_went_on = true;
+    well.client_certificate = "sha-1 00:00 sha-256 BB:BB";
+    well.server_certificate = "sha-1 00:00 sha-256 aa:aa";
+    EXPECT_EQ(said_of(well), "");
+    EXPECT_EQ(said_of(well, "active active"), "") << "they came to terms";
+    auto other = well;
+    other.client_certificate = "sha-1 BB:BB sha-256 CC:CC";
+    EXPECT_NE(said_of(other).find("sha-256 CC:CC, its session description says BB:BB"),
+              std::string::npos)
+        << said_of(other);
+    other = well;
+    other.no_profile = true;
+    EXPECT_NE(said_of(other).find("no SRTP profile"), std::string::npos);
+}
+
+TEST(Diagnosis, ADtlsHandshakeThatGivesNone) {
+    EXPECT_EQ(said_of(hellos(2)), "") << "the second may be answered yet";
+    EXPECT_NE(said_of(hellos(5)).find("ClientHello sent 5 times"), std::string::npos);
+    EXPECT_NE(said_of(hellos(5), "actpass actpass").find("nobody begins"), std::string::npos);
+    auto stuck = hellos(1);
+    stuck.answered = true;
+    EXPECT_NE(said_of(stuck).find("never completed"), std::string::npos);
+    stuck.alert_from_client = true;
+    stuck.alert = 42;
+    stuck.alert_name = "bad_certificate";
+    EXPECT_NE(said_of(stuck).find("bad_certificate (42) from the client"), std::string::npos);
 }
 
 TEST(Diagnosis, ACaptureOfOneDirectionBlamesNobody) {

@@ -42,7 +42,7 @@ void check_ack_lost(const Case& c, Findings& out) {
         const auto ack = c.ack_on_hop(t);
         if (ack != none) {
             acked_upstream = ack;
-        } else {
+        } else if (c.is_seen(t.client, t.server)) {
             found = &t;
         }
     }
@@ -204,7 +204,9 @@ void check_private_contact(const Case& c, Findings& out) {
                              m.method == Method::Subscribe ||
                              (m.status >= 200 && m.status < 300 && m.cseq_method == Method::Invite);
         if (!sets_up || m.contact.length == 0 || !m.is_first() || m.expires == 0 ||
-            (m.status == 0 && m.vias != 1) || m.source.address.is_private() ||
+            (m.status == 0 && m.vias != 1) ||
+            // With a route set the next request goes to the proxy that is beside the phone.
+            (m.status != 0 && m.has(Trait::RecordRoute)) || m.source.address.is_private() ||
             m.source.address.is_loopback()) {
             continue;
         }

@@ -365,11 +365,13 @@ std::span<const Rule> dialog_rules() {
              .title = "The transfer failed",
              .rfc = "RFC 3515 §2.4.5",
              .means = "A REFER was refused, or a NOTIFY reports in its body that the call to the "
-                      "target did not come about.",
+                      "target did not come about; or REFER was accepted and no NOTIFY says what "
+                      "became of it (§2.4.4).",
              .fix = "Look at the new call: was it made at all, and what did it get? If it got 481, "
                     "the Replaces in Refer-To names a dialog that the target does not have, as "
                     "happens when a B2BUA renames calls.",
-             .needs = "The refusal, or the body of the NOTIFY.",
+             .needs = "The refusal, or the body of the NOTIFY; or ten seconds after the 2xx to "
+                      "REFER without any NOTIFY.",
              .brings = "",
              .picture = "Alice->>Bob: REFER to Carol\nBob-->>Alice: 202 Accepted\nBob->>Alice: "
                         "NOTIFY, SIP/2.0 486 Busy Here [!]"},

@@ -22,6 +22,9 @@ void check_streams(const Case& c, Findings& out);      // stream.cpp
 // A part of check_media(). srtp.cpp
 void check_media_keys(const Case& c, const std::vector<Promise>& promises, Findings& out);
 
+// A part of that. dtls.cpp
+void check_dtls(const Case& c, const std::vector<Promise>& promises, Findings& out);
+
 // A connection, whether it carried messages or not.
 void check_connection(const Connection& connection, const Window& window, Findings& out);
 // C7, C8: could it be read?

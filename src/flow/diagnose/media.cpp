@@ -93,6 +93,16 @@ void check_profiles(const Case& c, const std::vector<Promise>& promises, Finding
     }
 }
 
+// Does this message only say once more, or on another hop, what was agreed?
+bool is_same_description(const Case& c, const Promise& p, std::uint32_t message) {
+    const auto& m = c.at(message);
+    return std::ranges::any_of(c.call().media_lines.begin() + m.media_begin,
+                               c.call().media_lines.begin() + m.media_begin + m.media_count,
+                               [&](const MediaLine& line) {
+                                   return line.receive == p.offerer || line.receive == p.answerer;
+                               });
+}
+
 bool flows_to(const Case& c, const Endpoint& receiver) {
     return std::ranges::any_of(c.call().streams, [&](const MediaStream& s) {
         return s.destination == receiver && s.packets > 5;
@@ -104,6 +114,31 @@ bool flows_from(const Case& c, const Endpoint& sender) {
     });
 }
 
+// Was this agreement in force for long enough that media must have come? Another offer may follow
+// at once, or another phone take the call.
+bool lasted(const Case& c, const Promise& p) {
+    constexpr Duration enough = seconds(4);
+    auto end = c.call().end;
+    const auto& answer = c.at(p.answer);
+    const auto on_this_hop = [&](const Message& m) {
+        return (c.same_party(m.source, answer.source) &&
+                c.same_party(m.destination, answer.destination)) ||
+               (c.same_party(m.source, answer.destination) &&
+                c.same_party(m.destination, answer.source));
+    };
+    for (auto i = p.answer + 1; i < c.call().messages.size(); ++i) {
+        const auto& m = c.at(i);
+        const bool over = m.media_count > 0 || m.method == Method::Bye;
+        if (over && m.is_first() && m.leg == answer.leg && m.status < 300 && on_this_hop(m) &&
+            !is_same_description(c, p, i)) {
+            end = m.time;
+            break;
+        }
+    }
+    const auto begin = std::max(answer.time, c.call().answered);
+    return end - begin >= enough;
+}
+
 // D73: audio was agreed both ways and was heard in one.
 void check_one_way(const Case& c, const std::vector<Promise>& promises, Findings& out) {
     if (c.call().duration_s < 4) {
@@ -111,6 +146,9 @@ void check_one_way(const Case& c, const std::vector<Promise>& promises, Findings
     }
     for (const auto& p : promises) {
         if (!p.to_offerer || !p.to_answerer) {
+            continue;
+        }
+        if (!lasted(c, p)) {
             continue;
         }
         const bool to_offerer = flows_to(c, p.offerer) || flows_from(c, p.answerer);
@@ -138,7 +176,7 @@ void check_no_media(const Case& c, const std::vector<Promise>& promises, Finding
     for (const auto& p : promises) {
         const bool any = flows_to(c, p.offerer) || flows_to(c, p.answerer) ||
                          flows_from(c, p.offerer) || flows_from(c, p.answerer);
-        if (any || !p.to_offerer || !p.to_answerer) {
+        if (any || !p.to_offerer || !p.to_answerer || !lasted(c, p)) {
             continue;
         }
         // A relay gives each side its own addresses, and only those beside it see media.
@@ -151,6 +189,27 @@ void check_no_media(const Case& c, const std::vector<Promise>& promises, Finding
                     fmt::format("{} and {} were agreed, and neither saw a packet", shown(p.offerer),
                                 shown(p.answerer)),
                     Confidence::Possible);
+            return;
+        }
+    }
+}
+
+// D78, from the other side: "If a stream is offered as sendonly, the corresponding stream MUST be
+// marked as recvonly or inactive in the answer." [RFC 3264 §6.1]
+void check_hold_answer(const Case& c, const std::vector<Promise>& promises, Findings& out) {
+    for (const auto& p : promises) {
+        const auto& wanted = c.call().media_lines[p.offer_line];
+        const auto& given = c.call().media_lines[p.answer_line];
+        const bool talks_back =
+            wanted.direction == 's' && (given.direction == 'b' || given.direction == 's');
+        if (talks_back || (wanted.direction == 'i' && given.direction != 'i')) {
+            auto& finding = out.add("D78", {p.answer, p.offer},
+                                    fmt::format("offered {}, answered {}",
+                                                wanted.direction == 's' ? "sendonly" : "inactive",
+                                                given.direction == 'b'   ? "sendrecv"
+                                                : given.direction == 's' ? "sendonly"
+                                                                         : "recvonly"));
+            set_severity(finding, Severity::Note);
             return;
         }
     }
@@ -237,13 +296,16 @@ void check_media(const Case& c, Findings& out) {
     const auto& lines = c.call().media_lines;
     const bool tells = std::ranges::any_of(lines, [&](const MediaLine& line) {
         return line.secure_profile != lines.front().secure_profile || line.cryptos.length > 0 ||
-               line.dtls;
+               line.dtls || line.direction == 's' || line.direction == 'i';
     });
     if (c.call().streams.empty() && !tells) {
         return;
     }
     const auto promises = promises_of(c.call());
     check_profiles(c, promises, out);
+    if (!out.has("D78")) {
+        check_hold_answer(c, promises, out);
+    }
     check_one_way(c, promises, out);
     check_no_media(c, promises, out);
     check_media_keys(c, promises, out);

@@ -82,15 +82,25 @@ std::span<const Rule> media_rules() {
                         "a=crypto\nAlice->>Bob: SRTP\nAlice->>Bob: SRTP that does not pass [!]"},
         Rule{.id = "D72",
              .severity = Error,
-             .title = "DTLS-SRTP: the two do not agree who begins",
+             .title = "DTLS-SRTP is not set up",
              .rfc = "RFC 5763 §5",
              .means =
-                 "The offer says a=setup:actpass, and the answer has to say active or passive: who "
-                 "is active sends the ClientHello. Here the answer is actpass too, or both say the "
-                 "same. So nobody begins, or both do, and there are no keys and no sound.",
-             .fix = "In the answering side: answer setup:active (recommended) or setup:passive. A "
-                    "B2BUA must not copy the attribute from the other leg.",
-             .needs = "Offer and answer with a=setup and a fingerprint.",
+                 "The keys of the media come from a DTLS handshake between the two ends, and there "
+                 "was none that succeeded, so there is no sound. The offer says a=setup:actpass, "
+                 "and the answer has to say active or passive: who is active sends the "
+                 "ClientHello. Where both say the same, both begin or nobody does. Else a "
+                 "ClientHello stays without an answer, the handshake breaks off, or a side shows a "
+                 "certificate other than the one whose a=fingerprint it sent, and has to be "
+                 "refused.",
+             .fix = "Roles: answer setup:active (recommended) or setup:passive; a B2BUA must not "
+                    "copy the attribute from the other leg. No answer to ClientHello: the address "
+                    "in c= and m= does not lead to the other end (NAT, firewall, ICE that has not "
+                    "finished). Fingerprint: send that of the certificate in use, on each leg; who "
+                    "relays media without ending DTLS has to pass a=fingerprint and a=setup on as "
+                    "they are.",
+             .needs = "Offer and answer with a fingerprint, both readable; then a=setup that does "
+                      "not fit, or of the handshake: three ClientHellos without an answer, an "
+                      "alert, a certificate (DTLS 1.2 shows it), or its end for three seconds.",
              .brings = "D73",
              .picture =
                  "Alice->>Bob: INVITE, setup:actpass\nBob-->>Alice: 200 OK, setup:actpass [!]"},
@@ -144,10 +154,12 @@ std::span<const Rule> media_rules() {
              .means =
                  "The last session description says sendonly, inactive or 0.0.0.0, and the call "
                  "went on like that for more than a minute until its end. Somebody pressed hold "
-                 "and forgot, or the re-INVITE that was to take it back was lost.",
+                 "and forgot, or the re-INVITE that was to take it back was lost. As a note: the "
+                 "other side answers sendonly or inactive with more than that allows (§6.1), so it "
+                 "does not know that it is on hold.",
              .fix = "Look whether a later re-INVITE was refused or changed on the way: some B2BUAs "
                     "keep sendonly.",
-             .needs = "The re-INVITE, and a minute after it.",
+             .needs = "The re-INVITE, and a minute after it; or offer and answer.",
              .brings = "",
              .picture = "Alice->>Bob: re-INVITE, a=sendonly [!]\nBob-->>Alice: 200 OK, "
                         "a=recvonly\nAlice->>Bob: BYE after 5 min"},

@@ -232,6 +232,29 @@ void check_response_port(const Case& c, const Transaction& t, Findings& out) {
                         shown(t.client), shown(c.at(answer).destination)));
 }
 
+// D29, without a word: "The NOTIFY mechanism […] MUST be used to inform the agent sending the REFER
+// of the status of the reference" [RFC 3515 §2.4.4], unless both agreed on none [RFC 4488 §4].
+void check_transfer_silent(const Case& c, const Transaction& t, Findings& out) {
+    constexpr Duration at_once = seconds(10);
+    if (t.method != Method::Refer || t.status < 200 || t.status >= 300 || !is_own_hop(c, t) ||
+        c.watched_after(t.final) < at_once ||
+        iequals(trim(fact(c, t.final, HeaderId::ReferSub)).substr(0, 5), "false")) {
+        return;
+    }
+    // It may be in a dialog of its own, and then it is another leg.
+    const bool told = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
+        return o.method == Method::Notify && o.request != none;
+    });
+    if (!told) {
+        auto& finding = out.add("D29", {t.final, t.request},
+                                fmt::format("REFER was answered {}, and no NOTIFY came in the {} "
+                                            "after it",
+                                            t.status, shown(c.watched_after(t.final))),
+                                Confidence::Likely);
+        set_severity(finding, Severity::Warning);
+    }
+}
+
 // D29.
 void check_transfer(const Case& c, const Transaction& t, Findings& out) {
     if (t.method == Method::Refer && t.status >= 300 && t.status != 401 && t.status != 407 &&
@@ -273,7 +296,7 @@ void check_prack(const Case& c, Findings& out) {
                 wrong = t.request;
             }
         }
-        if (answered || copies.size() < 3) {
+        if (answered || copies.size() < 3 || !c.is_seen(m.destination, m.source)) {
             continue;
         }
         auto evidence = copies;
@@ -337,6 +360,7 @@ void check_refusal(const Case& c, Findings& out) {
         check_repeated_on_stream(c, t, out);
         check_response_port(c, t, out);
         check_transfer(c, t, out);
+        check_transfer_silent(c, t, out);
     }
     check_prack(c, out);
     check_forks(c, out);

@@ -119,6 +119,18 @@ void check_unanswered_challenge(const Case& c, Findings& out) {
     }
 }
 
+// The challenge with this nonce that came before the request; nullptr when there was none.
+const Transaction* challenge_before(const Case& c, const Transaction& t, std::string_view nonce) {
+    for (const auto& o : c.transactions()) {
+        if (!nonce.empty() && is_own(c, o) && is_challenge(o) && o.leg == t.leg &&
+            c.at(o.final).time <= c.at(t.request).time &&
+            auth_param(challenge_in(c, o), "nonce") == nonce) {
+            return &o;
+        }
+    }
+    return nullptr;
+}
+
 // D38.
 void check_digest_uri(const Case& c, Findings& out) {
     for (const auto& t : c.transactions()) {
@@ -130,6 +142,18 @@ void check_digest_uri(const Case& c, Findings& out) {
         while (const auto field = facts.next()) {
             if (field->id != HeaderId::Authorization && field->id != HeaderId::ProxyAuthorization) {
                 continue;
+            }
+            const auto* challenge = challenge_before(c, t, auth_param(field->value, "nonce"));
+            if (challenge != nullptr) {
+                const auto realm = auth_param(challenge_in(c, *challenge), "realm");
+                const auto mine = auth_param(field->value, "realm");
+                if (mine != realm) {
+                    out.add("D38", {t.request, t.final, challenge->final},
+                            fmt::format("realm {} was asked for, realm {} stands in the "
+                                        "credentials, answered {}",
+                                        quoted(realm, 80), quoted(mine, 80), t.status));
+                    return;
+                }
             }
             const auto uri = auth_param(field->value, "uri");
             const auto asked = c.text(c.at(t.request).request_uri);

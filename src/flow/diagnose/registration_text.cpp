@@ -42,13 +42,16 @@ std::span<const Rule> registration_rules() {
                        "algorithm=SHA-256 [!]"},
         Rule{.id = "D38",
              .severity = Warning,
-             .title = "The credentials are for another URI",
+             .title = "The credentials do not fit what they answer",
              .rfc = "RFC 3261 §22.4",
              .means = "The uri in the credentials is what the digest covers, and a server that "
-                      "compares it with the Request-URI refuses when they differ (item 6).",
-             .fix = "In the client: digest the Request-URI as it is sent. A proxy that rewrites it "
-                    "on the way must not ask for credentials behind that.",
-             .needs = "The request on the client's own hop, refused.",
+                      "compares it with the Request-URI refuses when they differ (item 6). The "
+                      "realm in them has to be that of the challenge whose nonce they repeat: it "
+                      "says which password is meant.",
+             .fix = "In the client: digest the Request-URI as it is sent, and take the realm from "
+                    "the challenge, not from a setting. A proxy that rewrites the Request-URI on "
+                    "the way must not ask for credentials behind that.",
+             .needs = "The request on the client's own hop, refused; for the realm the challenge.",
              .brings = "D36",
              .picture = "Alice->>Registrar: REGISTER sip:example.com, uri=sip:example.org "
                         "[!]\nRegistrar-->>Alice: 401"},

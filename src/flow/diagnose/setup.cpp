@@ -19,8 +19,11 @@ constexpr Duration nearly_timeout = milliseconds(31'000);
 bool waited_in_vain(const Case& c, const Transaction& t) {
     const auto& m = c.at(t.request);
     const auto watched = c.watched_after(t.request);
-    if (sip::is_reliable(m.transport)) {
-        return watched >= timeout;
+    if (sip::is_reliable(m.transport)) { // it is sent once: was the other direction captured?
+        const auto* connection = c.connection(m.connection);
+        const bool both_ways = connection == nullptr || connection->accepted ||
+                               connection->server == m.source || c.is_seen(t.server, t.client);
+        return watched >= timeout && both_ways;
     }
     return (t.sendings >= 4 && watched >= seconds(7)) || watched >= timeout;
 }
@@ -84,7 +87,8 @@ void check_stalled(const Case& c, const Transaction& t, Findings& out) {
 
 // D04.
 void check_final_repeated(const Case& c, const Transaction& t, Findings& out) {
-    if (t.method != Method::Invite || t.status < 300 || t.finals < 3 || t.ack != none) {
+    if (t.method != Method::Invite || t.status < 300 || t.finals < 3 || t.ack != none ||
+        !c.is_seen(t.client, t.server)) {
         return;
     }
     auto messages = c.copies(t.final);

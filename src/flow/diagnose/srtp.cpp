@@ -52,28 +52,6 @@ void check_sdes(const Case& c, const std::vector<Promise>& promises, Findings& o
     }
 }
 
-// D72 [RFC 5763 §5].
-void check_roles(const Case& c, const std::vector<Promise>& promises, Findings& out) {
-    for (const auto& p : promises) {
-        const auto& wanted = c.call().media_lines[p.offer_line];
-        const auto& given = c.call().media_lines[p.answer_line];
-        if (!wanted.dtls || !given.dtls) {
-            continue;
-        }
-        const char* why = given.setup == 'x'
-                              ? "the answer says setup:actpass, so that nobody begins"
-                          : given.setup == 'a' && wanted.setup == 'a'
-                              ? "both say setup:active, so that both begin"
-                          : given.setup == 'p' && wanted.setup == 'p'
-                              ? "both say setup:passive, so that both wait"
-                              : nullptr;
-        if (why != nullptr) {
-            out.add("D72", {p.answer, p.offer}, why);
-            return;
-        }
-    }
-}
-
 // D74. With ICE (its profiles end in "F" mostly) other addresses than the first are in order.
 void check_destination(const Case& c, const std::vector<Promise>& promises, Findings& out) {
     for (const auto& p : promises) {
@@ -96,13 +74,20 @@ void check_destination(const Case& c, const std::vector<Promise>& promises, Find
             }
             const auto& told = of_offerer ? p.answerer : p.offerer;
             const auto message = of_offerer ? p.answer : p.offer;
-            // Behind NAT the address that was told is of no use, and a relay sends back to where
-            // the media comes from.
-            const bool latched = told.address.is_private() && !s.destination.address.is_private();
-            auto& finding = out.add("D74", {message},
-                                    fmt::format("{} sends to {}, the SDP says {}", shown(s.source),
-                                                shown(s.destination), shown(told)),
-                                    latched ? Confidence::Possible : Confidence::Likely);
+            // Behind NAT the address that was told is of no use; and who sends back to where media
+            // comes from is heard there by all that use one port for both [RFC 4961].
+            const bool comes_from_there =
+                std::ranges::any_of(c.call().streams, [&](const MediaStream& o) {
+                    return o.source == s.destination && o.destination == s.source && o.packets > 5;
+                });
+            const bool latched = comes_from_there ||
+                                 (told.address.is_private() && !s.destination.address.is_private());
+            auto& finding =
+                out.add("D74", {message},
+                        fmt::format("{} sends to {}{}, the SDP says {}", shown(s.source),
+                                    shown(s.destination),
+                                    comes_from_there ? ", where it is sent from" : "", shown(told)),
+                        latched ? Confidence::Possible : Confidence::Likely);
             if (latched) {
                 set_severity(finding, Severity::Note);
             }
@@ -140,7 +125,7 @@ void check_authentic(const Case& c, Findings& out) {
 void check_media_keys(const Case& c, const std::vector<Promise>& promises, Findings& out) {
     check_authentic(c, out);
     check_sdes(c, promises, out);
-    check_roles(c, promises, out);
+    check_dtls(c, promises, out);
     check_destination(c, promises, out);
 }
 

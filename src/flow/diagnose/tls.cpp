@@ -322,6 +322,19 @@ void check_sips(const Case& c, Findings& out) {
             set_severity(finding, Severity::Warning);
             return;
         }
+        // "[…] the Contact header field in the response MUST be a SIPS URI" [RFC 3261 §12.1.1]
+        const auto number = c.transaction_of(i);
+        const auto answer = number == none ? none : c.transactions()[number].final;
+        if (m.method == Method::Invite && answer != none && c.at(answer).status < 300 &&
+            istarts_with(c.text(c.at(answer).contact), "sip:")) {
+            auto& finding =
+                out.add("D61", {answer, i},
+                        fmt::format("the Request-URI is sips and the answer has Contact "
+                                    "{}",
+                                    quoted(c.text(c.at(answer).contact), 80)));
+            set_severity(finding, Severity::Warning);
+            return;
+        }
     }
 }
 

@@ -186,13 +186,17 @@ std::span<const Rule> tls_rules() {
                         "[!]\nServer-->>Nobody: 200 OK"},
         Rule{.id = "D58",
              .severity = Warning,
-             .title = "A message on a stream does not say its length",
+             .title = "A message on a stream does not say its length, or says it wrongly",
              .rfc = "RFC 3261 §18.3",
              .means =
                  "On TCP and TLS the Content-Length is the only sign where a message ends. Without "
-                 "it the next one is taken for its body, or the connection is given up.",
-             .fix = "Write Content-Length, also when it is 0.",
-             .needs = "The whole message.",
+                 "it the next one is taken for its body, or the connection is given up. Where it "
+                 "announces more than there is, the receiver waits for the rest, and takes what "
+                 "comes next for it.",
+             .fix = "Write Content-Length, also when it is 0: the bytes of the body, counted after "
+                    "the last change to it. Who changes a body on the way has to count again.",
+             .needs = "The whole message; or its end missing, on a connection of which the capture "
+                      "lacks nothing, when that was closed or five seconds went by.",
              .brings = "D05 D07",
              .picture = "Alice->>Proxy: OPTIONS without Content-Length (TCP) [!]"},
         Rule{.id = "D59",
@@ -230,11 +234,11 @@ std::span<const Rule> tls_rules() {
              .title = "sips was not kept",
              .rfc = "RFC 3261 §26.2.2",
              .means = "A sips Request-URI promises TLS on every hop, and here the request went "
-                      "over UDP or TCP; or its sender gave a sip Contact, so that the requests "
-                      "that come back need no TLS.",
+                      "over UDP or TCP; or one of the two gave a sip Contact (§8.1.1.8, "
+                      "§12.1.1), so that the requests that come back need no TLS.",
              .fix = "In the sender of that hop: TLS, or refuse the request. In the user agent: a "
                     "sips Contact where the Request-URI is sips.",
-             .needs = "The request.",
+             .needs = "The request, or its 2xx.",
              .brings = "D03",
              .picture = "Alice->>Proxy: INVITE sips:bob@example.com (TLS)\nProxy->>Bob: INVITE "
                         "sips:bob@example.com (UDP) [!]"},
