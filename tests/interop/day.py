@@ -114,14 +114,15 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=86_400)
     parser.add_argument("--seconds", type=float, default=240)
+    parser.add_argument("--keep", default="20000", help="calls that the page keeps: memory grows until it has so many")
     parser.add_argument("--program", default="build/release/callwright")
     options = parser.parse_args()
     folder = tempfile.mkdtemp()
     port = free_port()
     with open(os.path.join(folder, "log"), "w", encoding="utf-8") as log, \
             open(os.path.join(folder, "out"), "w", encoding="utf-8") as out:
-        watcher = subprocess.Popen([options.program, "watch", "--hep", f"127.0.0.1:{port}", "--web", ":0", "--web-http", "--format",
-                                    "list", "--store", os.path.join(folder, "day.db")], stdout=out, stderr=log)
+        watcher = subprocess.Popen([options.program, "watch", "--hep", f"127.0.0.1:{port}", "--web", ":0", "--web-http", "--keep",
+                                    options.keep, "--format", "list", "--store", os.path.join(folder, "day.db")], stdout=out, stderr=log)
 
     def said():
         with open(os.path.join(folder, "log"), encoding="utf-8") as log:
