@@ -145,10 +145,11 @@ std::optional<FactValue> read_any(const Scope& scope, Subject subject, std::stri
     return read_fact(scope, subject, text);
 }
 
-// May be said more than once: fields, SDP lines, the gaps of a loop, variables.
+// May be said more than once: fields, SDP lines, the gaps of a loop, roles, variables.
 bool may_repeat(const FactValue& value) {
     return std::holds_alternative<Header>(value) || std::holds_alternative<SdpLine>(value) ||
            std::holds_alternative<Gap>(value) || std::holds_alternative<Set>(value) ||
+           std::holds_alternative<InRole>(value) ||
            (std::holds_alternative<Said>(value) &&
             (std::get<Said>(value).about == Said::About::Line ||
              std::get<Said>(value).about == Said::About::Does));
@@ -167,6 +168,36 @@ bool is_said(const Facts& facts, const FactValue& value) {
     });
 }
 
+// "call 1, replaces call 2" is "call 1 replaces call 2"; two lines of `pass:` ask for both.
+bool joins(const FactValue& value, Facts& out) {
+    if (const auto* more = std::get_if<Pass>(&value)) {
+        for (auto& fact : out) {
+            if (auto* pass = std::get_if<Pass>(&fact.value)) {
+                pass->criteria.insert(pass->criteria.end(), more->criteria.begin(),
+                                      more->criteria.end());
+                pass->demands.insert(pass->demands.end(), more->demands.begin(),
+                                     more->demands.end());
+                return true;
+            }
+        }
+        return false;
+    }
+    const auto* one = std::get_if<InCall>(&value);
+    if (one == nullptr) {
+        return false;
+    }
+    for (auto& fact : out) {
+        if (auto* other = std::get_if<InCall>(&fact.value);
+            other != nullptr && (other->call == 0) != (one->call == 0) &&
+            (other->replaces == 0) != (one->replaces == 0)) {
+            other->call += one->call;
+            other->replaces += one->replaces;
+            return true;
+        }
+    }
+    return false;
+}
+
 void add(const Scope& scope, Subject subject, std::string_view text, bool beneath, Facts& out) {
     const auto place = scope.line.place(text);
     const bool lines = text.starts_with('|') || text.starts_with("does:");
@@ -177,6 +208,9 @@ void add(const Scope& scope, Subject subject, std::string_view text, bool beneat
     }
     auto value = read_any(scope, subject, text);
     if (!value) {
+        return;
+    }
+    if (joins(*value, out)) {
         return;
     }
     if (is_said(out, *value)) {

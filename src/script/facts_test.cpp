@@ -136,6 +136,21 @@ TEST(MessageFacts, MayRepeatHeaderFieldsOnly) {
     EXPECT_FALSE(parse(test::flow("bob->>alice: INVITE\n%% digest\n%% digest")).ok());
 }
 
+TEST(MessageFacts, SayTheCallAndWhichOneItReplacesInOneOrInTwo) {
+    const std::string calls = "bob->>alice: INVITE\nalice-->>bob: 200 OK\n"
+                              "bob->>pbx: INVITE (call 2)\npbx-->>bob: 200 OK\n";
+    for (const auto* facts :
+         {"call 1 replaces call 2", "call 1, replaces call 2", "replaces call 2, hold, call 1"}) {
+        const auto text = test::flow(calls + "bob->>alice: REFER to pbx (" + facts + ")");
+        const auto parsed = parse(text);
+        ASSERT_TRUE(parsed.ok()) << test::report(text, parsed);
+        const auto* said = find<InCall>(test::arrow(parsed.plan, 4).facts);
+        ASSERT_NE(said, nullptr);
+        EXPECT_EQ(*said, (InCall{1, 2}));
+    }
+    EXPECT_FALSE(parse(test::flow(calls + "bob->>alice: INFO (call 1, call 2)")).ok());
+}
+
 TEST(ChannelFacts, AreTyped) {
     EXPECT_EQ(value_of<ServerName>(channel("proxy.example.com")).name, "proxy.example.com");
     EXPECT_EQ(value_of<Word>(channel("mutual")), Word::Mutual);
@@ -161,6 +176,7 @@ TEST(PartyFacts, AreTyped) {
     EXPECT_EQ(value_of<Word>(party("under test")), Word::UnderTest);
     EXPECT_EQ(value_of<Word>(party("played")), Word::Played);
     EXPECT_EQ(value_of<InRole>(party("B2BUA")).role, Role::B2bua);
+    EXPECT_TRUE(parse(party("proxy, registrar")).ok());
     EXPECT_EQ(value_of<IpVersion>(party("IPv6")).version, 6);
     EXPECT_EQ(value_of<Over>(party("WSS")).transport, sip::Transport::Wss);
     EXPECT_EQ(value_of<PartyUri>(party("sip:p@example.net")).uri.pieces.size(), 1U);

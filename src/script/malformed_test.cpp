@@ -203,7 +203,7 @@ constexpr Wrong bodies[] = {
     {"‸{\"json\": 1}", "not a line of the language", "an arrow"},
     {"autonumber ‸0", "does not count so", "off"},
     {"autonumber ‸1 2 3", "does not count so", "off"},
-    {"accDescr ‸{", "several lines", "accDescr:"},
+    {"‸accDescr {", "no end", "}"},
     // Meaning
     {"pbx-->>alice: ‸200 OK", "answers nothing", "a request above"},
     {"alice->>pbx: INVITE bob\npbx-->>alice: ‸200 OK (PRACK)", "no open PRACK", "a request above"},
@@ -232,6 +232,7 @@ constexpr Wrong bodies[] = {
     {"alice->>pbx: INVITE bob\nalt a\npbx-->>alice: 200 OK\n‸else b\nend", "different requests",
      "INVITE alice → pbx"},
     {"‸opt\nalice->>pbx: OPTIONS\nend", "different requests", "OPTIONS alice → pbx"},
+    {"alice->>bob: INVITE\nbob-->>alice: ‸200 OK (call 2)", "no open request of call 2", "above"},
     {"‸loop (3 times)\nalice->>pbx: OPTIONS\nend", "different requests", "OPTIONS"},
     // What Mermaid would not show
     {"alice->>pbx: INVITE sips:bob@b.com‸;transport=tls", "ends a statement", "#59;"},
@@ -265,6 +266,7 @@ constexpr Wrong texts[] = {
     {"‸sequencediagram\n", "begins with", "sequenceDiagram"},
     {"‸actor alice\n", "begins with", "sequenceDiagram"},
     {"‸\xef\xbb\xbfsequenceDiagram\n", "byte-order mark", ""},
+    {"‸\xef\xbb\xbf---\ntitle: x\n---\nsequenceDiagram\n", "byte-order mark", "without"},
     {"sequenceDiagram\n    %% ‸lod: 50 calls/s\n", "no fact about the whole flow", "load:"},
     {"sequenceDiagram\n    %% load: ‸50/s\n", "is no load", "calls/s"},
     {"sequenceDiagram\n    %% load: 50 calls/s for 10m, ‸rampp 1m\n", "is no load", "ramp"},

@@ -84,6 +84,7 @@ class Walk {
     void pass_on(Arrow& arrow, const Request& request);
     void pass_back(Arrow& arrow, const Response& response);
     [[nodiscard]] const Open* latest_towards(PartyId party, Method method) const;
+    [[nodiscard]] bool has_invited(const Arrow& ack) const;
     [[nodiscard]] std::string name(PartyId party) const { return plan_.parties[party].id; }
     [[nodiscard]] std::string list(const std::vector<Open>& open) const;
 
@@ -137,14 +138,37 @@ const Open* Walk::latest_towards(PartyId party, Method method) const {
     return nullptr;
 }
 
+// Is the latest INVITE that went the way of `ack` one of its sender's own, and not passed on?
+bool Walk::has_invited(const Arrow& ack) const {
+    for (auto i = at_; i-- > 0;) {
+        const auto* earlier = std::get_if<Arrow>(&plan_.steps[i].what);
+        const auto* request =
+            earlier != nullptr ? std::get_if<Request>(&earlier->content) : nullptr;
+        if (request != nullptr && request->method == Method::Invite && earlier->from == ack.from &&
+            earlier->to == ack.to) {
+            return !earlier->forwards;
+        }
+    }
+    return false;
+}
+
 // What a party that is no telephone sends on is the request that it last received.
 void Walk::pass_on(Arrow& arrow, const Request& request) {
     if (plan_.parties[arrow.from].actor) {
         return;
     }
+    const auto came_from = [&](StepId step) {
+        return std::get<Arrow>(plan_.steps[step].what).from;
+    };
     if (request.method == Method::Ack) {
-        arrow.forwards = std::exchange(last_ack_[arrow.from], std::nullopt);
-    } else if (const auto* received = latest_towards(arrow.from, request.method)) {
+        // Not where it acknowledges what the sender has asked for itself.
+        const auto last = last_ack_[arrow.from];
+        if (last && came_from(*last) != arrow.to && !has_invited(arrow)) {
+            arrow.forwards = std::exchange(last_ack_[arrow.from], std::nullopt);
+        }
+    } else if (const auto* received = latest_towards(arrow.from, request.method);
+               received != nullptr && (came_from(received->step) != arrow.to ||
+                                       calls_.dialog(arrow.from, arrow.to, nullptr) == 0)) {
         arrow.forwards = received->step;
         arrow.call = received->call;
     }
@@ -291,9 +315,11 @@ void Walk::walk(Arrow& arrow, Request& request) {
 
 void Walk::walk(Arrow& arrow, Response& response) {
     const auto* said = find<Answers>(arrow.facts);
+    const auto* in_call = find<InCall>(arrow.facts);
+    const auto call = in_call != nullptr ? in_call->call : CallId{0};
     const auto fits = [&](const Open& open) {
         return open.from == arrow.to && open.to == arrow.from &&
-               (said == nullptr || open.method == said->method);
+               (said == nullptr || open.method == said->method) && (call == 0 || open.call == call);
     };
     auto found = std::find_if(open_.rbegin(), open_.rend(), fits);
     const bool again = found == open_.rend() && said != nullptr;
@@ -303,8 +329,9 @@ void Walk::walk(Arrow& arrow, Response& response) {
     if (found == (again ? answered_.rend() : open_.rend())) {
         complaints_.error(
             arrow.said,
-            fmt::format("this answers nothing: {} has no open {} to {}", name(arrow.to),
-                        said != nullptr ? to_string(said->method) : "request", name(arrow.from)),
+            fmt::format("this answers nothing: {} has no open {}{} to {}", name(arrow.to),
+                        said != nullptr ? to_string(said->method) : "request",
+                        call != 0 ? fmt::format(" of call {}", call) : "", name(arrow.from)),
             "a request above, in the other direction");
         return;
     }

@@ -87,6 +87,22 @@ TEST(Calls, GoOnThroughAProxy) {
     EXPECT_FALSE(test::arrow(plan, 6).forwards);
 }
 
+TEST(Proxies, AcknowledgeThemselvesWhatTheyAskedThemselves) {
+    const auto plan =
+        read("participant gw (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\nalice->>gw: ACK\n"
+             "gw->>alice: INVITE (no SDP)\nalice-->>gw: 200 OK\ngw->>alice: ACK\n"
+             "gw->>bob: INVITE (call 2)\nbob-->>gw: 200 OK\ngw->>bob: ACK (call 2)");
+    EXPECT_FALSE(test::arrow(plan, 5).forwards);
+    EXPECT_FALSE(test::arrow(plan, 8).forwards);
+}
+
+TEST(Proxies, DoNotSendBackInACallWhatTheyWereSentInIt) {
+    const auto plan = read("participant gw (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\n"
+                           "alice->>gw: INVITE (hold)\ngw->>alice: INVITE (hold)\n"
+                           "alice-->>gw: 491 Request Pending\ngw-->>alice: 491 Request Pending");
+    EXPECT_FALSE(test::arrow(plan, 3).forwards);
+}
+
 TEST(Proxies, AnswerByThemselvesWithAStatusOfTheirOwn) {
     const auto plan = read("alice->>pbx: INVITE bob\npbx-->>alice: 100 Trying\npbx->>bob: INVITE\n"
                            "bob-->>pbx: 486 Busy Here\npbx-->>alice: 480 Temporarily Unavailable");
@@ -104,6 +120,12 @@ TEST(Calls, AreReInvitedWhereTheyAreAnswered) {
     EXPECT_EQ(calls(read("alice->>bob: INVITE\nbob-->>alice: 200 OK\nbob->>alice: INVITE (hold)\n"
                          "alice-->>bob: 200 OK")),
               "1 1 1 1");
+}
+
+TEST(Calls, AreNamedByResponsesToo) {
+    EXPECT_EQ(calls(read("alice->>bob: INVITE (call 1)\nalice->>bob: INVITE (call 2)\n"
+                         "bob-->>alice: 200 OK (call 1)\nbob-->>alice: 200 OK (call 2)")),
+              "1 2 1 2");
 }
 
 TEST(Calls, OpenAnewForATargetOutsideOfThem) {

@@ -135,6 +135,11 @@ void FlowReader::read() {
                           fmt::format("at most {}", limit::text));
         return;
     }
+    if (text_.starts_with("\xef\xbb\xbf")) {
+        complaints_.error({1, 1, 1, false}, "a byte-order mark hides the front matter from Mermaid",
+                          "UTF-8 without a mark");
+        text_.remove_prefix(3);
+    }
     names_ = names_in(text_, std::move(names_));
     plan_.parties.resize(names_.size());
     declared_.resize(names_.size());
@@ -340,10 +345,17 @@ void FlowReader::read_keyword(Line& line, std::string_view word) {
 
 void FlowReader::read_decoration(const Line& line, std::string_view word) {
     const auto rest = trim(line.text().substr(word.size()));
-    if (rest.ends_with('{')) {
-        complaints_.error(line.place(rest), "a description on several lines is not read",
-                          "accDescr: and a text");
+    if (rest.ends_with('{') && iequals(word, "accDescr")) {
+        read_description(line);
         return;
+    }
+    if (iequals(word, "link") || iequals(word, "links")) {
+        const auto party = names_.find(trim(rest.substr(0, rest.find(':'))));
+        if (party && plan_.parties[*party].actor) {
+            complaints_.warning(line.place(rest),
+                                "Mermaid 11 draws nothing at all where an actor has a link: it "
+                                "wants a participant");
+        }
     }
     if (iequals(word, "title") && plan_.title.empty()) {
         plan_.title = rest;
@@ -364,6 +376,22 @@ void FlowReader::read_decoration(const Line& line, std::string_view word) {
         number_step_ = step;
     }
     add(line, Decoration{std::string(line.text())});
+}
+
+// "accDescr {", lines of text, "}": for those who hear the picture.
+void FlowReader::read_description(const Line& line) {
+    std::string text{line.text()};
+    std::string_view more;
+    while (text.size() < Line::longest && next_line(more)) {
+        const Line checked("%% " + std::string(more), number_, false, complaints_);
+        text += "\n" + std::string(more.substr(0, more.find_last_not_of(" \t\r") + 1));
+        if (text.ends_with('}')) {
+            add(line, Decoration{std::move(text)});
+            return;
+        }
+    }
+    complaints_.error(line.place(line.text()), "this description has no end",
+                      "“}” at the end of a line");
 }
 
 void FlowReader::complain_unknown(const Line& line) {

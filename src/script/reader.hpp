@@ -41,6 +41,7 @@ class FlowReader {
     void read_statement(Line& line);
     void read_keyword(Line& line, std::string_view word);
     void read_decoration(const Line& line, std::string_view word);
+    void read_description(const Line& line);
     bool read_first(const Line& line);
     void finish();
     Scope scope(const Line& line) { return {line, names_, complaints_}; }

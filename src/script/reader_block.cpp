@@ -39,7 +39,7 @@ bool may_say(BlockKind kind, const FactValue& fact) {
     case BlockKind::Critical:
         return std::holds_alternative<Within>(fact);
     case BlockKind::Break:
-        return std::holds_alternative<Word>(fact);
+        return std::holds_alternative<Word>(fact) || std::holds_alternative<Weight>(fact);
     case BlockKind::Par:
     case BlockKind::And:
     case BlockKind::Box:
@@ -165,9 +165,15 @@ void FlowReader::read_end(const Line& line, std::string_view rest) {
             if (!may_say(block.kind, fact.value)) {
                 complaints_.error(fact.place,
                                   fmt::format("this is no fact about “{}”", name_of(block.kind)),
-                                  "30% for alt, else, opt and option; times and gaps for loop; "
-                                  "within for critical; fail for break");
+                                  "30% for alt, else, opt, option and break; times and gaps for "
+                                  "loop; within for critical; fail for break");
             }
+        }
+        if (block.facts.empty() && is_fact(names_, Subject::Block, block.label)) {
+            complaints_.warning(plan_.steps[at].place,
+                                fmt::format("“{0}” stands outside of parentheses, where it is for "
+                                            "people only: ({0})",
+                                            block.label));
         }
         at = block.next;
     }
