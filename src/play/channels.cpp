@@ -144,8 +144,11 @@ std::expected<Wire, std::string> State::find_way(std::optional<std::uint32_t>& t
     if (token) {
         const auto asked = std::ranges::find(dialling, *token, &Dialling::token);
         if (asked != dialling.end() && asked->refused) {
-            return std::unexpected{
-                fmt::format("there is no connection to {}: {}", plan.parties[to].id, asked->why)};
+            const bool stranger = !ours(to) && (asked->why.contains("issuer certificate") ||
+                                                asked->why.contains("self-signed"));
+            return std::unexpected{fmt::format("there is no connection to {}: {}{}",
+                                               plan.parties[to].id, asked->why,
+                                               stranger ? "; --trust FILE takes its CA" : "")};
         }
         return std::unexpected{std::string{}};
     }
@@ -196,7 +199,19 @@ bool State::perform_channel(StepId step) {
         });
         auto* attempt = unaccepted(a.to, a.from, transport);
         if (line == lines.end() && attempt == nullptr) {
-            return false;
+            const bool enrolled = std::ranges::any_of(enrolments, [&](const Enrolment& one) {
+                return one.done && one.party == a.to && one.server == a.from;
+            });
+            if (!enrolled || plan.parties[a.from].control != script::Control::Embedded) {
+                return false;
+            }
+            // The server sends everything over the connection that is there [RFC 3261 §18.2.2].
+            schedule.received(step, now);
+            failed(step, Verdict::Missing,
+                   fmt::format("{0} has opened the connection itself, to register at {1}: "
+                               "{0}<<->>{1}",
+                               plan.parties[a.to].id, plan.parties[a.from].id));
+            return true;
         }
         schedule.received(step, now);
         report_of(step).at = now;

@@ -39,7 +39,13 @@ void State::check_facts(StepId step, const sip::MessageView& message) {
         return;
     }
     const bool readable = is_readable(step);
-    if (auto difference = readable ? sound->check(a.facts, message.body()) : std::nullopt) {
+    std::string_view asked;
+    if (const auto* response = std::get_if<script::Response>(&a.content)) {
+        const auto& sent = exchanges[first_of(response->answers)].sent;
+        asked = std::string_view{sent}.substr(std::min(sent.find("\r\n\r\n"), sent.size()));
+        asked.remove_prefix(std::min<std::size_t>(4, asked.size()));
+    }
+    if (auto difference = readable ? sound->check(a.facts, message.body(), asked) : std::nullopt) {
         differs(std::move(*difference));
         return;
     }

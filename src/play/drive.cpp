@@ -45,8 +45,12 @@ void State::pump() {
         }
         for (const auto& late : schedule.late()) {
             report.result = Report::Result::Failed;
-            report.why = fmt::format("line {}: this took {:.0f} ms, longer than it may",
-                                     plan.steps[late.block].place.line, late.took.milliseconds());
+            const auto& block = std::get<script::Block>(plan.steps[late.block].what);
+            const auto* within = script::find<script::Within>(block.facts);
+            report.why =
+                fmt::format("line {}: what is critical took {:.0f} ms, longer than {:.0f} ms",
+                            plan.steps[late.block].place.line, late.took.milliseconds(),
+                            within != nullptr ? within->time.milliseconds() : 0.0);
         }
     }
     if (over && !report.ended.known()) {

@@ -176,6 +176,12 @@ void MediaSide::agree(bool we_offered, Instant now) {
     if (plan.refused) {
         return;
     }
+    // Whoever took what was offered offers the same from now on, in the same profile.
+    const bool in_the_open =
+        plan.protection == MediaProtection::Sdes && !remote_.contains("RTP/SAVP");
+    if (!we_offered && own_.protection == MediaProtection::Opportunistic && !in_the_open) {
+        own_.protection = plan.protection;
+    }
     if (plan.protection == MediaProtection::Dtls) {
         if (!keys_) {
             wants_dtls_ = true;

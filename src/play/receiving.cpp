@@ -12,6 +12,51 @@ namespace cw::play {
 using sip::HeaderId;
 using sip::Method;
 
+namespace {
+
+// Whether it is drawn as what `message` is: of the same method, and as a response of that status or
+// of its class. 0: not at all.
+int nearness(const Arrow& drawn, const sip::MessageView& message) {
+    if (message.is_request()) {
+        const auto* request = std::get_if<script::Request>(&drawn.content);
+        return request != nullptr && request->method == message.method() ? 3 : 0;
+    }
+    const auto* response = std::get_if<script::Response>(&drawn.content);
+    const auto cseq = message.value(HeaderId::CSeq);
+    if (response == nullptr || !cseq.ends_with(sip::to_string(response->method))) {
+        return 0;
+    }
+    return response->status == message.status()               ? 3
+           : response->status / 100 == message.status() / 100 ? 2
+                                                              : 1;
+}
+
+// What came is in no drawing: that, and the arrow that it is most like.
+std::string not_drawn(const State& s, PartyId party, const sip::MessageView& message) {
+    std::string out = "it is not in the flow";
+    std::optional<StepId> best;
+    int most = 0;
+    for (StepId i = 0; i < s.plan.steps.size(); ++i) {
+        const auto* a = std::get_if<Arrow>(&s.plan.steps[i].what);
+        if (a == nullptr || a->to != party || script::is_shown(a->link)) {
+            continue;
+        }
+        const auto near = nearness(*a, message);
+        const auto score = near == 0 ? 0 : 2 * near + (s.schedule.may_come(i) ? 1 : 0);
+        if (score > most) {
+            most = score;
+            best = i;
+        }
+    }
+    if (best) {
+        out += fmt::format("; it is most like line {}: {}", s.plan.steps[*best].place.line,
+                           s.words(*best));
+    }
+    return out;
+}
+
+} // namespace
+
 void State::on_request(PartyId party, const sip::MessageView& message, const Wire& wire) {
     const auto via = sip::parse_via(message.value(HeaderId::Via));
     if (!via) {
@@ -59,7 +104,7 @@ void State::on_request(PartyId party, const sip::MessageView& message, const Wir
     }
     // What the flow passed over is no surprise, and OPTIONS keeps connections alive.
     const bool allowed = may_fit(party, arrival, true) || message.method() == Method::Options;
-    extra(from, party, message.bytes(), allowed, allowed ? "" : "it is not in the flow");
+    extra(from, party, message.bytes(), allowed, allowed ? "" : not_drawn(*this, party, message));
     const std::uint16_t status = allowed ? 200 : message.method() == Method::Invite ? 486 : 481;
     const auto text = dialog::response_to(message, status, names.tag(),
                                           dialog::received_via(message.value(HeaderId::Via), wire))
@@ -103,12 +148,49 @@ void State::pass_on_silently(PartyId party, const sip::MessageView& ack, const W
     }
 }
 
+namespace {
+
+// Where a request of `party` was drawn with the method of another in its CSeq, so that its response
+// is for no transaction: the CSeq that it should have had. Else empty.
+std::string asked_as(const State& s, PartyId party, const sip::MessageView& response,
+                     const sip::Via& via) {
+    const auto seen = response.value(HeaderId::CSeq);
+    for (StepId i = 0; i < s.plan.steps.size(); ++i) {
+        const auto* a = std::get_if<Arrow>(&s.plan.steps[i].what);
+        if (a == nullptr || a->from != party || s.exchanges[i].sent.empty() ||
+            branch_of(s.exchanges[i].sent) != via.branch) {
+            continue;
+        }
+        sip::HeaderIndex index;
+        const auto request = sip::index(std::string_view{s.exchanges[i].sent}, index);
+        if (request && request->is_request() && request->value(HeaderId::CSeq) == seen &&
+            !seen.ends_with(request->method_text())) {
+            return fmt::format("{} {}", seen.substr(0, seen.find_first_of(" \t")),
+                               request->method_text());
+        }
+    }
+    return {};
+}
+
+} // namespace
+
 void State::on_response(PartyId party, const sip::MessageView& message, const Wire& wire) {
     const auto via = sip::parse_via(message.value(HeaderId::Via));
     auto& player = players[party];
     transaction::Outbox wanted;
-    const auto come = via ? player.table->on_response(message, *via, now, wanted)
-                          : transaction::Table::Response{};
+    auto come = via ? player.table->on_response(message, *via, now, wanted)
+                    : transaction::Table::Response{};
+    if (via && !come.transaction) {
+        if (const auto method = asked_as(*this, party, message, *via); !method.empty()) {
+            auto draft = dialog::Draft::copy_of(message);
+            draft.set("CSeq", method);
+            const auto text = draft.print();
+            sip::HeaderIndex index;
+            if (const auto same = sip::index(std::string_view{text}, index)) {
+                come = player.table->on_response(*same, *via, now, wanted);
+            }
+        }
+    }
     const auto from = peer_of(wire, party).value_or(party);
     if (come.owner >= enrolment_owner) {
         on_enrolled(party, message);
@@ -123,7 +205,7 @@ void State::on_response(PartyId party, const sip::MessageView& message, const Wi
     auto& exchange = exchanges[step];
     const auto acknowledge = [&](bool drawn) {
         for (const auto& send : wanted.sends()) {
-            if (drawn && drawn_ack(step)) { // it waits for its turn
+            if (drawn && drawn_ack(step, true)) { // it waits for its turn
                 exchange.ack_due = true;
                 exchange.ack = wanted.bytes(send);
                 continue;
@@ -216,7 +298,7 @@ void State::surprising_response(PartyId party, StepId request, const sip::Messag
         stop("");
         return;
     }
-    extra(from, party, message.bytes(), false, "it is not in the flow");
+    extra(from, party, message.bytes(), false, not_drawn(*this, party, message));
     // "If the response for a request within a dialog is a 481 […] or a 408 […], the UAC SHOULD
     // terminate the dialog" [RFC 3261 §12.2.1.2].
     if ((message.status() == 481 || message.status() == 408) && !arrow(request).opens_call) {

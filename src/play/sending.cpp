@@ -69,14 +69,14 @@ void State::cannot_send(StepId step, const std::string& why) {
     stop("");
 }
 
-std::optional<StepId> State::drawn_ack(StepId invite) const {
+std::optional<StepId> State::drawn_ack(StepId invite, bool refused) const {
     const auto& a = arrow(invite);
     for (StepId i = invite + 1; i < plan.steps.size(); ++i) {
         const auto* later = std::get_if<Arrow>(&plan.steps[i].what);
         const auto* request =
             later != nullptr ? std::get_if<script::Request>(&later->content) : nullptr;
         if (request == nullptr || later->from != a.from || later->call != a.call ||
-            schedule.passed_over(i)) {
+            (refused && later->to != a.to) || schedule.passed_over(i)) {
             continue;
         }
         if (request->method == Method::Ack && !schedule.is_sent(i)) {
@@ -144,7 +144,8 @@ bool State::send_request(StepId step, const Arrow& a, const script::Request& req
     if (request.method == Method::Ack) {
         for (StepId i = step; i-- > 0 && refused == nullptr;) {
             const auto* earlier = std::get_if<Arrow>(&plan.steps[i].what);
-            if (earlier != nullptr && earlier->from == a.from && exchanges[i].ack_due) {
+            if (earlier != nullptr && earlier->from == a.from && earlier->to == a.to &&
+                exchanges[i].ack_due) {
                 refused = &exchanges[i];
             }
         }

@@ -15,6 +15,17 @@ bool says_something(const script::Facts& facts) {
            script::says(facts, Word::Resume) || script::says(facts, Word::NewKey);
 }
 
+// Whom the party has this call with, as it is drawn, where what it hears does not tell.
+PartyId far_end(const script::Plan& plan, PartyId party, CallId call) {
+    for (const auto& step : plan.steps) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        if (a != nullptr && a->call == call && (a->from == party || a->to == party)) {
+            return a->from == party ? a->to : a->from;
+        }
+    }
+    return party;
+}
+
 } // namespace
 
 // "[isfocus] indicates that the UA is a conference server, also known as a focus, and will mix
@@ -120,13 +131,14 @@ void Sound::received(PartyId party, CallId call, const Carrier& carrier, std::st
     }
     auto& own = side(party, call);
     const bool request = carrier.status == 0;
-    const bool answers = own.has_offered() && (!request || carrier.method == Method::Ack ||
-                                               carrier.method == Method::Prack);
+    const bool answers =
+        own.has_offered() && !carrier.offers &&
+        (!request || carrier.method == Method::Ack || carrier.method == Method::Prack);
     if (answers) {
         own.take_answer(body, state_.now);
         own.agreement = ++agreements_;
         ask_for_keys(own);
-    } else if (request || (is_success(carrier.status) && !own.agreed())) {
+    } else if (request || carrier.offers || (is_success(carrier.status) && !own.agreed())) {
         own.take_offer(body);
     }
 }
@@ -202,7 +214,7 @@ void Sound::report(std::vector<StreamReport>& out) const {
         const auto peer = peer_of(*one);
         for (const auto& stream : one->session.streams()) {
             auto& line = out.emplace_back();
-            line.from = peer.value_or(key.first);
+            line.from = peer.value_or(far_end(state_.plan, key.first, key.second));
             line.to = key.first;
             line.call = key.second;
             line.codec = stream.codec;

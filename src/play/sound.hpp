@@ -29,6 +29,7 @@ class Sound {
         sip::Method method = sip::Method::None; // of the request, or of what is answered
         std::uint16_t status = 0;               // 0: it is the request
         bool secure = false;                    // it goes over TLS
+        bool offers = false; // a response to an INVITE without a description [RFC 3264 §4]
     };
     // The session description that a message of `party` carries, by what its facts say and by what
     // is due; empty: none. Fails with a sentence when there should be one and cannot be.
@@ -40,9 +41,10 @@ class Sound {
     void refused(PartyId party, CallId call);
     // The call is over: its streams end.
     void ended(PartyId party, CallId call);
-    // What a message's facts say of its description, against the description.
-    [[nodiscard]] static std::optional<Difference> check(const script::Facts& facts,
-                                                         std::string_view body);
+    // What a message's facts say of its description, against the description; `asked`: the body of
+    // the request that it answers, empty for a request.
+    [[nodiscard]] static std::optional<Difference>
+    check(const script::Facts& facts, std::string_view body, std::string_view asked);
 
     // True when it is done.
     bool perform_media(StepId step, const Arrow& arrow, const script::Media& media);

@@ -99,13 +99,22 @@ bool Sound::perform_act(StepId step, const script::Act& act) {
     if (heard.ns * 10 >= hears->time.ns * 6) {
         return finish(step, std::nullopt, "");
     }
+    std::string others; // whom it hears instead
+    for (PartyId party = 0; party < state_.plan.parties.size(); ++party) {
+        const auto mark = rtp::mark_of(party);
+        const auto time = after.listener.heard(mark) - before.listener.heard(mark);
+        if (time.ns * 10 >= hears->time.ns && (whom == nullptr || party != *whom)) {
+            others +=
+                fmt::format("; {} for {:.2f} s", state_.plan.parties[party].id, time.seconds());
+        }
+    }
     const auto sound = after.listener.sound() - before.listener.sound();
-    return finish(step,
-                  Difference{"what is heard",
-                             fmt::format("{} for {:g} s", what, hears->time.seconds()),
-                             fmt::format("{} for {:.2f} s (sound in all: {:.2f} s)", what,
-                                         std::max(heard, Duration{}).seconds(), sound.seconds())},
-                  fmt::format("it does not hear {}", what));
+    return finish(
+        step,
+        Difference{"what is heard", fmt::format("{} for {:g} s", what, hears->time.seconds()),
+                   fmt::format("{} for {:.2f} s{} (sound in all: {:.2f} s)", what,
+                               std::max(heard, Duration{}).seconds(), others, sound.seconds())},
+        fmt::format("it does not hear {}", what));
 }
 
 bool Sound::say(StepId step, MediaSide& own, const script::Says& says) {

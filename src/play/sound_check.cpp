@@ -10,7 +10,20 @@ namespace cw::play {
 
 using script::Word;
 
-std::optional<Difference> Sound::check(const script::Facts& facts, std::string_view body) {
+namespace {
+
+// Plain RTP with SRTP keys beside it [RFC 8643 §3.1].
+bool is_opportunistic(std::string_view body) {
+    const auto session = sdp::parse(body);
+    return session && !session->media.empty() &&
+           !session->media.front().protocol.contains("SAVP") &&
+           !session->cryptos_of(session->media.front()).empty();
+}
+
+} // namespace
+
+std::optional<Difference> Sound::check(const script::Facts& facts, std::string_view body,
+                                       std::string_view asked) {
     const bool has = body.starts_with("v=");
     if (script::says(facts, Word::NoSdp)) {
         return has ? std::optional{Difference{"the body", "no SDP", "a session description"}}
@@ -43,8 +56,11 @@ std::optional<Difference> Sound::check(const script::Facts& facts, std::string_v
                                         : said->protection == script::Protection::DtlsSrtp
                                             ? "DTLS-SRTP"
                                             : "OSRTP";
-        // What is offered opportunistically may be answered without keys [RFC 8643 §3.3].
-        const bool fits = seen == wanted || (wanted == "OSRTP" && said->answer && seen == "RTP");
+        // What is offered opportunistically may be answered without keys; with keys it is SRTP, in
+        // the profile of the offer [RFC 8643 §3.3].
+        const bool fits =
+            seen == wanted || (wanted == "OSRTP" && said->answer && seen == "RTP") ||
+            (wanted == "SRTP" && said->answer && seen == "OSRTP" && is_opportunistic(asked));
         if (!fits) {
             return Difference{"the media's protection", std::string{wanted},
                               fmt::format("{} ({})", seen, media.protocol)};

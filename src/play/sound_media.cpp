@@ -108,6 +108,21 @@ bool Sound::perform_media(StepId step, const Arrow& arrow, const script::Media& 
 }
 
 // Did `listener` hear arrow.from as drawn, for about that long?
+namespace {
+
+// "; alice says a=sendonly": why nothing may be heard there.
+std::string hold_of(const MediaSide& side, const script::Plan& plan) {
+    const auto local = side.local();
+    for (const auto* direction : {"a=sendonly", "a=recvonly", "a=inactive"}) {
+        if (local.contains(direction)) {
+            return fmt::format("; {} says {}", plan.parties[side.party].id, direction);
+        }
+    }
+    return {};
+}
+
+} // namespace
+
 std::optional<Difference> Sound::judge(const MediaSide& listener, const Arrow& arrow,
                                        const script::Media& media, Duration length) const {
     const auto& before = listener.marks.at(state_.step_at_hand);
@@ -127,7 +142,8 @@ std::optional<Difference> Sound::judge(const MediaSide& listener, const Arrow& a
         } else if (counts.srtp_instead_of_clear != 0) {
             seen = fmt::format("{} packets of SRTP", counts.srtp_instead_of_clear);
         }
-        return Difference{"the media " + names, fmt::format("for {:g} s", length.seconds()), seen};
+        return Difference{"the media " + names, fmt::format("for {:g} s", length.seconds()),
+                          seen + hold_of(listener, state_.plan)};
     }
     const bool secure = stream->suite.has_value();
     if (secure != (media.stream == script::Stream::Srtp)) {
@@ -153,8 +169,8 @@ std::optional<Difference> Sound::judge(const MediaSide& listener, const Arrow& a
         return Difference{
             "the sound " + names,
             fmt::format("{} for {:g} s", state_.plan.parties[arrow.from].id, length.seconds()),
-            fmt::format("{} for {:.2f} s, in {} packets", state_.plan.parties[arrow.from].id,
-                        heard.seconds(), packets)};
+            fmt::format("{} for {:.2f} s, in {} packets{}", state_.plan.parties[arrow.from].id,
+                        heard.seconds(), packets, hold_of(listener, state_.plan))};
     }
     const auto lost = after.lost - before.lost;
     const double share =

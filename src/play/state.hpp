@@ -311,7 +311,8 @@ struct State {
                                           const crypto::DigestChallenge& challenge,
                                           const dialog::Draft& request, std::uint32_t count);
     // The ACK that is drawn for an INVITE, if one is; a later INVITE of the same party has its own.
-    [[nodiscard]] std::optional<StepId> drawn_ack(StepId invite) const;
+    // That of a refusal goes where the INVITE went [RFC 3261 §17.1.1.3].
+    [[nodiscard]] std::optional<StepId> drawn_ack(StepId invite, bool refused = false) const;
     void repeat_provisionals();
     void acknowledge_silently(PartyId party, CallId call, StepId invite);
     bool answer_challenge(PartyId party, StepId step, const sip::MessageView& response);

@@ -131,7 +131,9 @@ void State::take_response(PartyId party, StepId step, const script::Response& dr
     if (status > 100 && status < 200 && message.has(HeaderId::RSeq)) {
         own.reliable = message.value(HeaderId::RSeq);
     }
-    sound->received(party, a.call, {method, status, false}, message.body());
+    const bool reliable = is_success(status) || (status > 100 && message.has(HeaderId::RSeq));
+    const bool offers = method == Method::Invite && reliable && request->body().empty();
+    sound->received(party, a.call, {method, status, false, offers}, message.body());
     if (method == Method::Invite && status >= 300) {
         sound->refused(party, a.call);
         if (!confirmed) {

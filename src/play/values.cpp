@@ -94,7 +94,7 @@ std::optional<std::string> Values::value(const Variable& variable, const Where& 
 }
 
 std::optional<std::string> Values::fill(const Template& text, const Where& where,
-                                        std::string* missing) const {
+                                        std::string* missing, std::string_view unknown) const {
     std::string out;
     for (const auto& piece : text.pieces) {
         if (const auto* literal = std::get_if<std::string>(&piece)) {
@@ -103,7 +103,10 @@ std::optional<std::string> Values::fill(const Template& text, const Where& where
             return std::nullopt;
         } else {
             const auto& variable = std::get<Variable>(piece);
-            const auto known = value(variable, where);
+            auto known = value(variable, where);
+            if (!known && !unknown.empty() && variable.kind == Variable::Kind::Named) {
+                known = unknown;
+            }
             if (!known) {
                 if (missing != nullptr) {
                     *missing = variable.name.empty() ? "a variable" : "{" + variable.name + "}";

@@ -31,8 +31,10 @@ class Values {
         const CallFinder* calls = nullptr;
     };
     // Nothing when it has a `*`, or a variable that has no value yet; `missing` then names it.
+    // `unknown`, unless empty, stands for what the flow would capture.
     std::optional<std::string> fill(const script::Template& text, const Where& where,
-                                    std::string* missing = nullptr) const;
+                                    std::string* missing = nullptr,
+                                    std::string_view unknown = {}) const;
 
     // Does `received` fit the template? `*` stands for any text, a variable without a value for any
     // text too, which becomes its value. `ignore_case`: as header values are compared.

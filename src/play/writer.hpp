@@ -23,6 +23,9 @@ constexpr bool makes_dialog(sip::Method method) {
            method == Method::Notify || method == Method::Update;
 }
 
+inline constexpr std::string_view allowed_methods =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, MESSAGE";
+
 inline bool is_v6(const Wire& wire) {
     return wire.remote.port != 0 && !wire.remote.address.is_v4();
 }

@@ -28,8 +28,11 @@ void Writer::apply_facts(Draft& draft) {
         const bool star = header->id == HeaderId::Contact && header->value.pieces.size() == 1 &&
                           std::holds_alternative<script::Any>(header->value.pieces[0]) &&
                           draft.method() == "REGISTER";
-        const auto value =
-            star ? std::optional<std::string>{"*"} : s_.values.fill(header->value, where_);
+        auto value = star ? std::optional<std::string>{"*"} : s_.values.fill(header->value, where_);
+        if (!value && header->id != HeaderId::RSeq && !draft.has(header->name)) {
+            // Nobody else writes it: an identifier of the sender's own, as an entity tag is.
+            value = s_.values.fill(header->value, where_, nullptr, std::to_string(s_.names.rseq()));
+        }
         for (const auto& param : header->without) {
             drop_param(draft, header->name, param);
         }

@@ -32,6 +32,14 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+// A SUBSCRIBE with "an Expires of zero constitutes a request to unsubscribe" [RFC 6665 §4.1.2.3].
+bool unsubscribes(const Exchange& subscribe) {
+    sip::HeaderIndex index;
+    const auto message = sip::index(std::string_view{subscribe.received}, index);
+    return message && message->method() == Method::Subscribe &&
+           trim(message->value(sip::HeaderId::Expires)) == "0";
+}
+
 // The call as `Replaces` names it to `whom`, who takes part in it [RFC 3891 §3]; as seen by the
 // others where we do not play that party.
 std::optional<std::string> replaces(const State& state, CallId call, PartyId whom) {
@@ -218,8 +226,7 @@ std::expected<void, std::string> Writer::add_method_fields(Draft& draft, Method 
         draft.add("Expires", "3600");
         break;
     case Method::Invite:
-        draft.add("Allow",
-                  "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, MESSAGE");
+        draft.add("Allow", allowed_methods);
         break;
     case Method::Subscribe:
     case Method::Publish:
@@ -278,7 +285,9 @@ void Writer::add_notify(Draft& draft) {
         draft.set("Subscription-State",
                   report->status < 200 ? "active;expires=60" : "terminated;reason=noresource");
     } else {
-        draft.set("Subscription-State", "active;expires=3600");
+        draft.set("Subscription-State", subscription && unsubscribes(s_.exchanges[*subscription])
+                                            ? "terminated;reason=timeout"
+                                            : "active;expires=3600");
     }
 }
 

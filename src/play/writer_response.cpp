@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "dialog/draft.hpp"
+#include "play/messages.hpp"
 #include "play/smime.hpp"
 #include "play/writing.hpp"
 #include "sip/list.hpp"
@@ -10,6 +11,49 @@ namespace cw::play {
 
 using sip::HeaderId;
 using sip::Method;
+
+namespace {
+
+// What a response of this status has to say besides [RFC 3261 §8.2.1, §8.2.2.3, §10.3, RFC 3903
+// §6, RFC 4028 §6, RFC 6665 §4.2.1.3].
+void add_status_fields(Draft& draft, const sip::MessageView& request, std::uint16_t status,
+                       std::string_view tag) {
+    if (request.method() == Method::Publish && is_success(status)) {
+        draft.add("SIP-ETag", tag);
+        draft.add("Expires", request.has(HeaderId::Expires) ? request.value(HeaderId::Expires)
+                                                            : std::string_view{"3600"});
+    }
+    switch (status) {
+    case 405:
+        draft.add("Allow", allowed_methods);
+        break;
+    case 420: {
+        std::string options;
+        for (const auto id : {HeaderId::Require, HeaderId::ProxyRequire}) {
+            for (auto values = sip::ValueCursor{request, id}; const auto value = values.next();) {
+                options += (options.empty() ? "" : ", ") + std::string{*value};
+            }
+        }
+        if (!options.empty()) {
+            draft.add("Unsupported", options);
+        }
+        break;
+    }
+    case 422:
+        draft.add("Min-SE", "90");
+        break;
+    case 423:
+        draft.add("Min-Expires", "3600");
+        break;
+    case 489:
+        draft.add("Allow-Events", "presence, dialog, refer");
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace
 
 Written Writer::response(const script::Response& response) {
     auto draft = a_.forwards ? std::expected<Draft, std::string>{passed_back(*a_.forwards)}
@@ -71,6 +115,7 @@ std::expected<Draft, std::string> Writer::answer(const script::Response& respons
         draft.add("Expires", message->has(HeaderId::Expires) ? message->value(HeaderId::Expires)
                                                              : std::string_view{"3600"});
     }
+    add_status_fields(draft, *message, response.status, s_.names.tag());
     if (response.status == 401 || response.status == 407) {
         add_challenge_of(draft, a_.from, response.status);
     }
