@@ -85,11 +85,17 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
     if (wants_client_certificates(plan, party)) {
         config.tls.clients = net::ClientCertificates::Required;
     }
-    const auto loopback = *IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1");
-    for (std::size_t i = 0; i < member.listens.size(); ++i) {
-        if (member.listens[i]) {
-            config.settings.listeners.push_back({static_cast<Transport>(i), {loopback, 0}, ""});
+    const auto listen = [&](bool v6) {
+        const auto loopback = *IpAddress::parse(v6 ? "::1" : "127.0.0.1");
+        for (std::size_t i = 0; i < member.listens.size(); ++i) {
+            if (member.listens[i]) {
+                config.settings.listeners.push_back({static_cast<Transport>(i), {loopback, 0}, ""});
+            }
         }
+    };
+    listen(member.ipv6);
+    if (member.both_families) {
+        listen(true);
     }
     std::set<std::string> known;
     const auto add_user = [&](const play::Member& phone) {
@@ -112,8 +118,13 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
             }
         }
     }
-    if (config.settings.domains.empty()) {
-        config.settings.domains.push_back({member.domain, true, true, {}});
+    // Its own name too: an OPTIONS for it is answered here.
+    for (const auto& own : {member.domain, member.name}) {
+        auto& domains = config.settings.domains;
+        if ((domains.empty() || own == member.name) &&
+            std::ranges::find(domains, own, &server::Domain::name) == domains.end()) {
+            domains.push_back({own, true, true, {}});
+        }
     }
     config.settings.timer_c = seconds(181);
     return config;
@@ -137,7 +148,8 @@ std::expected<void, std::string> Embedded::start(const script::Plan& plan, play:
             return std::unexpected{member.id + ": " + service.error()};
         }
         for (const auto& listener : (*service)->listeners()) {
-            member.at[static_cast<std::size_t>(listener.transport)] = listener.at;
+            auto& at = listener.at.address.is_v4() || member.ipv6 ? member.at : member.at6;
+            at[static_cast<std::size_t>(listener.transport)] = listener.at;
         }
         services_.push_back(std::move(*service));
         started.emplace_back(party, std::move(*config));

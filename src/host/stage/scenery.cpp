@@ -132,7 +132,10 @@ std::expected<void, std::string> find_real_systems(const script::Plan& plan, pla
         addrinfo* found = nullptr;
         const int error = getaddrinfo(at->host.c_str(), nullptr, &hints, &found);
         if (error != 0 || found == nullptr) {
-            return std::unexpected{fmt::format("{}: {}", at->host, gai_strerror(error))};
+            return std::unexpected{
+                fmt::format("line {}: {}: {}; --at {}=tls:HOST:PORT says where it is",
+                            plan.parties[party].place.line, at->host, gai_strerror(error),
+                            plan.parties[party].id)};
         }
         sockaddr_storage address{};
         std::copy_n(reinterpret_cast<const char*>(found->ai_addr), found->ai_addrlen,

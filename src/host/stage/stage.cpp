@@ -197,7 +197,16 @@ void Stage::dial(const play::Connect& asked, SSL_SESSION* session) {
             return;
         }
         tls = *made;
-        if (const auto other = variants_.find(variant_name(asked.to, asked.handshake));
+        auto handshake = asked.handshake;
+        for (auto i = asked_.size(); session != nullptr && !handshake.key && i-- > 0;) {
+            const auto& before = asked_[i].what; // who has given the session knows it
+            if (before.from == asked.from && before.to == asked.to &&
+                before.handshake.mutual == handshake.mutual && !before.handshake.peer_fault) {
+                handshake.key = before.handshake.key;
+                break;
+            }
+        }
+        if (const auto other = variants_.find(variant_name(asked.to, handshake));
             other != variants_.end()) {
             at = other->second;
         }
