@@ -102,18 +102,23 @@ class Earlier {
 // What the flow's lines name: files of bodies, sounds.
 std::expected<void, Failure> load_files(Loaded& flow) {
     std::filesystem::path folder;
+    std::string place;
+    const auto refuse = [&](const std::string& name, const char* why) {
+        return std::unexpected{
+            Failure{BadInput, fmt::format("{}: {}: {}", place, (folder / name).string(), why)}};
+    };
     const auto body = [&](const std::string& name) -> std::expected<void, Failure> {
         auto text = crypto::read_whole((folder / name).string(), std::size_t{1} << 20);
         if (!text) {
-            return std::unexpected{
-                Failure{BadInput, fmt::format("{}: {}", name, text.error().what)}};
+            return refuse(name, text.error().what);
         }
         flow.given.files[name] = std::move(*text);
         return {};
     };
     for (const auto& step : flow.plan.steps) {
-        folder =
-            std::filesystem::path{script::file_of(flow.plan, step.place, flow.file)}.parent_path();
+        const std::string file{script::file_of(flow.plan, step.place, flow.file)};
+        folder = std::filesystem::path{file}.parent_path();
+        place = fmt::format("{}:{}", file, step.place.line);
         if (const auto* arrow = std::get_if<script::Arrow>(&step.what)) {
             if (const auto* named = script::find<script::Body>(arrow->facts)) {
                 if (auto done = body(named->file); !done) {
@@ -126,13 +131,11 @@ std::expected<void, Failure> load_files(Loaded& flow) {
         if (says != nullptr) {
             auto bytes = crypto::read_whole((folder / says->file).string(), std::size_t{64} << 20);
             if (!bytes) {
-                return std::unexpected{
-                    Failure{BadInput, fmt::format("{}: {}", says->file, bytes.error().what)}};
+                return refuse(says->file, bytes.error().what);
             }
             auto samples = rtp::read_wav(as_bytes(std::string_view{*bytes}));
             if (!samples) {
-                return std::unexpected{
-                    Failure{BadInput, fmt::format("{}: {}", says->file, samples.error().what)}};
+                return refuse(says->file, samples.error().what);
             }
             flow.given.sounds[says->file] =
                 std::make_shared<const rtp::Samples>(std::move(*samples));

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -273,7 +274,10 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
     };
     auto stage = host::Stage::make(flow.plan, flow.given, std::move(stage_options));
     if (!stage) {
-        return std::unexpected{Failure{BadInput, flow.file + ": " + stage.error()}};
+        // Whoever is not there, or not said where, is for the command line to name.
+        const auto& why = stage.error();
+        const bool usage = why.starts_with("--") || why.contains(": where is ");
+        return std::unexpected{Failure{usage ? BadUsage : BadInput, flow.file + ": " + why}};
     }
     auto report = interrupts.run(**stage);
     for (auto& extra : report.extras) {
@@ -328,6 +332,20 @@ struct Done {
     std::unique_ptr<PacketFile> packets;
     Failure failure; // empty why: none
 };
+
+// The name of a flow's page: its file's, with its folder's before it where another page has that,
+// and a number where that does not do either.
+std::string page_name(const std::string& file, std::set<std::string>& taken) {
+    const std::filesystem::path path{file};
+    const auto folder = path.parent_path().filename().string();
+    const auto plain = path.stem().string();
+    auto name = plain;
+    for (int again = 1; !taken.insert(name).second; ++again) {
+        name = folder.empty() ? plain : folder + "-" + plain;
+        name += again == 1 && !folder.empty() ? "" : fmt::format("-{}", again + 1);
+    }
+    return name;
+}
 
 // What each party has heard, as files in `folder`, which is made. Empty on success.
 std::string write_recordings(const std::string& folder, const std::string& file,
@@ -539,6 +557,7 @@ int run(const RunOptions& options) {
         json.error(file, failure.why);
         junit.error(file, failure.why);
     };
+    std::set<std::string> pages;
     Interrupts interrupts;
     Performances performances{options, text, interrupts};
     for (const auto& file : options.flows) {
@@ -571,7 +590,8 @@ int run(const RunOptions& options) {
             fmt::print("{}", picture);
         }
         if (!options.report.empty()) {
-            if (auto wrong = write_html(options.report, performed); !wrong.empty()) {
+            if (auto wrong = write_html(options.report, page_name(file, pages), performed);
+                !wrong.empty()) {
                 return complain(BadInput, wrong);
             }
         }

@@ -63,10 +63,8 @@ void add_line(std::vector<view::PageVerdict>& out, const script::Plan& plan,
 
 std::vector<view::PageVerdict> verdicts_of(const script::Plan& plan, const play::Report& report) {
     std::vector<view::PageVerdict> out;
-    for (const auto* lines : {&report.arrows, &report.acts}) {
-        for (const auto& line : *lines) {
-            add_line(out, plan, line, report.began);
-        }
+    for (const auto* line : in_order(report)) {
+        add_line(out, plan, *line, report.began);
     }
     for (const auto& extra : report.extras) {
         out.push_back({.place = "",
@@ -94,7 +92,12 @@ std::vector<view::PageVerdict> verdicts_of(const script::Plan& plan, const play:
 
 void add_to_page(view::PageWriter& page, const Performed& performed) {
     const auto& [file, plan, report, packets] = performed;
-    page.flow(ladder_of(file, plan, report), verdicts_of(plan, report), script::to_mermaid(plan));
+    auto ladder = ladder_of(file, plan, report);
+    for (auto& row : ladder.rows) { // the mark alone: what it means stands beside the ladder
+        row.badge.resize(row.badge.find(' ') == std::string::npos ? row.badge.size()
+                                                                  : row.badge.find(' '));
+    }
+    page.flow(ladder, verdicts_of(plan, report), script::to_mermaid(plan));
     Reading reading;
     reading.keep_originals();
     reading.note_media();
@@ -112,13 +115,12 @@ void add_to_page(view::PageWriter& page, const Performed& performed) {
     });
 }
 
-std::string write_html(const std::string& folder, const Performed& performed) {
+std::string write_html(const std::string& folder, const std::string& name,
+                       const Performed& performed) {
     const auto& file = performed.file;
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    const auto path =
-        (std::filesystem::path{folder} / (std::filesystem::path{file}.stem().string() + ".html"))
-            .string();
+    const auto path = (std::filesystem::path{folder} / (name + ".html")).string();
     auto out = Output::open(path);
     if (!out) {
         return path + ": " + out.error().what;

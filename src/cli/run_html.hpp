@@ -20,8 +20,9 @@ struct Performed {
 
 // The flow and its calls as entries of `page`.
 void add_to_page(view::PageWriter& page, const Performed& performed);
-// A page of its own into `folder`, which is made when it is not there; the page has the name of the
-// flow. Empty, or what went wrong.
-std::string write_html(const std::string& folder, const Performed& performed);
+// A page of its own into `folder`, which is made when it is not there, as `name`.html. Empty, or
+// what went wrong.
+std::string write_html(const std::string& folder, const std::string& name,
+                       const Performed& performed);
 
 } // namespace cw::cli

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/run_text.hpp"
 #include "script/print.hpp"
 #include "view/cells.hpp"
 #include "view/svg.hpp"
@@ -44,21 +45,19 @@ std::string safe_lines(std::string_view text) {
 // Everything that is wrong, a line each.
 std::string wrongs(const script::Plan& plan, const play::Report& report) {
     std::string out;
-    for (const auto* list : {&report.arrows, &report.acts}) {
-        for (const auto& line : *list) {
-            if (is_wrong(line.verdict)) {
-                const auto& place = plan.steps[line.step].place;
-                out += fmt::format("{}line {}: {}: {}: {}",
-                                   place.file == 0 ? "" : script::file_of(plan, place, "") + ", ",
-                                   place.line, words(plan, line), play::to_string(line.verdict),
-                                   line.why);
-                if (!line.difference.where.empty()) {
-                    out += fmt::format(" (expected {}, received {})", line.difference.expected,
-                                       line.difference.received);
-                }
-                out += '\n';
-            }
+    for (const auto* line : in_order(report)) {
+        if (!is_wrong(line->verdict)) {
+            continue;
         }
+        const auto& place = plan.steps[line->step].place;
+        out += fmt::format(
+            "{}line {}: {}: {}: {}", place.file == 0 ? "" : script::file_of(plan, place, "") + ", ",
+            place.line, words(plan, *line), play::to_string(line->verdict), line->why);
+        if (!line->difference.where.empty()) {
+            out += fmt::format(" (expected {}, received {})", line->difference.expected,
+                               line->difference.received);
+        }
+        out += '\n';
     }
     for (const auto& extra : report.extras) {
         if (!extra.implied) {

@@ -115,11 +115,23 @@ class Layout {
         row.tone = tone_of(line->verdict);
         row.from = arrow.from;
         row.to = arrow.to;
+        if (row.kind == view::RowKind::Media && row.from > row.to) {
+            std::swap(row.from, row.to);
+            row.toward_left = true;
+        }
         row.number = row.kind == view::RowKind::Message ? arrow.number : 0;
         row.dashed = std::holds_alternative<script::Response>(arrow.content);
         row.label = view::printable(script::words_of(plan_, arrow));
         if (line->times > 1) {
             row.label += fmt::format(" ×{}", line->times);
+        }
+        if (script::is_lost(arrow.link) && line->verdict == Verdict::Passed) {
+            row.label += std::holds_alternative<script::Channel>(arrow.content) ? " · refused"
+                         : line->sent.empty()                                   ? " · has not come"
+                                                                                : " · lost";
+        }
+        if (line->verdict == Verdict::Skipped && report_.passed()) {
+            row.label += " · not taken"; // the other way of a block
         }
         if (is_wrong(line->verdict)) {
             row.badge = line->verdict == Verdict::Missing      ? "✗ missing"
@@ -225,7 +237,42 @@ void append_wrong(std::string& out, const std::string& file, const script::Plan&
     }
 }
 
+// What came and was not drawn; what came again stands there once.
+void append_unexpected(std::string& out, const std::string& file, const script::Plan& plan,
+                       const std::vector<play::Extra>& extras, const RunTextOptions& options) {
+    for (auto at = extras.begin(); at != extras.end(); ++at) {
+        const auto same = [&](const play::Extra& other) {
+            return other.from == at->from && other.to == at->to && other.why == at->why &&
+                   other.message == at->message && !other.implied;
+        };
+        if (at->implied || std::any_of(extras.begin(), at, same)) {
+            continue;
+        }
+        const auto again = std::count_if(at + 1, extras.end(), same);
+        out += '\n';
+        view::append_inked(out,
+                           fmt::format("{}: {} {} {}: {}", file, plan.parties[at->from].id,
+                                       options.ascii ? "->" : "→", plan.parties[at->to].id,
+                                       view::printable(at->text)),
+                           view::Ink::Red, options.color);
+        out += fmt::format("\n  unexpected: {}{}\n", view::printable(at->why),
+                           again == 0 ? "" : fmt::format("; it came {} times", again + 1));
+        append_message(out, "received", at->message);
+    }
+}
+
 } // namespace
+
+std::vector<const ArrowReport*> in_order(const play::Report& report) {
+    std::vector<const ArrowReport*> out;
+    for (const auto* lines : {&report.arrows, &report.acts}) {
+        for (const auto& line : *lines) {
+            out.push_back(&line);
+        }
+    }
+    std::ranges::sort(out, {}, &ArrowReport::step);
+    return out;
+}
 
 view::Ladder ladder_of(const std::string& file, const script::Plan& plan,
                        const play::Report& report) {
@@ -292,37 +339,26 @@ std::string run_text(const std::string& file, const script::Plan& plan, const pl
             stream.packets, stream.lost, stream.jitter_ms, stream.mos,
             stream.unauthentic == 0 ? "" : fmt::format(", {} not authentic", stream.unauthentic));
     }
-    for (const auto* list : {&report.arrows, &report.acts}) {
-        for (const auto& line : *list) {
-            if (is_wrong(line.verdict)) {
-                append_wrong(out, file, plan, line, options);
-            }
+    for (const auto* line : in_order(report)) {
+        if (is_wrong(line->verdict)) {
+            append_wrong(out, file, plan, *line, options);
         }
     }
-    for (const auto& extra : report.extras) {
-        if (!extra.implied) {
-            out += '\n';
-            view::append_inked(out,
-                               fmt::format("{}: {} {} {}: {}", file, plan.parties[extra.from].id,
-                                           options.ascii ? "->" : "→", plan.parties[extra.to].id,
-                                           view::printable(extra.text)),
-                               view::Ink::Red, options.color);
-            out += fmt::format("\n  unexpected: {}\n", view::printable(extra.why));
-            append_message(out, "received", extra.message);
-        }
-    }
+    append_unexpected(out, file, plan, report.extras, options);
     if (!report.why.empty()) {
         out += fmt::format("\n{}: {}\n", file, view::printable(report.why));
     }
     std::size_t passed = 0;
     std::size_t all = 0;
     std::size_t unverified = 0;
+    std::size_t skipped = 0;
     for (const auto& line : report.arrows) {
         const auto& arrow = std::get<Arrow>(plan.steps[line.step].what);
         if (!script::is_shown(arrow.link)) {
             ++all;
             passed += line.verdict == Verdict::Passed ? 1 : 0;
             unverified += line.verdict == Verdict::Unverified ? 1 : 0;
+            skipped += line.verdict == Verdict::Skipped ? 1 : 0;
         }
     }
     const auto implied = std::ranges::count_if(report.extras, &play::Extra::implied);
@@ -332,6 +368,9 @@ std::string run_text(const std::string& file, const script::Plan& plan, const pl
     out += fmt::format(": {} of {} arrows", passed, all);
     if (unverified != 0) {
         out += fmt::format(", {} between others", unverified);
+    }
+    if (skipped != 0 && report.passed()) {
+        out += fmt::format(", {} not taken", skipped);
     }
     if (implied != 0) {
         out += fmt::format(", {} message{} done without being drawn", implied,

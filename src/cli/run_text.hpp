@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "play/cast.hpp"
 #include "play/report.hpp"
@@ -15,6 +16,9 @@ struct RunTextOptions {
     bool ascii = false;
     std::size_t width = 100;
 };
+
+// Arrows and actions as they are drawn. Valid as long as the report.
+std::vector<const play::ArrowReport*> in_order(const play::Report& report);
 
 view::Ladder ladder_of(const std::string& file, const script::Plan& plan,
                        const play::Report& report);
