@@ -649,7 +649,10 @@ class Painter {
         const auto& line = all_.media_lines[m.media_begin];
         const auto suite = text(line.crypto_suite);
         const auto kind = kind_of(line);
-        const bool answers = exchange.waits;
+        // In an INVITE or an UPDATE it is an offer, even where another one waits: glare.
+        const bool asks =
+            m.status == 0 && (m.method == Method::Invite || m.method == Method::Update);
+        const bool answers = exchange.waits && !asks;
         if (answers) {
             settled_.insert(m.leg);
         }
