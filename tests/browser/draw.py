@@ -35,8 +35,8 @@ const texts = TEXTS;
 })();
 </script>"""
 
-ARROW = re.compile(r"^\s*[\w.]+\s*(?:<<-->>|<<->>|-->>|->>|--x|-x|--\)|-\))\s*[-+]?\s*\w+\s*:", re.M)
-NOTE = re.compile(r"^\s*Note ", re.M)
+ARROW = re.compile(r"^\s*[\w.]+\s*(?:<<-->>|<<->>|-->>|->>|--x|-x|--\)|-\))\s*[-+]?\s*[\w.-]+\s*:", re.M)
+NOTE = re.compile(r"^\s*Note ", re.M | re.I)
 
 
 def skip(why):
@@ -92,7 +92,7 @@ def main():
     if not browser:
         skip("chromium is not installed (tools/packages.txt, section browser)")
     given = [pathlib.Path(name).resolve() for name in sys.argv[1:]]
-    paths = given or [path for folder in ("flows", "docs", "tests/golden") for path in sorted((ROOT / folder).rglob("*"))
+    paths = given or [path for folder in ("flows", "docs", "tests/golden", "tests/flows") for path in sorted((ROOT / folder).rglob("*"))
                       if path.suffix in (".mmd", ".md")] + [ROOT / "README.md"]
     named = list(diagrams(paths))
     drawn = draw(browser, get_mermaid(), [text for _, text in named])
