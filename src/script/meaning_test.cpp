@@ -89,7 +89,7 @@ TEST(Calls, GoOnThroughAProxy) {
 
 TEST(Proxies, AcknowledgeThemselvesWhatTheyAskedThemselves) {
     const auto plan =
-        read("participant gw (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\nalice->>gw: ACK\n"
+        read("participant gw as G (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\nalice->>gw: ACK\n"
              "gw->>alice: INVITE (no SDP)\nalice-->>gw: 200 OK\ngw->>alice: ACK\n"
              "gw->>bob: INVITE (call 2)\nbob-->>gw: 200 OK\ngw->>bob: ACK (call 2)");
     EXPECT_FALSE(test::arrow(plan, 5).forwards);
@@ -97,7 +97,7 @@ TEST(Proxies, AcknowledgeThemselvesWhatTheyAskedThemselves) {
 }
 
 TEST(Proxies, DoNotSendBackInACallWhatTheyWereSentInIt) {
-    const auto plan = read("participant gw (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\n"
+    const auto plan = read("participant gw as G (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\n"
                            "alice->>gw: INVITE (hold)\ngw->>alice: INVITE (hold)\n"
                            "alice-->>gw: 491 Request Pending\ngw-->>alice: 491 Request Pending");
     EXPECT_FALSE(test::arrow(plan, 3).forwards);
