@@ -88,10 +88,10 @@ TEST(Calls, GoOnThroughAProxy) {
 }
 
 TEST(Proxies, AcknowledgeThemselvesWhatTheyAskedThemselves) {
-    const auto plan =
-        read("participant gw as G (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\nalice->>gw: ACK\n"
-             "gw->>alice: INVITE (no SDP)\nalice-->>gw: 200 OK\ngw->>alice: ACK\n"
-             "gw->>bob: INVITE (call 2)\nbob-->>gw: 200 OK\ngw->>bob: ACK (call 2)");
+    const auto plan = read(
+        "participant gw as G (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\nalice->>gw: ACK\n"
+        "gw->>alice: INVITE (no SDP)\nalice-->>gw: 200 OK\ngw->>alice: ACK\n"
+        "gw->>bob: INVITE (call 2)\nbob-->>gw: 200 OK\ngw->>bob: ACK (call 2)");
     EXPECT_FALSE(test::arrow(plan, 5).forwards);
     EXPECT_FALSE(test::arrow(plan, 8).forwards);
 }
