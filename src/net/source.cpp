@@ -3,20 +3,20 @@
 namespace cw::net {
 namespace {
 
-thread_local std::optional<IpAddress> source;
+thread_local std::optional<IpAddress> thread_source;
 
 } // namespace
 
 Source::Source(const std::optional<IpAddress>& from) {
-    source = from;
+    thread_source = from;
 }
 
 Source::~Source() {
-    source.reset();
+    thread_source.reset();
 }
 
 const std::optional<IpAddress>& Source::now() {
-    return source;
+    return thread_source;
 }
 
 } // namespace cw::net
