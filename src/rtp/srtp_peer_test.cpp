@@ -10,6 +10,7 @@
 #include <srtp2/srtp.h>
 
 #include "rtp/srtp.hpp"
+#include "rtp/srtp_reader.hpp"
 
 namespace cw::rtp {
 namespace {
@@ -21,8 +22,8 @@ struct Case {
     void (*rtp)(srtp_crypto_policy_t*);
     void (*rtcp)(srtp_crypto_policy_t*);
 };
-// Not AES-192: libsrtp 2.5 derives its session keys with AES-256, the key padded with zeros. RFC
-// 6188 §3 wants AES-192, and its vectors are among the tests of srtp_test.cpp.
+// Not AES-192, of which libsrtp 2.5 derives other session keys than RFC 6188 §3 wants: see below.
+// The RFC's vectors are among the tests of srtp_test.cpp.
 constexpr std::array<Case, 6> cases{{
     {SrtpSuite::AesCm128Sha1_80, srtp_crypto_policy_set_rtp_default,
      srtp_crypto_policy_set_rtp_default},
@@ -181,6 +182,39 @@ TEST(SrtpPeer, each_reads_what_is_only_authenticated) {
         p.encrypt_rtcp = false;
         p.encrypt_rtp = facts_of(which.suite).aead;
         both_ways(which, p);
+    }
+}
+
+TEST(SrtpPeer, the_reader_opens_what_libsrtp_makes_of_aes_192_and_what_rfc_6188_wants) {
+    const std::array<Case, 2> with_192{{
+        {SrtpSuite::AesCm192Sha1_80, srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80,
+         srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80},
+        {SrtpSuite::AesCm192Sha1_32, srtp_crypto_policy_set_aes_cm_192_hmac_sha1_32,
+         srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80},
+    }};
+    constexpr std::size_t header = 24;
+    for (const auto& which : with_192) {
+        auto p = *random_srtp_parameters(which.suite);
+        Peer theirs{which, p, true};
+        auto ours = SrtpSession::make(SrtpSession::Way::Send, p);
+        ASSERT_TRUE(ours);
+        SrtpReader reader;
+        SrtpReader::Budget budget;
+        ASSERT_TRUE(reader.add_key(p, 7));
+        EXPECT_FALSE(reader.add_key(p, 7));
+        for (std::uint16_t sequence = 1; sequence < 20; ++sequence) {
+            const auto clear = rtp_packet(sequence);
+            auto packet = clear;
+            ASSERT_TRUE(sequence < 10 ? theirs.protect(packet, false)
+                                      : ours->protect(packet).has_value());
+            const auto opened = reader.open(packet, header, budget);
+            ASSERT_TRUE(opened) << to_string(p.suite) << sequence;
+            EXPECT_TRUE(std::ranges::equal(*opened, clear));
+        }
+        EXPECT_EQ(reader.label(), 7U);
+        auto report = rtcp_packet;
+        ASSERT_TRUE(theirs.protect(report, true));
+        EXPECT_TRUE(reader.open_rtcp(report, budget));
     }
 }
 

@@ -23,23 +23,34 @@ Bytes mki_of(Bytes packet, const SrtpParameters& p, std::size_t size, bool rtcp)
 
 } // namespace
 
+bool SrtpReader::add(SrtpParameters&& alone, std::uint32_t label, KeyDerivation derivation) {
+    if (std::ranges::any_of(keys_, [&](const Key& k) {
+            return k.derivation == derivation && k.parameters == alone;
+        })) {
+        return false;
+    }
+    if (keys_.size() >= most_keys) {
+        // The oldest that is not in use makes room.
+        const std::size_t oldest = current_ == 0 ? 1 : 0;
+        keys_.erase(keys_.begin() + static_cast<std::ptrdiff_t>(oldest));
+        current_ = current_ == none ? none : current_ - (current_ > oldest ? 1 : 0);
+    }
+    keys_.push_back({std::move(alone), label, derivation, std::nullopt, false});
+    return true;
+}
+
 bool SrtpReader::add_key(const SrtpParameters& parameters, std::uint32_t label) {
     bool added = false;
     for (const auto& key : parameters.keys) {
         auto alone = parameters;
         alone.keys = {key};
-        if (!has_lengths_of_suite(alone, key) ||
-            std::ranges::any_of(keys_, [&](const Key& k) { return k.parameters == alone; })) {
+        if (!has_lengths_of_suite(alone, key)) {
             continue;
         }
-        if (keys_.size() >= most_keys) {
-            // The oldest that is not in use makes room.
-            const std::size_t oldest = current_ == 0 ? 1 : 0;
-            keys_.erase(keys_.begin() + static_cast<std::ptrdiff_t>(oldest));
-            current_ = current_ == none ? none : current_ - (current_ > oldest ? 1 : 0);
+        if (facts_of(parameters.suite).key == 24) {
+            added = add(SrtpParameters{alone}, label, KeyDerivation::Libsrtp) || added;
         }
-        keys_.push_back({std::move(alone), label, std::nullopt, false});
-        added = true;
+        added = add(std::move(alone), label, KeyDerivation::Rfc6188) || added;
     }
     if (added) {
         misses_ = 0; // worth a search
@@ -49,7 +60,7 @@ bool SrtpReader::add_key(const SrtpParameters& parameters, std::uint32_t label) 
 
 SrtpTransform* SrtpReader::transform_of(Key& key) {
     if (!key.transform && !key.unusable) {
-        auto made = SrtpTransform::make(key.parameters, key.parameters.keys[0]);
+        auto made = SrtpTransform::make(key.parameters, key.parameters.keys[0], key.derivation);
         if (made) {
             key.transform = std::move(*made);
         }

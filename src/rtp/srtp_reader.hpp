@@ -37,7 +37,8 @@ class SrtpReader {
     };
 
     // A key that the source may use; each of several under its MKI. `label` is the caller's, see
-    // label(). False when it is known already, cannot be used, or there are too many.
+    // label(). One of 192 bits is tried in both ways of deriving keys. False when it is known
+    // already, cannot be used, or there are too many.
     bool add_key(const SrtpParameters& parameters, std::uint32_t label);
     [[nodiscard]] std::size_t keys() const { return keys_.size(); }
 
@@ -61,10 +62,12 @@ class SrtpReader {
     struct Key { // one master key
         SrtpParameters parameters;
         std::uint32_t label = 0;
+        KeyDerivation derivation{};
         std::optional<SrtpTransform> transform; // when it was first tried
         bool unusable = false;
     };
 
+    bool add(SrtpParameters&& alone, std::uint32_t label, KeyDerivation derivation);
     SrtpTransform* transform_of(Key& key);
     bool try_rtp(std::size_t key, Bytes rtp, std::size_t header, std::uint64_t index);
     bool try_rtcp(std::size_t key, Bytes rtcp);

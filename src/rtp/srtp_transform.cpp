@@ -88,7 +88,7 @@ std::array<std::uint8_t, 12> aead_iv(Bytes salt, std::uint32_t ssrc, std::uint64
 } // namespace
 
 Result<SrtpTransform> SrtpTransform::make(const SrtpParameters& parameters,
-                                          const SrtpMasterKey& key) {
+                                          const SrtpMasterKey& key, KeyDerivation derivation) {
     const auto& facts = facts_of(parameters.suite);
     SrtpTransform out;
     out.aead_ = facts.aead;
@@ -97,17 +97,24 @@ Result<SrtpTransform> SrtpTransform::make(const SrtpParameters& parameters,
     out.rtcp_.encrypt = parameters.encrypt_rtcp;
     out.rtp_.tag = parameters.authenticate_rtp ? facts.rtp_tag : 0U;
     out.rtcp_.tag = facts.aead ? aead_tag : sha1_tag;
-    if (!derive(out.rtp_, facts, key.secret.octets(), false) ||
-        !derive(out.rtcp_, facts, key.secret.octets(), true)) {
+    std::array<std::uint8_t, SrtpSecret::most> secret{};
+    std::ranges::copy(key.secret.octets(), secret.begin());
+    const bool padded = derivation == KeyDerivation::Libsrtp && facts.key == 24;
+    const std::size_t size = padded ? 32 : facts.key;
+    const auto master = Bytes{secret}.first(size);
+    const auto salt = Bytes{secret}.subspan(size, facts.salt);
+    const bool done = derive(out.rtp_, facts, master, salt, false) &&
+                      derive(out.rtcp_, facts, master, salt, true);
+    OPENSSL_cleanse(secret.data(), secret.size());
+    if (!done) {
         return fail(Code::Unsupported, 0, "OpenSSL does not have this SRTP suite");
     }
     return out;
 }
 
 // [RFC 3711 §4.3.1, §4.3.2] labels 0 to 2 for SRTP, 3 to 5 for SRTCP.
-bool SrtpTransform::derive(Half& half, const SrtpSuiteFacts& facts, Bytes secret, bool rtcp) {
-    const auto key = secret.first(facts.key);
-    const auto salt = secret.subspan(facts.key, facts.salt);
+bool SrtpTransform::derive(Half& half, const SrtpSuiteFacts& facts, Bytes key, Bytes salt,
+                           bool rtcp) {
     const std::uint8_t label = rtcp ? 3 : 0;
     std::array<std::uint8_t, 32> cipher_key{};
     std::array<std::uint8_t, authentication_key> mac_key{};

@@ -18,10 +18,16 @@
 
 namespace cw::rtp {
 
+// How session keys come of a master key of 192 bits: with AES-192 [RFC 6188 §3], or as libsrtp does
+// it, and with it most phones and servers that have these suites: with AES-256, what the key lacks
+// taken from the salt, and what that lacks being zero. Of other lengths both are the same.
+enum class KeyDerivation : std::uint8_t { Rfc6188, Libsrtp };
+
 class SrtpTransform {
   public:
     // The suite must be one whose key has this length.
-    static Result<SrtpTransform> make(const SrtpParameters& parameters, const SrtpMasterKey& key);
+    static Result<SrtpTransform> make(const SrtpParameters& parameters, const SrtpMasterKey& key,
+                                      KeyDerivation derivation = KeyDerivation::Rfc6188);
 
     // In place: encrypts what is behind the header of `header` octets, and appends MKI and tag.
     // False when OpenSSL fails.
@@ -52,7 +58,7 @@ class SrtpTransform {
     using Parts = std::initializer_list<Bytes>;
 
     SrtpTransform() = default;
-    static bool derive(Half& half, const SrtpSuiteFacts& facts, Bytes secret, bool rtcp);
+    static bool derive(Half& half, const SrtpSuiteFacts& facts, Bytes key, Bytes salt, bool rtcp);
     static bool crypt(Half& half, std::uint32_t ssrc, std::uint64_t index,
                       std::span<std::uint8_t> data);
     static bool authenticate(Half& half, Parts parts, std::span<std::uint8_t> tag);
