@@ -88,6 +88,11 @@ std::string metrics_text(const Totals& totals) {
         add_metric(out, metric.name, metric.help, metric.goes_down, totals.transport.*metric.value);
     }
     add_metric(out, "shards", "Shards that answer", true, totals.shards);
+    if (totals.first_expiry > 0) {
+        add_metric(out, "certificate_expiry_timestamp_seconds",
+                   "When the first of the certificates that are shown expires", true,
+                   static_cast<std::uint64_t>(totals.first_expiry));
+    }
     return out;
 }
 

@@ -22,7 +22,8 @@ struct Totals {
     server::Counters server;
     TransportCounters transport;
     std::size_t shards = 0;
-    std::size_t silent = 0; // shards that did not answer in time
+    std::size_t silent = 0;        // shards that did not answer in time
+    std::int64_t first_expiry = 0; // of the certificates shown, seconds since 1970; 0: none is
 };
 void add(Totals& totals, const server::Counters& logic, const TransportCounters& transport);
 

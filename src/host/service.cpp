@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -202,8 +203,13 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
         }
         set->server = std::move(*context);
     }
+    std::vector<ShownCertificate> shown;
+    const auto add_shown = [&shown](const std::string& file) {
+        auto certificates = certificates_in(file);
+        std::ranges::move(certificates, std::back_inserter(shown));
+    };
     for (const auto& files : settings.certificates) {
-        warn_of_expiry(log_, files.certificate, net::Loop::now());
+        add_shown(files.certificate);
     }
     auto client = net::TlsContext::make(net::TlsContext::Role::Client, settings);
     if (!client) {
@@ -216,9 +222,12 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
         if (!own) {
             return std::unexpected{own.error()};
         }
-        warn_of_expiry(log_, trunk.files.certificate, net::Loop::now());
+        add_shown(trunk.files.certificate);
         set->client_for[trunk.domain] = std::move(*own);
     }
+    shown_ = std::move(shown);
+    first_expiry_ = first_to_expire(shown_).ns;
+    look_at_expiry(net::Loop::now());
     return set;
 }
 
@@ -331,7 +340,15 @@ void Service::set_ticket_hours(std::uint32_t hours) {
     next_tickets_ = net::Loop::now() + seconds(std::int64_t{3600} * hours);
 }
 
+void Service::look_at_expiry(Instant now) {
+    warn_of_expiry(log_, shown_, now);
+    next_expiry_ = now + seconds(86400);
+}
+
 void Service::tick(Instant now) {
+    if (now >= next_expiry_) {
+        look_at_expiry(now);
+    }
     if (ticket_hours_ != 0 && now >= next_tickets_) {
         tickets_->rotate();
         next_tickets_ = now + seconds(std::int64_t{3600} * ticket_hours_);
@@ -386,6 +403,7 @@ Totals Service::totals() {
     const std::lock_guard lock{sum->mutex};
     auto totals = sum->totals;
     totals.silent = silent;
+    totals.first_expiry = std::max<std::int64_t>(first_expiry_ / 1'000'000'000, 0);
     return totals;
 }
 

@@ -13,6 +13,7 @@
 
 #include "host/config.hpp"
 #include "host/data_folder.hpp"
+#include "host/expiry.hpp"
 #include "host/log.hpp"
 #include "host/metrics.hpp"
 #include "host/shard.hpp"
@@ -66,6 +67,7 @@ class Service {
     std::expected<std::shared_ptr<const TlsSet>, std::string> make_tls(const Config& config);
     void make_shards(const Config& config, std::shared_ptr<const TlsSet> tls);
     // Runs `job(shard)` in each shard's thread and waits for all of them, two seconds at most.
+    void look_at_expiry(Instant now);
     void set_ticket_hours(std::uint32_t hours);
     template <class Job>
     std::size_t ask_shards(Job job);
@@ -85,6 +87,9 @@ class Service {
     std::shared_ptr<net::Tickets> tickets_;
     std::uint32_t ticket_hours_ = 0;
     Instant next_tickets_;
+    std::vector<ShownCertificate> shown_; // by all listeners and trunks
+    Instant next_expiry_;
+    std::atomic<std::int64_t> first_expiry_ = 0; // ns; metrics ask for it on their own thread
 };
 
 } // namespace cw::host

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <thread>
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include "host/stun.hpp"
@@ -118,6 +119,34 @@ std::string call(Phone& caller, Phone& callee) {
     callee.write(callee.response(bye, "200 OK"));
     const auto over = caller.read_final();
     return over.starts_with("SIP/2.0 200") ? "" : "the BYE was answered: " + over;
+}
+
+TEST_F(ServiceTest, CertificatesThatEndAreToldOnceADayWhileItRuns) {
+    start();
+    const auto told = [this](std::string_view event) {
+        const auto log = logged();
+        std::size_t count = 0;
+        for (auto at = log.find(event); at != std::string::npos; at = log.find(event, at + 1)) {
+            ++count;
+        }
+        return count;
+    };
+    EXPECT_EQ(told("event=certificate_"), 0U);
+    const Instant end{service_->totals().first_expiry * 1'000'000'000};
+    ASSERT_GT(end, net::Loop::now());
+    service_->tick(end - seconds(5 * 86400));
+    const auto once = told("event=certificate_expires_soon");
+    EXPECT_GE(once, 1U);
+    service_->tick(end - seconds(5 * 86400 - 3600));
+    EXPECT_EQ(told("event=certificate_expires_soon"), once) << "within the same day";
+    service_->tick(end - seconds(3 * 86400));
+    EXPECT_EQ(told("event=certificate_expires_soon"), 2 * once);
+    service_->tick(end + seconds(86400));
+    EXPECT_GE(told("event=certificate_out_of_date"), 1U);
+    EXPECT_NE(metrics_text(service_->totals())
+                  .find(fmt::format("callwright_certificate_expiry_timestamp_seconds {}\n",
+                                    end.ns / 1'000'000'000)),
+              std::string::npos);
 }
 
 TEST_F(ServiceTest, CarriesACallOverTls) {
