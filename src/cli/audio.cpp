@@ -52,6 +52,23 @@ std::optional<Endpoint> caller_media(const flow::Call& call) {
     return std::nullopt;
 }
 
+// Who has several addresses may send from another one than where it hears. Of a stream that does
+// not touch `from`: 0, it is what `from` says; 1, what it hears; −1: it is not of `from`. Told by
+// the stream in the other direction, which touches it.
+int side_beside(const flow::Call& call, const flow::MediaStream& stream, const Endpoint& from) {
+    for (const auto& known : call.streams) {
+        const bool back = known.source.port == stream.destination.port &&
+                          known.destination.port == stream.source.port;
+        if (known.destination == from && (back || known.source == stream.destination)) {
+            return 0;
+        }
+        if (known.source == from && (back || known.destination == stream.source)) {
+            return 1;
+        }
+    }
+    return -1;
+}
+
 // Codecs whose packets hold 10 ms in 80 octets, as nearly all senders make them.
 bool is_of_80_octets(std::string_view encoding) {
     return iequals(encoding, "PCMU") || iequals(encoding, "PCMA") || iequals(encoding, "G722");
@@ -243,9 +260,10 @@ void AudioFiles::two_sided(const flow::Call& call) {
     std::vector<Side> sides(2);
     for (const auto& s : call.streams) {
         std::string why;
-        if (touches(s) && (s.srtp.length == 0 || s.opening.opened > 0)) {
+        const auto side = touches(s) ? (s.source == from ? 0 : 1) : side_beside(call, s, from);
+        if (side >= 0 && (s.srtp.length == 0 || s.opening.opened > 0)) {
             if (auto track = track_of(s, why); !track.empty()) {
-                sides[s.source == from ? 0 : 1].tracks.push_back(std::move(track));
+                sides[static_cast<std::size_t>(side)].tracks.push_back(std::move(track));
             }
         }
     }

@@ -18,7 +18,7 @@ sip_cafile {trusted}
 call_local_timeout 30
 call_max_calls 4
 audio_player aubridge,{user}
-audio_source aubridge,{user}
+audio_source {source}
 audio_path {home}
 audio_buffer 20-160
 rtp_stats yes
@@ -26,7 +26,10 @@ rtp_ports {rtp_port}-{rtp_last}
 dns_server 127.0.0.1:{dns_port}
 module_path {modules}
 module g711.so
+module g722.so
+module opus.so
 module aubridge.so
+module aufile.so
 module srtp.so
 module dtls_srtp.so
 module_tmp uuid.so
@@ -39,19 +42,22 @@ ctrl_tcp_listen 127.0.0.1:{control_port}
 
 
 class Baresip(Process):
-    """`media`: srtp-mand (SDES) or dtls_srtp. `before`: a command that starts it. Its digest is MD5 only."""
+    """`media`: srtp-mand (SDES) or dtls_srtp. `before`: a command that starts it. `plays`: a WAV file with the rate and channels of
+    `codec`; without, it says what it hears. Its digest is MD5 only."""
 
-    def __init__(self, folder, user, domain, password, trusted, dns_port, media="srtp-mand", name=None, before=()):
+    def __init__(self, folder, user, domain, password, trusted, dns_port, media="srtp-mand", name=None, before=(), plays=None,
+                 codec="pcmu"):
         name = name or f"baresip-{user}"
         home = os.path.join(folder, name)
         os.makedirs(home)
         self.control_port, rtp_port = free_port(), free_port()
         write(os.path.join(home, "config"), BARESIP_CONFIG.format(
             sip_port=free_port(), trusted=trusted, user=user, rtp_port=rtp_port, rtp_last=rtp_port + 40, dns_port=dns_port,
-            modules=BARESIP_MODULES, home=home, control_port=self.control_port))
+            modules=BARESIP_MODULES, home=home, control_port=self.control_port,
+            source=f"aufile,{plays}" if plays else f"aubridge,{user}"))
         write(os.path.join(home, "accounts"),
               f"<sip:{user}@{domain};transport=tls>;auth_user={user};auth_pass={password};regint=600;"
-              f"mediaenc={media};audio_codecs=pcmu;mwi=no\n")
+              f"mediaenc={media};audio_codecs={codec};mwi=no\n")
         write(os.path.join(home, "contacts"), "")
         super().__init__(name, [*before, "/usr/bin/baresip", "-f", home, "-v"], folder)
         self.events, self.input, self.control, self.summaries = [], b"", None, 0
@@ -116,13 +122,13 @@ class Baresip(Process):
     def wait_closed(self):
         self.wait_event("CALL_CLOSED")
 
-    def wait_media(self):
-        """Speech comes in: for the whole of half a second it says so itself."""
+    def wait_media(self, seconds=0.5):
+        """Speech comes in: for so long it says so itself."""
         self.wait_log(r"incoming rtp for 'audio' established")
-        wait_for(f"{self.name} hears for a while", lambda: self._heard() >= 6)
+        wait_for(f"{self.name} hears for a while", lambda: self._heard() >= 12 * seconds, 10 + seconds)
 
     def _heard(self):
-        """How often its status line, four a second, has told of audio since speech came in."""
+        """How often its status line, some twelve a second, has told of audio since speech came in."""
         return len(re.findall(r"\] audio=", self.log().rpartition("incoming rtp for")[2]))
 
     def media_packets(self):
@@ -166,9 +172,9 @@ user_certificates_path={home}
 
 
 class Linphone(Process):
-    """`media`: srtp (SDES) or dtls. Plays a file of its own; told what to do on standard input."""
+    """`media`: srtp (SDES) or dtls. Plays a WAV file, of its own unless there is `plays`; told what to do on standard input."""
 
-    def __init__(self, folder, user, domain, password, trusted, server_port, media="srtp", name=None):
+    def __init__(self, folder, user, domain, password, trusted, server_port, media="srtp", name=None, plays=None):
         name = name or f"linphone-{user}"
         home = os.path.join(folder, name)
         os.makedirs(os.path.join(home, ".local/share/linphone"))
@@ -179,7 +185,7 @@ class Linphone(Process):
         super().__init__(name, ["/usr/bin/linphonec", "-c", config, "-d", "5", "-l", self.debug_path], folder,
                          environment={"HOME": home}, stdin=subprocess.PIPE)
         self.command("soundcard use files")
-        self.command(f"play {self._tone(home)}")
+        self.command(f"play {plays or self._tone(home)}")
         self.command(f"record {os.path.join(home, 'heard.wav')}")
 
     @staticmethod
@@ -226,9 +232,10 @@ class Linphone(Process):
     def wait_established(self):
         self.wait_debug(r"to LinphoneCallStreamsRunning")
 
-    def wait_media(self):
+    def wait_media(self, seconds=1):
         """Its own measure, one line a second: kbit/s of RTP, down and up."""
-        self.wait_debug(r"Stream #0 \(audio\) .*RTP : \[d=([1-9]\d\.\d+),u=([1-9]\d\.\d+)\]")
+        for _ in range(seconds):
+            self.wait_debug(r"Stream #0 \(audio\) .*RTP : \[d=([1-9]\d\.\d+),u=([1-9]\d\.\d+)\]")
 
     def hang_up(self):
         self.command("terminate")

@@ -111,10 +111,10 @@ def listens(port, transport="tcp"):
 
 
 class Callwright(Process):
-    """`callwright serve`, ready to answer."""
+    """`callwright serve`, ready to answer. `before`: a command that starts it."""
 
-    def __init__(self, folder, arguments, name="serve", ready=True, environment=None):
-        super().__init__(name, [PROGRAM, "serve", *arguments], folder, environment)
+    def __init__(self, folder, arguments, name="serve", ready=True, environment=None, before=()):
+        super().__init__(name, [*before, PROGRAM, "serve", *arguments], folder, environment)
         if ready:
             self.wait_log(r"(?m)^callwright: ready", 20)
 
