@@ -157,6 +157,11 @@ std::string Dtls::Impl::prepare() {
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     SSL_CTX_set_cert_verify_callback(c, verify, this);
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    if (settings.key_log) {
+        SSL_CTX_set_keylog_callback(c, [](const SSL* of, const char* line) {
+            static_cast<const Impl*>(SSL_get_app_data(of))->settings.key_log(line);
+        });
+    }
     ssl.reset(SSL_new(c));
     BIO* bio = BIO_new(datagram_method());
     if (ssl == nullptr || bio == nullptr) {

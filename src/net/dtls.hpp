@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,6 +66,8 @@ struct DtlsSettings {
     std::uint16_t mtu = 1200;                    // octets of a datagram
     Duration first_timeout = milliseconds(1000); // doubles [RFC 6347 §4.2.4.1]
     Duration give_up = seconds(32);
+    // Gets each line of the NSS key log format. Secret. Null: nobody does.
+    std::function<void(std::string_view line)> key_log = {};
 };
 
 // Wiped at its end.

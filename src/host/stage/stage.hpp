@@ -149,6 +149,7 @@ class Stage final : private net::Handler {
         bool told = false;
     };
     std::shared_ptr<const net::DtlsIdentity> dtls_identity_;
+    Wardrobe::KeyLog dtls_key_log_;
     std::map<std::uint32_t, Handshake> handshakes_;           // by media socket
     std::map<std::uint32_t, std::vector<std::string>> early_; // what came before we were asked
     net::Descriptor keys_;

@@ -62,6 +62,7 @@ void Stage::start_dtls(const play::DtlsStart& asked) {
     net::DtlsSettings settings;
     settings.client = asked.client;
     settings.peer_fingerprint = asked.peer_fingerprint;
+    settings.key_log = dtls_key_log_;
     auto made = net::Dtls::make(dtls_identity_, settings);
     if (!made) {
         play::DtlsKeys keys;

@@ -49,7 +49,7 @@ Stage::Done Stage::open() {
     };
     Wardrobe::KeyLog log;
     if (trace_file_ != nullptr || keys_.open()) {
-        log = key_log;
+        log = dtls_key_log_ = key_log;
     }
     auto wardrobe = Wardrobe::make(cast_, names_in_handshakes(plan_), given_.folder,
                                    options_.trusted, net::Loop::now(), std::move(log));
