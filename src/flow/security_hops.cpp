@@ -43,7 +43,11 @@ const Connection* connection_of(const Call& call, std::uint32_t id) {
     return id == 0 || at == call.connections.end() ? nullptr : &*at;
 }
 
+// What S/MIME encrypts, no server reads.
 bool shows_key(const Call& call, const Message& m) {
+    if (m.sealed != 0) {
+        return false;
+    }
     for (std::uint32_t i = 0; i < m.media_count; ++i) {
         if (call.media_lines[m.media_begin + i].crypto_suite.length > 0) {
             return true;

@@ -115,6 +115,16 @@ TEST_F(Verdict, SaysToWhomTheKeysAreShown) {
     EXPECT_TRUE(s.weakest.ends_with("over udp: the media key is readable there")) << s.weakest;
 }
 
+TEST_F(Verdict, KeysThatAreEncryptedForTheOtherEndAreShownToNobody) {
+    show_keys();
+    for (auto& m : call.messages) {
+        m.sealed = 1;
+    }
+    const auto s = judge_security(call);
+    EXPECT_EQ(s.keys_exposed, "");
+    EXPECT_FALSE(s.hops[0].keys_shown);
+}
+
 TEST_F(Verdict, APromiseOfSipsIsKeptOrBroken) {
     call.messages[0].sips = true;
     EXPECT_EQ(judge_security(call).sips, "kept on the 2 hops that were seen");

@@ -21,7 +21,7 @@ void check_key_in_clear(const Case& c, Findings& out) {
     const auto& messages = c.call().messages;
     for (std::uint32_t i = 0; i < messages.size() && found.size() < 12; ++i) {
         const auto& m = messages[i];
-        if (m.media_count == 0 || is_secure(m.transport) || !m.is_first() ||
+        if (m.media_count == 0 || is_secure(m.transport) || !m.is_first() || m.sealed != 0 ||
             m.transport == Transport::Hep) { // HEP does not say how the message went
             continue;
         }
