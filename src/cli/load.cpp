@@ -74,6 +74,7 @@ struct LoadCommand {
     std::uint64_t calls = 0, seed = 0;
     bool enrol = false;
     bool resume = false;
+    bool in_full = false;
     bool find_limit = false;
 };
 
@@ -293,6 +294,7 @@ prepare(const LoadCommand& command, Loaded& flow, const play::CrowdSettings& set
     options.crowd = settings;
     options.crowd.injections = std::move(flow.injections);
     options.crowd.keep_failed = command.keep;
+    options.crowd.by_rote = !command.in_full;
     options.crowd.connections = command.pool;
     options.crowd.enrol = command.enrol ? play::Enrol::Everywhere : play::Enrol::AtEmbedded;
     options.crowd.sharing = command.connections == "shared" ? play::Sharing::Shared
@@ -695,6 +697,8 @@ Command add_load(CLI::App& app) {
     c->add_option("--keep", o->keep, "so many failed calls are kept whole")
         ->check(CLI::Range(0, 10'000))
         ->capture_default_str();
+    c->add_flag("--in-full", o->in_full,
+                "perform each call in full, also one that goes as earlier ones went");
     c->add_option("--failed", o->failed_folder,
                   "the failed calls that were kept, as ladders and captures")
         ->type_name("DIR");

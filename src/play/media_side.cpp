@@ -103,6 +103,15 @@ void MediaSide::choose_keys(const script::Facts& facts) {
         if (auto keys = dialog::random_keys(wanted)) {
             own_.keys = std::move(*keys);
         }
+        if (names_ != nullptr && own_.protection != MediaProtection::Clear) {
+            for (auto& parameters : own_.keys) {
+                auto& secret = parameters.keys.front().secret;
+                std::array<std::uint8_t, rtp::SrtpSecret::most> octets{};
+                const auto drawn = std::span{octets}.first(secret.octets().size());
+                names_->octets(drawn);
+                secret = rtp::SrtpSecret{Bytes{drawn}};
+            }
+        }
     }
 }
 

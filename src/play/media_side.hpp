@@ -22,6 +22,9 @@ class MediaSide {
     MediaSide(PartyId owner, CallId in, const MediaPlace& at, const Member& member, bool musical,
               std::uint64_t chance);
 
+    // Nothing will be said with its keys: they need not be secret, and come again with the same
+    // names. `names` outlives it.
+    void draw_keys_from(dialog::Identifiers& names) { names_ = &names; }
     // Offers what the facts ask for; or answers the offer that waits. Empty when it cannot.
     std::string offer(const script::Facts& facts, bool secure);
     std::string answer(const script::Facts& facts);
@@ -72,6 +75,7 @@ class MediaSide {
     bool use_keys();
 
     dialog::AudioDescription own_;
+    dialog::Identifiers* names_ = nullptr; // null: keys are secret
     std::string own_offer_;
     std::string their_offer_;
     std::string local_;

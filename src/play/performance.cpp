@@ -253,6 +253,14 @@ const Report& Performance::report() const {
     return literal_ != nullptr ? literal_->report : state_->report;
 }
 
+bool Performance::note_names(std::vector<dialog::Drawn>* notes) {
+    if (literal_ != nullptr || (notes != nullptr && !state_->names.is_fresh())) {
+        return false;
+    }
+    state_->names.note_in(notes);
+    return true;
+}
+
 std::string Performance::awaited() const {
     if (literal_ != nullptr) {
         return literal_->awaited();

@@ -15,6 +15,7 @@
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "dialog/identifiers.hpp"
 #include "play/cast.hpp"
 #include "play/report.hpp"
 #include "play/wants.hpp"
@@ -83,6 +84,10 @@ class Performance {
     [[nodiscard]] std::string awaited() const;
     // Complete when over().
     [[nodiscard]] const Report& report() const;
+
+    // From now on, each name that it makes is noted there as well; null: no more. False when that
+    // cannot be: it has made some already, or is of another kind.
+    bool note_names(std::vector<dialog::Drawn>* notes);
 
   private:
     // One of the two: a flow of literal parties has nothing else in it.

@@ -58,8 +58,11 @@ MediaSide& Sound::side(PartyId party, CallId call) {
         const bool musical = is_musical(state_.plan.parties[party]);
         side = std::make_unique<MediaSide>(party, call,
                                            at != member.media.end() ? at->second : MediaPlace{},
-                                           member, musical, state_.names.next());
+                                           member, musical, state_.names.session());
         side->session.record(state_.given.record);
+        if (!state_.given.media) {
+            side->draw_keys_from(state_.names);
+        }
         mix(*side);
     }
     return *side;

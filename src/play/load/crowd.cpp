@@ -16,6 +16,10 @@ namespace {
 // Calls that begin in one go, so that what has come in the meantime gets its turn.
 constexpr std::size_t most_in_one_go = 64;
 
+// One call of so many is performed in full although it could go by rote, to see that it would have
+// gone the same way.
+constexpr std::uint64_t watched_each = 1024;
+
 bool has_number(const script::Template& text) {
     return std::ranges::any_of(text.pieces, [](const script::Piece& piece) {
         const auto* variable = std::get_if<script::Variable>(&piece);
@@ -119,6 +123,8 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
             strangers_call_.push_back(a->to);
         }
     }
+    by_rote_ = settings_.by_rote && Rote::suits(plan) && !cast_by_number_ && !has_media_ &&
+               !awaits_connections_;
     if (rows_ != nullptr) {
         casts_.resize(rows_->rows.size());
         for (std::size_t i = settings_.shard; i < rows_->rows.size(); i += settings_.shards) {
@@ -127,12 +133,34 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
     } else {
         casts_.resize(std::max<std::size_t>(1, settings_.sources.size()));
     }
+    rotes_.resize(casts_.size());
 }
 
 Crowd::~Crowd() = default;
 
+// What a call that is performed in full is given.
+void Crowd::write_given(Call& call) const {
+    call.given = given_;
+    call.given.number = call.number + 1;
+    call.given.seed = call.seed;
+    call.given.mark = call.mark;
+    call.given.enrol = Enrol::Nobody;
+    call.given.media = has_media_;
+    if (rows_ != nullptr) {
+        call.given.row = rows_->row(call.row);
+    }
+    script::sipp::fill_row(settings_.injections, call.given.number, call.given.seed,
+                           call.given.row);
+}
+
+// Which of the casts is the call's: its row's, or that of its source address.
+std::size_t Crowd::place_of(const Call& call) const {
+    const auto sources = settings_.sources.size();
+    return rows_ != nullptr || sources == 0 ? call.row : (call.number + 1) % sources;
+}
+
 Crowd::Call* Crowd::find(Ref ref) {
-    return ref.slot < calls_.size() && calls_[ref.slot]->performance != nullptr &&
+    return ref.slot < calls_.size() && calls_[ref.slot]->live &&
                    calls_[ref.slot]->generation == ref.generation
                ? calls_[ref.slot].get()
                : nullptr;
@@ -234,18 +262,13 @@ Crowd::Ref Crowd::begin(Instant due) {
     call.row = take_row(call);
     call.enrolment = call.interrupted = false;
     call.due = due;
-    call.given = given_;
-    call.given.number = call.number + 1;
-    call.given.seed = mixed(given_.seed ^ (call.number + 1));
-    call.given.mark = mark_of(ref);
-    call.given.enrol = Enrol::Nobody;
-    call.given.media = has_media_;
-    if (rows_ != nullptr) {
-        call.given.row = rows_->row(call.row);
+    call.seed = mixed(given_.seed ^ (call.number + 1));
+    call.mark = mark_of(ref);
+    call.cast = by_rote_ ? casts_[place_of(call)] : nullptr;
+    if (call.cast == nullptr) {
+        write_given(call);
+        call.cast = cast_of(call.row, call.given);
     }
-    script::sipp::fill_row(settings_.injections, call.given.number, call.given.seed,
-                           call.given.row);
-    call.cast = cast_of(call.row, call.given);
     if (call.cast == nullptr || (has_media_ && !give_media(call))) {
         ++tally_.held_back;
         free(ref.slot);
@@ -254,7 +277,14 @@ Crowd::Ref Crowd::begin(Instant due) {
     for (const auto& place : call.media) {
         media_owner_[place.socket] = ref;
     }
-    call.performance = std::make_unique<Performance>(plan_, *call.cast, call.given);
+    call.live = true;
+    call.rote = rote_of(call);
+    if (call.rote != nullptr) {
+        call.rote->begin(call.walk, call.seed, call.mark);
+    }
+    if (call.rote == nullptr || call.number % watched_each == 0) {
+        perform(call);
+    }
     ++in_progress_;
     ++tally_.started;
     tally_.lateness.add(now_ - due);
@@ -267,10 +297,13 @@ Crowd::Ref Crowd::begin(Instant due) {
     }
     if (awaits_connections_) {
         for (const auto& one : accepted_) {
-            call.performance->on_accepted(one.party, one.wire, one.facts, now_);
+            happen(ref.slot, {.kind = Happening::Kind::Accepted,
+                              .party = one.party,
+                              .wire = &one.wire,
+                              .facts = &one.facts});
         }
     }
-    call.performance->start(now_);
+    happen(ref.slot, {.kind = Happening::Kind::Begun});
     settle(ref.slot);
     return ref;
 }
@@ -354,8 +387,8 @@ void Crowd::advance(Instant now) {
     while (!deadlines_.empty() && deadlines_.next() <= now_) {
         const auto slot = deadlines_.first();
         deadlines_.disarm(slot);
-        if (calls_[slot]->performance != nullptr) {
-            calls_[slot]->performance->advance(now_);
+        if (calls_[slot]->live) {
+            happen(slot, {.kind = Happening::Kind::Time});
             settle(slot);
         }
     }
@@ -371,9 +404,9 @@ void Crowd::advance(Instant now) {
     if (interrupt_at_.known() && interrupt_at_ <= now_) {
         interrupt_at_ = {};
         for (std::uint32_t slot = 0; slot < calls_.size(); ++slot) {
-            if (calls_[slot]->performance != nullptr) {
+            if (calls_[slot]->live) {
                 calls_[slot]->interrupted = true;
-                calls_[slot]->performance->interrupt(now_);
+                in_full(*calls_[slot]).interrupt(now_);
                 settle(slot);
             }
         }

@@ -22,6 +22,7 @@
 
 #include "base/deadlines.hpp"
 #include "play/load/arrivals.hpp"
+#include "play/load/rote.hpp"
 #include "play/load/rows.hpp"
 #include "play/load/tally.hpp"
 #include "play/performance.hpp"
@@ -63,6 +64,7 @@ struct CrowdSettings {
     std::vector<script::sipp::Injection> injections;
     Duration enrol_again = seconds(1700); // registrations are for an hour
     std::size_t keep_failed = 10;         // so many failed calls are kept whole
+    bool by_rote = true;                  // calls that go as earlier ones are not performed in full
 };
 
 // A call that failed, whole.
@@ -123,6 +125,8 @@ class Crowd {
     [[nodiscard]] Phase phase() const { return phase_; }
     [[nodiscard]] bool over() const { return phase_ == Phase::Over; }
     [[nodiscard]] std::size_t in_progress() const { return in_progress_; }
+    // Calls that went by rote to their end.
+    [[nodiscard]] std::uint64_t by_rote() const { return ended_by_rote_; }
     // When calls began; not known(): not yet.
     [[nodiscard]] Instant began() const { return began_; }
     [[nodiscard]] Tally& tally() { return tally_; } // to be merged elsewhere and cleared, by turns
@@ -152,6 +156,8 @@ class Crowd {
     void begin_enrolments();
     [[nodiscard]] bool may_begin(std::uint64_t number) const;
     [[nodiscard]] std::optional<Instant> next_arrival() const;
+    void write_given(Call& call) const;
+    [[nodiscard]] std::size_t place_of(const Call& call) const;
     std::shared_ptr<const Cast> cast_of(std::size_t row, const Given& given);
     bool give_media(Call& call);
     void settle(std::uint32_t slot);
@@ -162,6 +168,14 @@ class Crowd {
     void check_end();
     void keep(Call& call);
     std::size_t take_row(Call& call);
+
+    // by_rote.cpp: what happens to a call
+    void perform(Call& call);
+    void happen(std::uint32_t slot, Happening what);
+    void took_edge(std::uint32_t slot, const Rote::Edge& edge);
+    Performance& in_full(Call& call);
+    Rote* rote_of(const Call& call);
+    bool awaits(Call& call, script::PartyId party, sip::Method method);
 
     // dispatch.cpp: whose message it is
     Ref whose(script::PartyId party, const sip::MessageView& message);
@@ -188,12 +202,18 @@ class Crowd {
     std::vector<std::uint32_t> free_slots_;
     Deadlines<std::uint32_t, Places> deadlines_;
     std::vector<std::shared_ptr<const Cast>> casts_; // by row
+    std::vector<std::unique_ptr<Rote>> rotes_;       // by row
+    std::size_t rotes_made_ = 0;
+    std::uint64_t began_by_rote_ = 0;
+    std::uint64_t ended_by_rote_ = 0;
+    std::uint64_t taken_over_ = 0; // calls that went otherwise
     std::deque<std::size_t> free_rows_;
     std::size_t next_row_ = 0;
     bool cast_by_number_ = false; // its addresses have {n} in them
     bool has_media_ = false;
     bool awaits_connections_ = false;
     bool literal_ = false;
+    bool by_rote_ = false;
     std::vector<std::string> answered_methods_; // of what may come first, where calls are answered
     std::vector<bool> enrolled_;                // parties that register without being drawn
     std::vector<script::PartyId> strangers_call_; // parties of ours that others call

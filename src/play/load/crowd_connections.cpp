@@ -73,10 +73,21 @@ void Crowd::tell(Connection& connection, Ref ref, std::uint32_t token) {
         connection.sweep_at = std::max<std::size_t>(64, 2 * connection.users.size());
     }
     if (connection.other) {
-        call->performance->on_accepted(connection.other->party, connection.other->wire,
-                                       connection.other->facts, now_);
+        const auto& other = *connection.other;
+        happen(ref.slot, {.kind = Happening::Kind::Accepted,
+                          .party = other.party,
+                          .wire = &other.wire,
+                          .facts = &other.facts});
+        call = find(ref);
+        if (call == nullptr) {
+            return;
+        }
+        send_all(ref.slot);
     }
-    call->performance->on_connected(token, connection.wire, connection.facts, now_);
+    happen(ref.slot, {.kind = Happening::Kind::Connected,
+                      .token = token,
+                      .wire = &connection.wire,
+                      .facts = &connection.facts});
 }
 
 void Crowd::on_connected(std::uint32_t token, const Wire& wire, const HandshakeFacts& facts,
@@ -135,7 +146,7 @@ void Crowd::on_refused(std::uint32_t token, std::string_view why, const Handshak
     for (const auto& [ref, own_token] : gone->waiting) {
         if (auto* call = find(ref)) {
             std::erase(call->own, token);
-            call->performance->on_refused(own_token, why, facts, now_);
+            in_full(*call).on_refused(own_token, why, facts, now_);
             settle(ref.slot);
         }
     }
@@ -149,8 +160,8 @@ void Crowd::on_accepted(PartyId party, const Wire& wire, const HandshakeFacts& f
     }
     accepted_.push_back({party, wire, facts});
     for (std::uint32_t slot = 0; slot < calls_.size(); ++slot) {
-        if (calls_[slot]->performance != nullptr) {
-            calls_[slot]->performance->on_accepted(party, wire, facts, now_);
+        if (calls_[slot]->live) {
+            in_full(*calls_[slot]).on_accepted(party, wire, facts, now_);
             settle(slot);
         }
     }
@@ -182,9 +193,10 @@ void Crowd::on_closed(const Wire& wire, std::string_view why, const HandshakeFac
         if (auto* call = find(ref)) {
             needed = true;
             std::erase(call->own, token);
-            call->performance->on_closed(gone->wire, why, facts, now_);
+            auto& performance = in_full(*call);
+            performance.on_closed(gone->wire, why, facts, now_);
             if (gone->other) {
-                call->performance->on_closed(gone->other->wire, why, facts, now_);
+                performance.on_closed(gone->other->wire, why, facts, now_);
             }
             settle(ref.slot);
         }

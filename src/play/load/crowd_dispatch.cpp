@@ -56,14 +56,11 @@ void Crowd::on_message(PartyId party, const Wire& wire, std::string_view text, I
         nobodys(wire, *message);
         return;
     }
-    if (kept_ < settings_.keep_failed) {
-        call->messages.push_back({now_, false, wire, std::string{text}});
-    }
-    if (literal_) { // it reads the text
-        call->performance->on_message(party, wire, text, now_);
-    } else {
-        call->performance->on_message(party, wire, *message, now_);
-    }
+    happen(ref.slot, {.kind = Happening::Kind::Message,
+                      .party = party,
+                      .wire = &wire,
+                      .message = &*message,
+                      .text = text});
     settle(ref.slot);
     check_end();
 }
@@ -129,7 +126,7 @@ Crowd::Ref Crowd::who_awaits(PartyId party, const sip::MessageView& message) {
     while (!waiting.empty()) {
         const auto ref = waiting.front();
         auto* call = find(ref);
-        if (call != nullptr && call->performance->awaits(party, message.method())) {
+        if (call != nullptr && awaits(*call, party, message.method())) {
             return ref;
         }
         waiting.pop_front();
@@ -161,7 +158,7 @@ void Crowd::on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, I
         return;
     }
     if (auto* call = find(owner->second)) {
-        call->performance->on_media(socket, from, packet, now_);
+        in_full(*call).on_media(socket, from, packet, now_);
         // What is heard is looked at when its time comes: no need to settle a packet.
     }
 }
@@ -174,7 +171,7 @@ void Crowd::on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now) {
     }
     const auto ref = owner->second;
     if (auto* call = find(ref)) {
-        call->performance->on_dtls(socket, keys, now_);
+        in_full(*call).on_dtls(socket, keys, now_);
         settle(ref.slot);
         check_end();
     }

@@ -39,6 +39,8 @@ void Crowd::begin_enrolment(std::size_t row) {
         free(ref.slot);
         return;
     }
+    call.live = true;
+    call.rote = nullptr;
     call.performance = std::make_unique<Performance>(plan_, *call.cast, call.given);
     ++enrolments_open_;
     call.performance->start(now_);

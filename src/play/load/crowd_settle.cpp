@@ -14,8 +14,8 @@ void Crowd::settle(std::uint32_t first) {
         const auto slot = unsettled_.back();
         unsettled_.pop_back();
         auto& call = *calls_[slot];
-        if (call.performance == nullptr) {
-            continue;
+        if (!call.live || call.performance == nullptr) {
+            continue; // by rote: took_edge() has done it
         }
         send_all(slot);
         auto& wants = call.performance->wants();
@@ -49,6 +49,9 @@ void Crowd::settle(std::uint32_t first) {
 
 void Crowd::send_all(std::uint32_t slot) {
     auto& call = *calls_[slot];
+    if (call.performance == nullptr) {
+        return;
+    }
     auto& outbox = call.performance->outbox();
     for (const auto& one : outbox.sends()) {
         const auto bytes = outbox.bytes(one);
@@ -70,7 +73,8 @@ void Crowd::end(std::uint32_t slot) {
         ended_enrolment(call);
     } else {
         --in_progress_;
-        const auto& report = call.performance->report();
+        const auto& report =
+            call.performance != nullptr ? call.performance->report() : *Rote::report(call.walk);
         if (call.interrupted) {
             ++tally_.interrupted;
         } else {
@@ -110,7 +114,9 @@ void Crowd::free(std::uint32_t slot) {
     call.messages.clear();
     call.asked.clear();
     call.own.clear();
+    call.live = false;
     call.performance.reset();
+    call.walk.node = nullptr;
     call.cast.reset();
     free_slots_.push_back(slot);
 }

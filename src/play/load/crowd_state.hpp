@@ -13,12 +13,17 @@
 namespace cw::play {
 
 struct Crowd::Call {
-    std::unique_ptr<Performance> performance; // null: the slot is free
+    bool live = false;                        // else the slot is free
+    std::unique_ptr<Performance> performance; // null: it goes by rote
+    Rote* rote = nullptr;                     // that it follows, or is watched by; perhaps none
+    Rote::Walk walk;
     Given given;
     std::shared_ptr<const Cast> cast;
     std::uint32_t generation = 0;
     std::uint32_t deadline = Deadlines<std::uint32_t, Places>::nowhere;
     std::uint64_t number = 0;
+    std::uint64_t seed = 0;
+    std::string mark; // of its Call-IDs
     std::size_t row = 0;
     bool row_is_its_own = false; // nobody else has it meanwhile
     bool enrolment = false;

@@ -76,6 +76,8 @@ class World {
     std::size_t most_in_progress = 0;
     std::vector<Instant> invites;   // when they were sent
     std::vector<std::string> users; // who sent them
+    std::vector<std::string> said;  // all that was sent
+    std::string to_tag = "far";
 
     // Until it is over, or until then.
     void run(std::optional<Instant> until = {}) {
@@ -159,6 +161,7 @@ class World {
         sip::HeaderIndex index;
         const auto message = sip::index(std::string_view{text}, index);
         ASSERT_TRUE(message.has_value());
+        said.push_back(text);
         if (!message->is_request() || message->method() == sip::Method::Ack) {
             return;
         }
@@ -171,7 +174,7 @@ class World {
             return;
         }
         auto draft =
-            dialog::response_to(*message, status, "far", message->value(sip::HeaderId::Via));
+            dialog::response_to(*message, status, to_tag, message->value(sip::HeaderId::Via));
         if (message->method() == sip::Method::Invite && status == 200) {
             draft.add("Contact", "<sip:echo@127.0.0.1:5060>");
             draft.set_body("application/sdp",
@@ -376,6 +379,66 @@ TEST(Crowd, ShardsShareTheSchedule) {
     ASSERT_EQ(all.size(), 60U);
     for (std::size_t i = 3; i < 60; ++i) { // the first three wait for their connection
         EXPECT_NEAR((all[i] - began).seconds(), static_cast<double>(i) / 30, 0.006);
+    }
+}
+
+// What calls by rote say is, byte for byte, what they would have said in full; and so is what is
+// counted of them.
+TEST(Crowd, CallsByRoteAreThoseInFull) {
+    for (const std::string transport : {"tls", "udp"}) {
+        std::array<std::vector<std::string>, 2> said;
+        std::array<Tally, 2> tally;
+        std::array<std::vector<FailedCall>, 2> failed;
+        for (const bool by_rote : {false, true}) {
+            auto settings = at_rate(100, seconds(10));
+            settings.by_rote = by_rote;
+            World world{load_plan(std::string{call_flow}, transport), settings};
+            // By the caller's tag, which is the same in both runs: what becomes of the call.
+            const auto chance = [](const sip::MessageView& m) {
+                const auto from = m.value(sip::HeaderId::From);
+                return from[from.find(";tag=") + 5];
+            };
+            world.answer = [&](const sip::MessageView& m) {
+                world.to_tag = "far-" + std::string{chance(m)};
+                return m.method() == sip::Method::Invite && chance(m) == '7' ? std::uint16_t{503}
+                                                                             : std::uint16_t{200};
+            };
+            world.delay = [&](const sip::MessageView& m) { // some so late that it is said again
+                return chance(m) == '8' ? milliseconds(900) : milliseconds(10);
+            };
+            world.run();
+            for (auto& text : world.said) { // but for the place in a table that the call had
+                const auto at = text.find("Call-ID: ") + 9;
+                text.erase(at, text.find('-', at) - at);
+            }
+            std::ranges::sort(world.said);
+            said[by_rote ? 1 : 0] = world.said;
+            tally[by_rote ? 1 : 0] = world.crowd->tally();
+            failed[by_rote ? 1 : 0] = std::move(world.crowd->failed());
+            EXPECT_EQ(world.crowd->by_rote() > 500, by_rote) << world.crowd->by_rote();
+        }
+        ASSERT_EQ(said[0].size(), said[1].size());
+        for (std::size_t i = 0; i < said[0].size(); ++i) {
+            ASSERT_EQ(said[0][i], said[1][i]);
+        }
+        EXPECT_GT(tally[1].passed, 900U);
+        EXPECT_GT(tally[1].failed, 5U);
+        EXPECT_EQ(tally[0].passed, tally[1].passed);
+        EXPECT_EQ(tally[0].causes, tally[1].causes);
+        EXPECT_EQ(tally[0].sent, tally[1].sent);
+        EXPECT_EQ(tally[0].sessions.answered, tally[1].sessions.answered);
+        EXPECT_EQ(tally[0].answers.count(), tally[1].answers.count());
+        EXPECT_EQ(tally[0].hanging_up.count(), tally[1].hanging_up.count());
+        EXPECT_NEAR(tally[0].answers.at(0.99).milliseconds(),
+                    tally[1].answers.at(0.99).milliseconds(), 1);
+        EXPECT_NEAR(tally[0].length.at(0.5).milliseconds(), tally[1].length.at(0.5).milliseconds(),
+                    20);
+        ASSERT_EQ(failed[0].size(), failed[1].size());
+        for (std::size_t i = 0; i < failed[0].size(); ++i) {
+            EXPECT_EQ(failed[0][i].number, failed[1][i].number);
+            EXPECT_EQ(failed[0][i].messages.size(), failed[1][i].messages.size());
+            EXPECT_EQ(failed[0][i].report.why, failed[1][i].report.why);
+        }
     }
 }
 
