@@ -386,7 +386,10 @@ char* put_index_or_null(char* at, std::uint32_t index) {
 }
 
 std::string_view signed_word(const flow::Message& m) {
-    return m.is_signed == 0 ? "no" : m.is_signed == 1 ? "good" : "bad";
+    return m.is_signed == 0   ? "no"
+           : m.is_signed == 1 ? "good"
+           : m.is_signed == 2 ? "bad"
+                              : "unproven"; // it fits, and who signed is not known to be trusted
 }
 std::string_view sealed_word(const flow::Message& m) {
     return m.sealed == 0 ? "no" : m.sealed == 1 ? "opened" : "closed";

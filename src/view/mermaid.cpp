@@ -69,9 +69,10 @@ class MermaidPainter {
             if (out_.size() - begin_ > most_characters) {
                 out_.resize(before);
                 say_what_is_missing(row);
-                return;
+                break;
             }
         }
+        verdict();
     }
 
   private:
@@ -146,6 +147,47 @@ class MermaidPainter {
             used += cells;
             at = end + 1;
         }
+    }
+
+    // How safe each hop, the promises and the media were: below it all, across all columns.
+    void verdict() {
+        constexpr std::size_t most_lines = 12; // as many as a note may have and still be read
+        const auto before = out_.size();
+        for (const auto lines : {most_lines, std::size_t{1}}) {
+            write_verdict(lines);
+            if (out_.size() - begin_ <= most_characters + 900) {
+                return;
+            }
+            out_.resize(before); // Mermaid would draw nothing at all
+        }
+    }
+    void write_verdict(std::size_t most_lines) {
+        if (ladder_.safety.empty()) {
+            return;
+        }
+        Row all;
+        all.to = static_cast<std::uint16_t>(ladder_.columns.size() - 1);
+        note_over(all);
+        const auto span = std::clamp<std::size_t>(ladder_.columns.size() - 1, 1, 4);
+        std::size_t lines = 0;
+        auto left = ladder_.safety.size();
+        const auto add = [&](std::string_view sign, std::string_view text) {
+            out_ += lines++ == 0 ? "" : "<br/>";
+            out_ += sign;
+            broken(text, span * note_cells);
+        };
+        if (!ladder_.weakest.empty()) {
+            add("weakest: ", ladder_.weakest);
+        }
+        for (const auto& [tone, line] : ladder_.safety) {
+            if (lines == most_lines) {
+                out_ += fmt::format("<br/>and {} more", left);
+                break;
+            }
+            --left;
+            add(tone == Tone::Good ? "✓ " : tone == Tone::Bad ? "✗ " : "· ", line);
+        }
+        out_ += '\n';
     }
 
     void paint_row(const Row& row);

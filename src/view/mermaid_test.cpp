@@ -57,9 +57,33 @@ TEST(Mermaid, ALongCallSaysHowMuchIsMissing) {
     for (int i = 0; i < 3000; ++i) {
         made.request(i, "10.0.0.1:5060", "10.0.0.2:5060", "INFO");
     }
-    const auto text = diagram_of(made.finish(flow::State::Trying, 0, 0));
+    auto call = made.finish(flow::State::Trying, 0, 0);
+    call.security.weakest = std::string(256, '#');
+    call.security.smime = std::string(400, '#');
+    const auto text = diagram_of(call);
     EXPECT_LT(text.size(), 50'000U);
     EXPECT_NE(text.find("more messages: Mermaid draws no longer diagram"), std::string::npos);
+}
+
+TEST(Mermaid, TheVerdictOnEachHopStandsBelow) {
+    auto call = made::dropped_call();
+    for (int i = 0; i < 30; ++i) {
+        call.security.hops.push_back({.client = *parse_endpoint("10.0.0.1:4000", 0),
+                                      .server = *parse_endpoint("10.0.0.2:5061", 0),
+                                      .transport = flow::Transport::Tls,
+                                      .secure = true,
+                                      .version = "TLSv1.3",
+                                      .verified = "CN=a; b#",
+                                      .verified_good = true});
+    }
+    call.security.keys_exposed = "to the server at 10.0.0.2:5061";
+    const auto text = diagram_of(call);
+    const auto last = text.substr(text.rfind("    Note over p1,p"));
+    EXPECT_TRUE(last.find("weakest: sbc → Bob") != std::string::npos) << last;
+    EXPECT_NE(last.find("✓ 10.0.0.1:4000 → 10.0.0.2:5061"), std::string::npos) << last;
+    EXPECT_NE(last.find("CN=a#59; b#35;"), std::string::npos);
+    EXPECT_NE(last.find("and 15 more"), std::string::npos) << last;
+    EXPECT_EQ(last.find('\n'), last.size() - 1);
 }
 
 TEST(Mermaid, ASectionIsAHeadingAndAFence) {

@@ -115,6 +115,7 @@ void Screen::move(std::ptrdiff_t by) {
                       : at_ == At::Columns ? columns_.size()
                       : at_ == At::List    ? shown_.size()
                       : at_ == At::Flow    ? places_.size()
+                      : at_ == At::Verdict ? verdict_lines().size()
                                            : message_lines(raw_).size();
     const auto last = static_cast<std::ptrdiff_t>(size) - 1;
     place =
@@ -160,6 +161,7 @@ bool Screen::key(const std::string& key) {
         return flow_key(key);
     case At::Raw:
     case At::Compare:
+    case At::Verdict:
         return raw_key(key);
     case At::Help:
     case At::Stats:
@@ -258,6 +260,9 @@ bool Screen::flow_key(const std::string& key) {
         syntax_ = !syntax_;
     } else if (key == "f9" || key == "a") {
         swap_names();
+    } else if (key == "v") {
+        top_ = sideways_ = 0;
+        at_ = At::Verdict;
     } else if (key == "t") {
         pane_ = !pane_;
         lay_out_flow();
@@ -278,7 +283,7 @@ bool Screen::flow_key(const std::string& key) {
 }
 
 bool Screen::raw_key(const std::string& key) {
-    if (key == "esc" || key == "q" || key == "enter") {
+    if (key == "esc" || key == "q" || key == "enter" || (key == "v" && at_ == At::Verdict)) {
         back();
     } else if (key == "left" || key == "h") {
         sideways_ -= std::min<std::size_t>(sideways_, 8);

@@ -87,7 +87,17 @@ class Screen {
     [[nodiscard]] std::string text() const;
 
   private:
-    enum class At : std::uint8_t { List, Flow, Raw, Compare, Help, Stats, Settings, Columns };
+    enum class At : std::uint8_t {
+        List,
+        Flow,
+        Raw,
+        Compare,
+        Verdict,
+        Help,
+        Stats,
+        Settings,
+        Columns
+    };
     enum class Prompt : std::uint8_t { None, Search, Filter, Save };
     struct Line {
         std::string text;
@@ -142,6 +152,7 @@ class Screen {
     void paint_flow(std::vector<Line>& out) const;
     void paint_raw(std::vector<Line>& out) const;
     void paint_compare(std::vector<Line>& out) const;
+    void paint_verdict(std::vector<Line>& out) const;
     void paint_help(std::vector<Line>& out) const;
     void paint_stats(std::vector<Line>& out) const;
     void paint_settings(std::vector<Line>& out) const;
@@ -150,6 +161,8 @@ class Screen {
     [[nodiscard]] std::string list_line(const ScreenRow* row) const;
     [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
     [[nodiscard]] std::vector<std::string> message_lines(std::uint32_t number) const;
+    // How the call was protected, hop by hop: wrapped to the screen.
+    [[nodiscard]] std::vector<std::string> verdict_lines() const;
     [[nodiscard]] std::vector<std::string> pane_lines(std::uint32_t number,
                                                       std::size_t width) const;
 

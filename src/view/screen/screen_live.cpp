@@ -135,6 +135,7 @@ void Screen::settle() {
 void Screen::reload_flow() {
     flow_stale_ = false;
     const bool on_screen = at_ == At::Flow || at_ == At::Raw || at_ == At::Compare ||
+                           at_ == At::Verdict ||
                            ((at_ == At::Help || at_ == At::Stats) && before_ == At::Flow);
     if (!on_screen) {
         return;

@@ -42,7 +42,7 @@ constexpr std::string_view help[] = {
     "              F2 d D      only SDP     F3 m   media on, off   M  only media",
     "              F4 x        this leg     F7 c   colour by leg",
     "              F8 C        syntax       F9 a    names or addresses",
-    "              t  9 0 T    message pane, its size",
+    "              t  9 0 T    message pane, its size      v  how safe each hop was",
     "              left right  what is wider than the screen",
 };
 
@@ -255,6 +255,40 @@ void Screen::paint_compare(std::vector<Line>& out) const {
     }
 }
 
+std::vector<std::string> Screen::verdict_lines() const {
+    const auto& l = call_.ladder;
+    std::vector<std::string> out;
+    const auto add = [&](std::string_view sign, std::string_view text, Tone tone) {
+        std::string wrapped{sign};
+        append_wrapped(wrapped, said_in(text, options_.ascii), cell_width(sign),
+                       options_.width - 1);
+        for (std::string_view rest = wrapped; !rest.empty();) {
+            const auto line = rest.substr(0, rest.find('\n'));
+            rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+            out.push_back(ink(line, tone));
+        }
+    };
+    if (!l.weakest.empty()) {
+        add("weakest: ", l.weakest, Tone::Plain);
+        out.emplace_back();
+    }
+    for (const auto& [tone, line] : l.safety) {
+        add(sign_of(tone, options_.ascii), line, tone);
+    }
+    if (l.safety.empty()) {
+        out.emplace_back("Nothing is known of how it was protected");
+    }
+    return out;
+}
+
+void Screen::paint_verdict(std::vector<Line>& out) const {
+    out.push_back({fmt::format("{} · {}", call_.ladder.title_call, call_.ladder.security), false});
+    const auto lines = verdict_lines();
+    for (auto i = top_; i < lines.size() && out.size() < options_.height - 2; ++i) {
+        out.push_back({window(lines[i], sideways_, options_.width), false});
+    }
+}
+
 void Screen::paint_help(std::vector<Line>& out) const {
     out.push_back({"Keys", false});
     out.push_back({"", false});
@@ -324,8 +358,8 @@ std::string Screen::bar() const {
         return "Esc Quit  Enter Show  Space Select  F1 Help  F2 Save  F3 Search  F7 Filter  <> "
                "Sort";
     case At::Flow:
-        return "Esc Back  Enter Raw  Space Compare  F1 Help  F2 SDP  F3 RTP  F4 Legs  F7 Colour  t "
-               "Pane";
+        return "Esc Back  Enter Raw  Space Compare  v Security  F1 Help  F2 SDP  F3 RTP  F4 Legs  "
+               "F7 Colour  t Pane";
     case At::Raw:
         return "Esc Back  Space Next";
     case At::Settings:
@@ -334,6 +368,7 @@ std::string Screen::bar() const {
         return source_.keep_columns ? "Esc Back  Space Show  + - Move  s Keep for the next time"
                                     : "Esc Back  Space Show  + - Move";
     case At::Compare:
+    case At::Verdict:
     case At::Help:
     case At::Stats:
         break;
@@ -389,6 +424,9 @@ std::vector<Screen::Line> Screen::lines() const {
         break;
     case At::Compare:
         paint_compare(out);
+        break;
+    case At::Verdict:
+        paint_verdict(out);
         break;
     case At::Help:
         paint_help(out);

@@ -87,7 +87,9 @@ struct Made {
             .load =
                 [](std::uint32_t) {
                     ScreenCall call;
-                    const auto made = made::dropped_call();
+                    auto made = made::dropped_call();
+                    made.security.hops.push_back({.client = made.messages[0].source,
+                                                  .server = made.messages[0].destination});
                     call.ladder = layout(made, {.calls_in_all = 40});
                     for (const auto& m : made.messages) {
                         const bool sdp = m.media_count > 0;
@@ -258,6 +260,15 @@ TEST(Screen, EnterShowsTheLadderAndThenTheMessage) {
     EXPECT_TRUE(made.shows("Call-ID: ␛[2Jy")); // nothing that a terminal obeys
     EXPECT_TRUE(made.press({"q", "q"}));
     EXPECT_TRUE(made.shows("40 of 40 calls"));
+}
+
+TEST(Screen, VShowsHowSafeEachHopWas) {
+    Made made;
+    made.press({"enter", "v"});
+    EXPECT_TRUE(made.shows("weakest: sbc → Bob, UDP, media key readable"));
+    EXPECT_TRUE(made.shows("✗ 192.0.2.10:40112 → 203.0.113.5:5061"));
+    made.press({"v"});
+    EXPECT_TRUE(made.shows("the 200 OK was never acknowledged"));
 }
 
 TEST(Screen, SpaceOnTwoMessagesComparesThem) {
