@@ -194,17 +194,15 @@ bool Reading::read_once() {
         both_ = std::make_unique<BothTaps>(*tape_, *course_);
         book_->tap_media(*both_);
     }
-    // A second core keeps the book, where there is one.
-    std::unique_ptr<flow::Relay> relay;
-    if (std::thread::hardware_concurrency() > 1) {
-        relay = std::make_unique<flow::Relay>(*book_);
-    }
-    flow::Listener* listener = relay ? static_cast<flow::Listener*>(relay.get()) : book_.get();
+    flow::Relay relay{*book_};
+    flow::Listener* listener = &relay;
     if (keep_originals_) {
         originals_ = std::make_unique<flow::Originals>(*listener);
         listener = originals_.get();
     }
     capture::Decoder decoder{*listener, keys_};
+    // With records to open, a second core keeps the book, where there is one.
+    const bool two_cores = std::thread::hardware_concurrency() > 1;
     Progress progress{"reading"};
     bool late_keys = false;
     WaitingPackets waiting;
@@ -217,6 +215,9 @@ bool Reading::read_once() {
             decoder.on_packet(*packet);
         } else {
             late_keys |= waiting.hold(*packet, decoder, [this] { return take_sent_keys(); });
+        }
+        if (two_cores && decoder.has_seen_tls()) {
+            relay.start_thread();
         }
         if (progress.is_due()) {
             progress.draw(source_->bytes_read(), source_->total_bytes());

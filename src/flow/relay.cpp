@@ -8,8 +8,21 @@ Relay::Batch::Batch() {
     bytes.reserve(batch_bytes);
 }
 
-Relay::Relay(Listener& listener)
-    : listener_(listener), filling_(std::make_unique<Batch>()), thread_([this] { run(); }) {}
+void Relay::Batch::clear() {
+    records.clear();
+    connections.clear();
+    handshakes.clear();
+    exchanges.clear();
+    bytes.clear();
+}
+
+Relay::Relay(Listener& listener) : listener_(listener), filling_(std::make_unique<Batch>()) {}
+
+void Relay::start_thread() {
+    if (!thread_.joinable()) {
+        thread_ = std::thread{[this] { run(); }};
+    }
+}
 
 Relay::~Relay() {
     {
@@ -27,12 +40,18 @@ void Relay::add(Record record, std::string_view bytes) {
     record.length = bytes.size();
     filling_->bytes.append(bytes);
     filling_->records.push_back(record);
-    if (filling_->bytes.size() + filling_->records.size() * sizeof(Record) >= batch_bytes) {
+    const auto most = thread_.joinable() ? batch_bytes : small_batch_bytes;
+    if (filling_->bytes.size() + filling_->records.size() * sizeof(Record) >= most) {
         hand_over();
     }
 }
 
 void Relay::hand_over() {
+    if (!thread_.joinable()) {
+        tell(*filling_);
+        filling_->clear();
+        return;
+    }
     std::unique_lock lock{mutex_};
     changed_.wait(lock, [this] { return full_.size() < most_batches; });
     full_.push_back(std::move(filling_));
@@ -86,7 +105,9 @@ void Relay::finish(Instant end) {
     at.time = end;
     add({.kind = Kind::Finish, .at = at}, {});
     hand_over();
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 void Relay::run() {
@@ -103,11 +124,7 @@ void Relay::run() {
         if (tell(*batch)) {
             return;
         }
-        batch->records.clear();
-        batch->connections.clear();
-        batch->handshakes.clear();
-        batch->exchanges.clear();
-        batch->bytes.clear();
+        batch->clear();
         lock.lock();
         spare_.push_back(std::move(batch));
     }

@@ -1,8 +1,11 @@
-// A thread for the listener: what a source tells is copied into batches, and told again on a thread
-// of its own, in the same order. So decoding and book-keeping each have a core.
+// What a source tells is copied into batches and told again in the same order, each event with a
+// word on the one behind it (Listener::expect). At first on the source's own thread; from
+// start_thread() on, on one for the listener, so that decoding and book-keeping each have a core.
+// That is worth it where decoding is work, as opening TLS is: what goes from one core to another is
+// read from the other's memory, and costs both more than it saves when the packets are in clear.
 //
-// The queue is bounded: a source that is faster waits. The listener is touched by the relay's
-// thread only, from the first event until finish() has returned.
+// The queue is bounded: a source that is faster waits. From start_thread() on, the listener is
+// touched by the relay's thread only, until finish() has returned.
 #pragma once
 
 #include <condition_variable>
@@ -24,6 +27,8 @@ class Relay final : public Listener {
     // A batch is large enough that handing it over costs nothing per event, and small enough to
     // stay in the second level cache of a core.
     static constexpr std::size_t batch_bytes = std::size_t{128} << 10;
+    // On one thread, that of the first level.
+    static constexpr std::size_t small_batch_bytes = std::size_t{16} << 10;
     static constexpr std::size_t most_batches = 8;
 
     // `listener` must outlive the relay.
@@ -31,6 +36,9 @@ class Relay final : public Listener {
     ~Relay() override;
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
+
+    // Idempotent; before finish().
+    void start_thread();
 
     void on_sip(const SipEvent& event) override;
     void on_media(const MediaEvent& event) override;
@@ -60,6 +68,8 @@ class Relay final : public Listener {
         std::vector<DtlsSrtp> handshakes;
         std::vector<DtlsExchange> exchanges;
         std::string bytes;
+
+        void clear(); // keeps the memory
     };
 
     void add(Record record, std::string_view bytes);

@@ -66,14 +66,38 @@ void tell_story(Listener& listener) {
     listener.finish({42});
 }
 
+// Starts the thread of its relay after some events.
+struct Starter final : Listener {
+    Starter(Relay& to, int after) : relay(to), left(after) {}
+    Listener& next() {
+        if (left-- == 0) {
+            relay.start_thread();
+        }
+        return relay;
+    }
+    void on_sip(const SipEvent& e) override { next().on_sip(e); }
+    void on_media(const MediaEvent& e) override { next().on_media(e); }
+    void on_dtls(const Sighting& at) override { next().on_dtls(at); }
+    void on_dtls_exchange(const DtlsExchange& e) override { next().on_dtls_exchange(e); }
+    void on_dtls_srtp(const DtlsSrtp& handshake) override { next().on_dtls_srtp(handshake); }
+    void on_connection(const Connection& c) override { next().on_connection(c); }
+    void finish(Instant end) override { next().finish(end); }
+
+    Relay& relay;
+    int left;
+};
+
 TEST(Relay, TellsEverythingInTheSameOrder) {
     Scribe direct;
     tell_story(direct);
-    Scribe relayed;
-    Relay relay{relayed};
-    tell_story(relay);
-    ASSERT_EQ(relayed.said.size(), direct.said.size());
-    EXPECT_EQ(relayed.said, direct.said);
+    for (const int after : {-1, 0, 7'777}) { // on one thread, on two, on two later
+        Scribe relayed;
+        Relay relay{relayed};
+        Starter starter{relay, after};
+        tell_story(starter);
+        ASSERT_EQ(relayed.said.size(), direct.said.size()) << after;
+        EXPECT_EQ(relayed.said, direct.said) << after;
+    }
 }
 
 TEST(Relay, CanBeGivenUpWithoutAnEnd) {
