@@ -37,6 +37,19 @@ constexpr std::string_view served = R"(sequenceDiagram
     proxy-->>alice: 200 OK
 )";
 
+// Sound that takes longer to be heard than an answer is waited for.
+constexpr std::string_view talking = R"(sequenceDiagram
+    actor alice as Alice
+    actor bob as Bob
+
+    alice->>bob: INVITE bob (SRTP offer)
+    bob-->>alice: 200 OK (SRTP answer)
+    alice<<-->>bob: SRTP both ways (3s)
+    Note over alice: hears bob for 1s
+    alice->>bob: BYE
+    bob-->>alice: 200 OK
+)";
+
 // Somebody refuses what is drawn as accepted.
 constexpr std::string_view refused = R"(sequenceDiagram
     actor alice as Alice
@@ -54,6 +67,13 @@ TEST_F(LoadProgram, PerformsAFlowWithinItselfAndPasses) {
     EXPECT_EQ(done.status, 0) << done.text;
     EXPECT_TRUE(contains(done.text, "20 calls begun, 20 passed, 0 failed")) << done.text;
     EXPECT_TRUE(contains(done.text, "answer")) << done.text;
+}
+
+TEST_F(LoadProgram, CallsThatTalkComeToTheirEnd) {
+    file("talking.mmd", talking);
+    const auto done = run("load talking.mmd --rate 10 --calls 4");
+    EXPECT_EQ(done.status, 0) << done.text;
+    EXPECT_TRUE(contains(done.text, "4 calls begun, 4 passed, 0 failed")) << done.text;
 }
 
 TEST_F(LoadProgram, TheFlowSaysHowManyAndWhatDecides) {

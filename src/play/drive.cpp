@@ -10,6 +10,9 @@ namespace cw::play {
 
 namespace {
 
+// How soon what brings no event of its own is looked at again.
+constexpr Duration look_again = milliseconds(20);
+
 Instant earlier(Instant a, Instant b) {
     return !a.known() ? b : !b.known() || a < b ? a : b;
 }
@@ -228,6 +231,9 @@ Instant State::next_deadline() {
     for (const auto& [step, repeat] : repeats) {
         out = earlier(out, repeat.timer.next_deadline());
     }
+    // A time that has come and brought nothing about, as the patience with what need not come, is
+    // no reason to be asked again at once, for ever.
+    const auto ahead = [this](Instant due) { return due > now ? due : now + look_again; };
     for (const auto& next : schedule.ready(now)) {
         const auto wait = waiting.find(next.step);
         if (wait == waiting.end()) {
@@ -240,19 +246,20 @@ Instant State::next_deadline() {
         if (waits != nullptr || rings != nullptr) {
             out = earlier(out, since + (waits != nullptr ? waits->time : rings->time));
         } else if (act != nullptr) {
-            out = earlier(out, now + milliseconds(20)); // what is heard is looked at again
+            out = earlier(out, now + look_again); // what is heard
         } else if (const auto* a = std::get_if<Arrow>(&plan.steps[next.step].what)) {
             if (const auto* after = script::find<script::After>(a->facts)) {
-                out = earlier(out, since + after->time);
+                const auto due = since + after->time;
+                out = earlier(out, next.part == Schedule::Part::Send ? due : ahead(due));
             }
             if (std::holds_alternative<script::Media>(a->content)) {
-                out = earlier(out, since + seconds(2)); // see Sound::perform_media
+                out = earlier(out, ahead(since + seconds(2))); // see Sound::perform_media
             }
             if (std::holds_alternative<script::Channel>(a->content)) {
-                out = earlier(out, script::is_lost(a->link) ? since + seconds(3)
+                out = earlier(out, script::is_lost(a->link) ? ahead(since + seconds(3))
                                                             : now + milliseconds(100));
             }
-            out = earlier(out, since + patience(next.step));
+            out = earlier(out, ahead(since + patience(next.step)));
         }
     }
     return earlier(out, sound->next_deadline());

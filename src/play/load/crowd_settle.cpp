@@ -1,4 +1,6 @@
 // After each thing that happened to a call: what it wants sent and opened, when it wakes, its end.
+#include <algorithm>
+
 #include "play/load/crowd_state.hpp"
 
 namespace cw::play {
@@ -39,7 +41,8 @@ void Crowd::settle(std::uint32_t first) {
         }
         const auto deadline = call.performance->next_deadline();
         if (deadline.known()) {
-            deadlines_.arm(slot, deadline);
+            // In the next turn at the earliest: no call may keep the others waiting.
+            deadlines_.arm(slot, std::max(deadline, now_ + Duration{1}));
         } else {
             deadlines_.disarm(slot);
         }
