@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "sip/content_type.hpp"
 #include "sip/name_addr.hpp"
 #include "smime/tunnel.hpp"
 
@@ -33,17 +32,42 @@ std::string signer_expected(const sip::MessageView& message) {
 std::string discrepancies(const sip::MessageView& message, const smime::Opened& opened) {
     std::string out;
     for (const auto& part : opened.parts) {
-        const auto type = sip::parse_content_type(part.type);
-        if (!type || (!part.is_signed && !part.encrypted) ||
-            !(type->is("message", "sip") ||
-              (type->is("message", "sipfrag") && message.method() != sip::Method::Notify))) {
+        if ((!part.is_signed && !part.encrypted) || !smime::is_tunnelled(message, part.type)) {
             continue;
         }
         for (const auto& one : smime::compare_tunnelled(message, part.content, part.encrypted)) {
-            out += fmt::format("{}{} within is {}", out.empty() ? "" : "; ", one.header, one.inner);
+            out += (out.empty() ? "" : "; ") + smime::describe(one);
         }
     }
     return out;
+}
+
+// Nothing speaks against it but that nobody here knows its issuer. One that has expired, was
+// revoked or is for something else is not good, whoever may judge.
+bool is_unproven(const smime::Signature& signature) {
+    using enum crypto::ChainRule;
+    return signature.state == smime::Signature::State::NoCertificate ||
+           (signature.state == smime::Signature::State::Untrusted &&
+            std::ranges::all_of(signature.chain.faults, [](const auto& fault) {
+                return fault.rule == SelfSigned || fault.rule == UnknownCa ||
+                       fault.rule == MissingIssuer || fault.rule == NoCrl;
+            }));
+}
+
+Sealed sealing_of(const smime::Opened& opened) {
+    auto sealed = Sealed::No;
+    bool any_signature = false;
+    for (const auto& layer : opened.layers) {
+        any_signature = any_signature || !layer.signatures.empty();
+        if (layer.encrypted && sealed != Sealed::Closed) {
+            sealed = layer.opened_by.empty() ? Sealed::Closed : Sealed::Opened;
+        }
+    }
+    if (sealed == Sealed::No) {
+        return opened.problem.empty() || any_signature ? Sealed::No : Sealed::Unreadable;
+    }
+    const auto* session = opened.part("application/sdp");
+    return session != nullptr && !session->encrypted ? Sealed::Partly : sealed;
 }
 
 std::string cut_to(std::string text, std::size_t most) {
@@ -101,26 +125,19 @@ std::optional<flow::SecuredBody> SecuredBodies::open(const sip::MessageView& mes
     add(differs);
     add(remember(opened));
     for (const auto& layer : opened.layers) {
-        if (layer.encrypted) {
-            out.sealed = layer.opened_by.empty() || out.sealed == Sealed::Closed ? Sealed::Closed
-                                                                                 : Sealed::Opened;
-        }
         for (const auto& signature : layer.signatures) {
             using enum smime::Signature::State;
             const auto one = !differs.empty()          ? Signed::Bad
                              : signature.state == Good ? Signed::Good
-                             : signature.state == Untrusted || signature.state == NoCertificate
-                                 ? Signed::Unproven
-                                 : Signed::Bad;
+                             : is_unproven(signature)  ? Signed::Unproven
+                                                       : Signed::Bad;
             if (out.is_signed == Signed::No || out.is_signed == Signed::Good ||
                 one == Signed::Bad) { // the worst of them
                 out.is_signed = one;
             }
         }
     }
-    if (!opened.problem.empty() && out.sealed == Sealed::No && out.is_signed == Signed::No) {
-        out.is_signed = Signed::Bad;
-    }
+    out.sealed = sealing_of(opened);
     if (const auto* part = opened.part("text/plain")) {
         out.text = cut_to(part->content, longest_words);
     }

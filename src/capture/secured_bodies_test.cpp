@@ -143,7 +143,53 @@ TEST_F(Remembered, AMessageWithinThatDiffersIsTold) {
         smime::sign_beside(smime::to_entity("message/sip", inner), alice(), now).value();
     const auto opened = open(message(sealed));
     EXPECT_EQ(opened.is_signed, Signed::Bad);
-    EXPECT_EQ(opened.badge, "signed by alice@example.com, Subject within is lunch");
+    EXPECT_EQ(opened.badge,
+              "signed by alice@example.com, Subject within is lunch, and outside there is none");
+}
+
+TEST_F(Remembered, WhatCannotBeReadIsNoSignature) {
+    const auto damaged = open(message({"application/pkcs7-mime", "", "", "no DER"}));
+    EXPECT_EQ(damaged.is_signed, Signed::No);
+    EXPECT_EQ(damaged.sealed, Sealed::Unreadable);
+    EXPECT_TRUE(damaged.badge.starts_with("cannot be read: no CMS")) << damaged.badge;
+    const auto beside = open(
+        message({"multipart/signed;boundary=b", "", "",
+                 "--b\r\n" + text_ +
+                     "\r\n--b\r\nContent-Type: application/pkcs7-signature\r\n\r\nx\r\n--b--"}));
+    EXPECT_EQ(beside.is_signed, Signed::No);
+    EXPECT_EQ(beside.sealed, Sealed::Unreadable);
+    EXPECT_EQ(beside.text, "Hello!");
+}
+
+TEST_F(Remembered, ACertificateThatHasExpiredIsNotMerelyUnproven) {
+    const auto expired =
+        crypto::issue(ca_, {.users = {"alice@example.com"},
+                            .validity = {now - seconds(9 * 86400), now - seconds(86400)},
+                            .email_protection = true})
+            .value();
+    EXPECT_EQ(open(message(smime::sign_beside(text_, expired, now).value())).is_signed,
+              Signed::Bad);
+    const auto elsewhere = crypto::make_ca({.validity = crypto::valid_for(now, 365)}).value();
+    const auto stranger = crypto::issue(elsewhere, {.users = {"alice@example.com"},
+                                                    .validity = crypto::valid_for(now, 30),
+                                                    .email_protection = true})
+                              .value();
+    EXPECT_EQ(open(message(smime::sign_beside(text_, stranger, now).value())).is_signed,
+              Signed::Unproven);
+}
+
+TEST_F(Remembered, ASessionDescriptionBesideWhatIsEncryptedIsInClear) {
+    const auto person = alice();
+    const std::array<const X509*, 1> to{person.certificate.get()};
+    const auto sdp = std::string{"Content-Type: application/sdp\r\n\r\nv=0\r\n"};
+    const auto hidden = smime::encrypt(text_, to, crypto::ContentCipher::Aes128Gcm).value();
+    const auto mixed = [&](const std::string& first) {
+        return open(
+            message({"multipart/mixed;boundary=b", "", "",
+                     "--b\r\n" + first + "\r\n--b\r\n" + hidden.as_entity() + "\r\n--b--"}));
+    };
+    EXPECT_EQ(mixed(sdp).sealed, Sealed::Partly);
+    EXPECT_EQ(mixed(text_).sealed, Sealed::Closed);
 }
 
 TEST_F(Remembered, OrdinaryBodiesAreNone) {

@@ -130,8 +130,8 @@ struct Message {
     Text contact;     // the URI in Contact
     Text facts;       // header fields that diagnose/ reads: see facts.hpp
     // A body that is signed or encrypted, see SecuredBody; all empty: it is not.
-    std::uint32_t is_signed = 0; // 1 by a good signature, 2 by one that is not good, 3 not proved
-    std::uint32_t sealed = 0;    // 1 encrypted and opened, 2 encrypted and not opened
+    std::uint32_t is_signed = 0; // SecuredBody::Signed
+    std::uint32_t sealed = 0;    // SecuredBody::Sealed
     Text badge;                  // signed by whom, for whom encrypted, or why it cannot be read
     Text words;                  // the text inside
 

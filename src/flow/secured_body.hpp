@@ -14,13 +14,21 @@ namespace cw::flow {
 struct SecuredBody {
     // Unproven: it fits, and nobody here knows whether its certificate is to be trusted.
     enum class Signed : std::uint8_t { No, Good, Bad, Unproven };
-    enum class Sealed : std::uint8_t { No, Opened, Closed };
+    // Unreadable: S/MIME by its type, and neither a signature nor anything encrypted can be made
+    // out of it. Partly: something in it is encrypted, and the session description stands in clear.
+    enum class Sealed : std::uint8_t { No, Opened, Closed, Unreadable, Partly };
     Signed is_signed = Signed::No;
     Sealed sealed = Sealed::No;
     std::string badge;   // "signed by alice@example.com", or why not, or why it cannot be read
     std::string text;    // the words inside, where they are words
     std::string session; // the session description inside
 };
+
+// Of Message::sealed: whether the session description is encrypted for the other end alone.
+inline bool hides_session(std::uint32_t sealed) {
+    return sealed == static_cast<std::uint32_t>(SecuredBody::Sealed::Opened) ||
+           sealed == static_cast<std::uint32_t>(SecuredBody::Sealed::Closed);
+}
 
 class BodyOpener {
   public:

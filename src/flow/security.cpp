@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "flow/secured_body.hpp"
 #include "flow/security_hops.hpp"
 
 namespace cw::flow {
@@ -145,25 +146,24 @@ void look_at_keys(const Call& call, Security& out) {
 }
 
 void look_at_bodies(const Call& call, Security& out) {
-    std::size_t good = 0;
-    std::size_t bad = 0;
-    std::size_t opened = 0;
-    std::size_t closed = 0;
-    for (const auto& m : call.messages) {
-        good += m.is_first() && m.is_signed == 1 ? 1U : 0U;
-        bad += m.is_first() && m.is_signed == 2 ? 1U : 0U;
-        opened += m.is_first() && m.sealed == 1 ? 1U : 0U;
-        closed += m.is_first() && m.sealed == 2 ? 1U : 0U;
-    }
-    const auto add = [&](std::size_t n, std::string_view what) {
+    using Signed = SecuredBody::Signed;
+    using Sealed = SecuredBody::Sealed;
+    const auto add = [&](auto state, std::string_view what) {
+        const auto n = std::ranges::count_if(call.messages, [&](const Message& m) {
+            const auto is = std::is_same_v<decltype(state), Signed> ? m.is_signed : m.sealed;
+            return m.is_first() && is == static_cast<std::uint32_t>(state);
+        });
         if (n > 0) {
             out.smime += fmt::format("{}{} {}", out.smime.empty() ? "" : ", ", n, what);
         }
     };
-    add(good, "signed end to end");
-    add(bad, "with a signature that does not verify");
-    add(opened, "encrypted end to end");
-    add(closed, "encrypted and not opened");
+    add(Signed::Good, "signed end to end");
+    add(Signed::Bad, "with a signature that does not verify");
+    add(Signed::Unproven, "signed by a certificate that nobody here vouches for");
+    add(Sealed::Opened, "encrypted end to end");
+    add(Sealed::Partly, "encrypted in part, the session description in clear");
+    add(Sealed::Closed, "encrypted and not opened");
+    add(Sealed::Unreadable, "that could not be read");
 }
 
 // The gravest first.

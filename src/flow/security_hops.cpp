@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "flow/secured_body.hpp"
 
 namespace cw::flow {
 namespace {
@@ -45,7 +46,7 @@ const Connection* connection_of(const Call& call, std::uint32_t id) {
 
 // What S/MIME encrypts, no server reads.
 bool shows_key(const Call& call, const Message& m) {
-    if (m.sealed != 0) {
+    if (hides_session(m.sealed)) {
         return false;
     }
     for (std::uint32_t i = 0; i < m.media_count; ++i) {

@@ -13,6 +13,7 @@ namespace cw::flow {
 namespace {
 
 constexpr std::size_t most_of_handshakes = 8; // keys of one direction between two ends
+constexpr std::size_t most_alike = 4;         // handshakes with an end or the ports in common
 
 // RFC 6188 writes AES_192_CM_… and AES_256_CM_…; drafts before it, and programs to this day, write
 // AES_CM_256_….
@@ -26,6 +27,33 @@ std::string_view registered_name(std::string_view suite) {
     const auto* found =
         std::ranges::find(names, suite, [](const auto& n) { return std::string_view{n.first}; });
     return found == names.end() ? suite : found->second;
+}
+
+// The two ports, whichever way.
+std::uint32_t ports_of(const MediaFlow& flow) {
+    const auto [low, high] = std::minmax(flow.source.port, flow.destination.port);
+    return static_cast<std::uint32_t>(high) << 16U | low;
+}
+
+void note(std::vector<MediaFlow>& alike, const MediaFlow& handshake) {
+    std::erase(alike, handshake);
+    if (alike.size() >= most_alike) {
+        alike.erase(alike.begin());
+    }
+    alike.push_back(handshake);
+}
+
+// Whether what flows so goes the way from the handshake's client to its server.
+bool goes_there(const MediaFlow& flow, const MediaFlow& handshake) {
+    if (flow.source == handshake.source || flow.destination == handshake.destination) {
+        return true;
+    }
+    const bool back = flow.source == handshake.destination || flow.destination == handshake.source;
+    return !back && flow.source.port == handshake.source.port;
+}
+
+void append(const std::vector<SrtpKey>& keys, std::vector<const SrtpKey*>& out) {
+    std::ranges::transform(keys, std::back_inserter(out), [](const SrtpKey& key) { return &key; });
 }
 
 } // namespace
@@ -65,7 +93,11 @@ void SrtpKeys::add(Leg& leg, const sdp::Crypto& line, const Endpoint& owner, con
 }
 
 void SrtpKeys::on_dtls(const DtlsSrtp& handshake) {
-    auto& known = handshakes_[{handshake.at.source, handshake.at.destination}];
+    const MediaFlow way{handshake.at.source, handshake.at.destination};
+    note(by_end_[way.source], way);
+    note(by_end_[way.destination], way);
+    note(by_ports_[ports_of(way)], way);
+    auto& known = handshakes_[way];
     known.time = handshake.at.time;
     known.version = handshake.version;
     known.cipher = handshake.cipher;
@@ -96,6 +128,12 @@ void SrtpKeys::forget(std::uint32_t slot) {
 void SrtpKeys::forget_before(Instant time) {
     boost::unordered::erase_if(handshakes_,
                                [&](const auto& entry) { return entry.second.time < time; });
+    const auto is_gone = [&](auto& entry) {
+        std::erase_if(entry.second, [&](const auto& way) { return !handshakes_.contains(way); });
+        return entry.second.empty();
+    };
+    boost::unordered::erase_if(by_end_, is_gone);
+    boost::unordered::erase_if(by_ports_, is_gone);
     boost::unordered::erase_if(legs_, [&](const auto& entry) {
         return entry.second.keys.empty() || entry.second.keys.back().time < time;
     });
@@ -119,14 +157,35 @@ void SrtpKeys::collect(std::span<const std::uint32_t> slots, const MediaFlow& fl
     };
     add_where(false); // of others: relays pass keys on, and some send with a wrong one
     add_where(true);
-    if (const auto at = handshakes_.find(flow); at != handshakes_.end()) {
-        std::ranges::transform(at->second.there, std::back_inserter(out),
-                               [](const SrtpKey& key) { return &key; });
+    const auto there = handshakes_.find(flow);
+    const auto back = handshakes_.find(flow.back());
+    if (there == handshakes_.end() && back == handshakes_.end()) {
+        collect_alike(flow, out);
+        return;
     }
-    if (const auto at = handshakes_.find(flow.back()); at != handshakes_.end()) {
-        std::ranges::transform(at->second.back, std::back_inserter(out),
-                               [](const SrtpKey& key) { return &key; });
+    if (there != handshakes_.end()) {
+        append(there->second.there, out);
     }
+    if (back != handshakes_.end()) {
+        append(back->second.back, out);
+    }
+}
+
+void SrtpKeys::collect_alike(const MediaFlow& flow, std::vector<const SrtpKey*>& out) const {
+    const auto add_all = [&](const auto& index, const auto& key) {
+        const auto alike = index.find(key);
+        if (alike == index.end()) {
+            return;
+        }
+        for (const auto& way : alike->second) {
+            if (const auto at = handshakes_.find(way); at != handshakes_.end()) {
+                append(goes_there(flow, way) ? at->second.there : at->second.back, out);
+            }
+        }
+    };
+    add_all(by_ports_, ports_of(flow));
+    add_all(by_end_, flow.destination);
+    add_all(by_end_, flow.source);
 }
 
 std::string SrtpKeys::problem_of(std::span<const std::uint32_t> slots) const {

@@ -1,6 +1,8 @@
 // The SRTP keys that a capture tells: those of a=crypto in signalling that could be read, by leg
 // [RFC 4568], and those of DTLS handshakes, by the two ends of the media [RFC 5764]. Which of them
-// is in use only the packets tell. Not thread-safe; keys are wiped when they are forgotten.
+// is in use only the packets tell. Media whose own ends have shaken no hands may go by the keys of
+// others: a host has several addresses, and ICE moves media from one pair of addresses to another
+// without a new handshake. Not thread-safe; keys are wiped when they are forgotten.
 #pragma once
 
 #include <cstdint>
@@ -80,10 +82,16 @@ class SrtpKeys {
         std::uint32_t problem_frame = 0;
     };
 
+    // Handshakes that have something in common, from client to server, the latest last.
+    using Alike = std::vector<MediaFlow>;
+
     void add(Leg& leg, const sdp::Crypto& line, const Endpoint& owner, const Sighting& at);
+    void collect_alike(const MediaFlow& flow, std::vector<const SrtpKey*>& out) const;
 
     boost::unordered_flat_map<std::uint32_t, Leg> legs_;
     boost::unordered_flat_map<MediaFlow, Handshake> handshakes_; // from client to server
+    boost::unordered_flat_map<Endpoint, Alike> by_end_;          // at one of both ends
+    boost::unordered_flat_map<std::uint32_t, Alike> by_ports_;   // between the same two ports
     std::uint64_t changes_ = 0;
 };
 

@@ -332,5 +332,56 @@ TEST_F(Opened, DtlsKeysByTheEndsOfTheMedia) {
     EXPECT_EQ(call_.text(s.suite), "AEAD_AES_256_GCM");
 }
 
+// A host with two addresses; ICE that has moved the media to another pair.
+TEST(SrtpKeysOfDtls, ServeMediaBetweenOtherAddressesThanTheHandshake) {
+    SrtpKeys keys;
+    const auto client = *parse_endpoint("192.0.2.7:6000", 0);
+    const auto server = *parse_endpoint("192.0.2.9:4000", 0);
+    const auto other_client = *parse_endpoint("10.0.0.7:6000", 0);
+    const auto other_server = *parse_endpoint("10.0.0.9:4000", 0);
+    keys.on_dtls({.at = {.time = Instant{}, .source = client, .destination = server},
+                  .client_key = key_of(100),
+                  .server_key = key_of(1)});
+    const auto of_client = [&](const Endpoint& from, const Endpoint& to) {
+        std::vector<const SrtpKey*> found;
+        keys.collect({}, {from, to}, found);
+        EXPECT_FALSE(found.empty());
+        return !found.empty() && found.back()->parameters == key_of(100);
+    };
+    EXPECT_TRUE(of_client(other_client, other_server)) << "the same ports";
+    EXPECT_FALSE(of_client(other_server, other_client));
+    const auto third = *parse_endpoint("198.51.100.1:9", 0);
+    EXPECT_TRUE(of_client(client, third)) << "the same end";
+    EXPECT_TRUE(of_client(third, server));
+    EXPECT_FALSE(of_client(server, third));
+    EXPECT_FALSE(of_client(third, client));
+    std::vector<const SrtpKey*> found;
+    keys.collect({}, {third, other_server}, found);
+    EXPECT_TRUE(found.empty()) << "neither";
+}
+
+TEST(SrtpKeysOfDtls, AreForgottenWithWhatLeadsToThem) {
+    SrtpKeys keys;
+    const rtp::SrtpParameters made{};
+    for (std::uint16_t n = 0; n < 100; ++n) {
+        Endpoint client = *parse_endpoint("192.0.2.7:6000", 0);
+        client.port = static_cast<std::uint16_t>(client.port + n);
+        keys.on_dtls({.at = {.time = Instant{} + seconds(n),
+                             .source = client,
+                             .destination = *parse_endpoint("192.0.2.9:4000", 0)},
+                      .client_key = made,
+                      .server_key = made});
+    }
+    const MediaFlow elsewhere{*parse_endpoint("198.51.100.1:9", 0),
+                              *parse_endpoint("192.0.2.9:4000", 0)};
+    std::vector<const SrtpKey*> found;
+    keys.collect({}, elsewhere, found);
+    EXPECT_EQ(found.size(), 4U) << "of those at this end the latest alone";
+    keys.forget_before(Instant{} + seconds(1000));
+    found.clear();
+    keys.collect({}, elsewhere, found);
+    EXPECT_TRUE(found.empty());
+}
+
 } // namespace
 } // namespace cw::flow

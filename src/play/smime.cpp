@@ -212,8 +212,7 @@ void State::open_body(StepId step, const sip::MessageView& message) {
         }
     }
     for (const auto& part : opened.parts) {
-        const auto type = sip::parse_content_type(part.type);
-        if (!type || !type->is("message", "sip") || (!part.is_signed && !part.encrypted)) {
+        if ((!part.is_signed && !part.encrypted) || !smime::is_tunnelled(message, part.type)) {
             continue;
         }
         seen.tunnelled = true;

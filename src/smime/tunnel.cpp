@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
+#include "sip/content_type.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/uri.hpp"
 
@@ -16,11 +19,60 @@ using sip::HeaderId;
 constexpr std::size_t most_told = 32;
 
 // [RFC 3261 §23.4.1.1] "Header fields that can be legitimately modified by proxy servers are:
-// Request-URI, Via, Record-Route, Route, Max-Forwards, and Proxy-Authorization."
+// Request-URI, Via, Record-Route, Route, Max-Forwards, and Proxy-Authorization." Extensions have
+// added those that stand behind: what a trust domain asserts or withholds, and what is agreed on
+// hop by hop.
 bool may_change_on_the_way(HeaderId id) {
-    constexpr std::array free{HeaderId::Via, HeaderId::RecordRoute, HeaderId::Route,
-                              HeaderId::MaxForwards, HeaderId::ProxyAuthorization};
+    constexpr std::array free{HeaderId::Via,
+                              HeaderId::RecordRoute,
+                              HeaderId::Route,
+                              HeaderId::MaxForwards,
+                              HeaderId::ProxyAuthorization,
+                              HeaderId::Diversion,
+                              HeaderId::FeatureCaps,
+                              HeaderId::FlowTimer,
+                              HeaderId::HistoryInfo,
+                              HeaderId::Identity,
+                              HeaderId::IdentityInfo,
+                              HeaderId::MaxBreadth,
+                              HeaderId::MinSe,
+                              HeaderId::PAccessNetworkInfo,
+                              HeaderId::PAssertedIdentity,
+                              HeaderId::PAssertedService,
+                              HeaderId::PAssociatedUri,
+                              HeaderId::PCalledPartyId,
+                              HeaderId::PChargeInfo,
+                              HeaderId::PChargingFunctionAddresses,
+                              HeaderId::PChargingVector,
+                              HeaderId::PEarlyMedia,
+                              HeaderId::PPreferredIdentity,
+                              HeaderId::PPreferredService,
+                              HeaderId::PServedUser,
+                              HeaderId::PUserDatabase,
+                              HeaderId::PVisitedNetworkId,
+                              HeaderId::Path,
+                              HeaderId::Privacy,
+                              HeaderId::RemotePartyId,
+                              HeaderId::SecurityClient,
+                              HeaderId::SecurityServer,
+                              HeaderId::SecurityVerify,
+                              HeaderId::ServiceRoute,
+                              HeaderId::SessionExpires};
     return std::ranges::find(free, id) != free.end();
+}
+
+// [RFC 3261 §23.4.1.2] What is encrypted may say otherwise, and is then what counts, but for what
+// names the dialog and, in so many words, Date.
+bool has_to_agree_when_encrypted(HeaderId id) {
+    return id == HeaderId::CallId || id == HeaderId::CSeq || id == HeaderId::Contact ||
+           id == HeaderId::Date;
+}
+
+// [RFC 3261 §23.4.1.2] "If a SIP UA encounters an unknown header field with an integrity violation,
+// it MUST ignore the header field": that field, not the message.
+bool is_compared(HeaderId id, bool encrypted) {
+    return id != HeaderId::Other && !may_change_on_the_way(id) &&
+           (!encrypted || has_to_agree_when_encrypted(id));
 }
 
 // [RFC 3261 §23.4.1.2] The outer message has "the proper MIME header fields for S/MIME bodies".
@@ -28,15 +80,30 @@ bool is_of_the_body(std::string_view name) {
     return istarts_with(name, "Content-") || iequals(name, "MIME-Version");
 }
 
-// Runs of white space are one blank; folds too.
+// [RFC 3261 §7.3.1, §25.1] Runs of white space, folds too, are one blank, and none beside a
+// separator; within quotes all of it counts.
 std::string tightened(std::string_view text) {
+    constexpr std::string_view separators = ",;=<>";
     std::string out;
-    for (const char c : trim(text)) {
-        const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-        if (!blank) {
-            out += c;
-        } else if (!out.empty() && out.back() != ' ') {
+    bool quoted = false;
+    bool blank = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (!quoted && (c == ' ' || c == '\t' || c == '\r' || c == '\n')) {
+            blank = true;
+            continue;
+        }
+        const bool beside =
+            out.empty() || separators.contains(out.back()) || separators.contains(c);
+        if (blank && !beside) {
             out += ' ';
+        }
+        blank = false;
+        out += c;
+        if (quoted && c == '\\' && i + 1 < text.size()) {
+            out += text[++i];
+        } else if (c == '"') {
+            quoted = !quoted;
         }
     }
     return out;
@@ -70,9 +137,7 @@ bool mean_the_same(HeaderId id, std::string_view inner, std::string_view outer) 
 std::string all_of(const sip::MessageView& message, const sip::Header& like) {
     std::string out;
     for (const auto& header : message.headers()) {
-        const bool same =
-            like.id == HeaderId::Other ? iequals(header.name, like.name) : header.id == like.id;
-        if (same) {
+        if (header.id == like.id) {
             out += (out.empty() ? "" : ", ") + std::string{header.value};
         }
     }
@@ -80,6 +145,18 @@ std::string all_of(const sip::MessageView& message, const sip::Header& like) {
 }
 
 } // namespace
+
+bool is_tunnelled(const sip::MessageView& outer, std::string_view content_type) {
+    const auto type = sip::parse_content_type(content_type);
+    return type && (type->is("message", "sip") ||
+                    (type->is("message", "sipfrag") && outer.method() != sip::Method::Notify));
+}
+
+std::string describe(const Discrepancy& one) {
+    return one.outer.empty()
+               ? fmt::format("{} within is {}, and outside there is none", one.header, one.inner)
+               : fmt::format("{} within is {}", one.header, one.inner);
+}
 
 std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer,
                                            const sip::MessageView& inner, bool encrypted) {
@@ -92,13 +169,9 @@ std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer,
         if (out.size() == most_told) {
             break;
         }
-        const auto name = header.id == HeaderId::Other ? std::string{header.name}
-                                                       : std::string{sip::to_string(header.id)};
-        if (may_change_on_the_way(header.id) || is_of_the_body(name) ||
+        const std::string name{sip::to_string(header.id)};
+        if (!is_compared(header.id, encrypted) || is_of_the_body(name) ||
             std::ranges::find(out, name, &Discrepancy::header) != out.end()) {
-            continue;
-        }
-        if (encrypted && (header.id == HeaderId::From || header.id == HeaderId::To)) {
             continue;
         }
         auto mine = all_of(inner, header);

@@ -15,9 +15,18 @@ struct Discrepancy {
     std::string outer; // empty: it is not there
 };
 
-// What `inner` says otherwise than the message around it, though nobody on the way may change it.
-// An encrypted one may have header fields that the outer one lacks, and another From and To
-// [RFC 3261 §23.4.1.2]. At most 32 are told.
+std::string
+describe(const Discrepancy& one); // "Subject within is Hello, and outside there is none"
+
+// Whether a body part of this type is what `outer` says, whole or in part. The message/sipfrag of a
+// NOTIFY tells of another message [RFC 3515 §2.4.5].
+bool is_tunnelled(const sip::MessageView& outer, std::string_view content_type);
+
+// What `inner` says otherwise than the message around it, though nobody on the way may change it:
+// a header field that is another outside, or is not there [RFC 3261 §23.4.1.1]. Fields that are
+// unknown here, or that only the outer one has, are no violation. An encrypted one may say all but
+// Call-ID, CSeq, Contact and Date otherwise, and may say more [RFC 3261 §23.4.1.2]. At most 32 are
+// told.
 std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer,
                                            const sip::MessageView& inner, bool encrypted);
 // The same of the text of a message/sip or message/sipfrag part. A fragment may lack its start

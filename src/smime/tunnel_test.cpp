@@ -64,7 +64,48 @@ TEST(TunnelledMessage, AnEncryptedOneMaySayMoreAndHideWhoItIs) {
     EXPECT_TRUE(
         compare(with("sip:alice@atlanta.com", "sip:anonymous@atlanta.com"), inner_text, true)
             .empty());
+    EXPECT_TRUE(compare(with("Date:", "Subject: none\r\nDate:"), subject, true).empty());
     EXPECT_EQ(compare(with("13:02:03", "14:02:03"), inner_text, true).at(0).header, "Date");
+    EXPECT_EQ(compare(with("pc33.atlanta.com>", "evil.example>"), inner_text, true).at(0).header,
+              "Contact");
+}
+
+TEST(TunnelledMessage, WhatExtensionsLetProxiesChangeIsNoViolation) {
+    const auto asserted = with("Date:", "P-Asserted-Identity: <sip:alice@atlanta.com>\r\n"
+                                        "Session-Expires: 1800\r\nX-Own: 1\r\nDate:");
+    EXPECT_TRUE(compare(inner_text, asserted).empty()); // gone outside
+    EXPECT_TRUE(compare(asserted, inner_text).empty()); // added outside
+    EXPECT_TRUE(
+        compare(asserted, with("Date:", "Session-Expires: 90\r\nX-Own: 2\r\nDate:")).empty());
+    const auto refer = with("Date:", "Refer-To: <sip:carol@atlanta.com>\r\nDate:");
+    EXPECT_EQ(compare(inner_text, refer).at(0).header, "Refer-To");
+}
+
+TEST(TunnelledMessage, WhiteSpaceBesideSeparatorsIsNothingAndWithinQuotesItCounts) {
+    const auto allow = with("Date:", "Allow: INVITE, ACK ,BYE\r\nDate:");
+    EXPECT_TRUE(compare(with("Date:", "Allow: INVITE,ACK\r\nAllow: BYE\r\nDate:"), allow).empty());
+    EXPECT_TRUE(
+        compare(with("Date:", "Subject: a\r\n b\r\nDate:"), with("Date:", "Subject: a  b\r\nDate:"))
+            .empty());
+    EXPECT_EQ(compare(with("Date:", "Alert-Info: <x>;a=\"b  c\"\r\nDate:"),
+                      with("Date:", "Alert-Info: <x>;a=\"b c\"\r\nDate:"))
+                  .size(),
+              1U);
+    EXPECT_EQ(compare(with("Date:", "Subject: ab\r\nDate:"), with("Date:", "Subject: a b\r\nDate:"))
+                  .size(),
+              1U);
+}
+
+TEST(TunnelledMessage, IsOneByItsTypeButNotInANotification) {
+    sip::HeaderIndex index;
+    const auto invite = sip::index(std::string_view{inner_text}, index);
+    EXPECT_TRUE(is_tunnelled(*invite, "message/sip"));
+    EXPECT_TRUE(is_tunnelled(*invite, "message/sipfrag;version=2.0"));
+    EXPECT_FALSE(is_tunnelled(*invite, "application/sdp"));
+    sip::HeaderIndex other;
+    const auto text = with("INVITE sip", "NOTIFY sip");
+    const auto notify = sip::index(std::string_view{text}, other);
+    EXPECT_FALSE(is_tunnelled(*notify, "message/sipfrag"));
 }
 
 TEST(TunnelledMessage, AFragmentIsComparedByWhatItHas) {

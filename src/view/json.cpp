@@ -1,6 +1,7 @@
 #include "view/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstring>
 #include <utility>
@@ -392,7 +393,8 @@ std::string_view signed_word(const flow::Message& m) {
                               : "unproven"; // it fits, and who signed is not known to be trusted
 }
 std::string_view sealed_word(const flow::Message& m) {
-    return m.sealed == 0 ? "no" : m.sealed == 1 ? "opened" : "closed";
+    constexpr std::array names{"no", "opened", "closed", "unreadable", "partly"};
+    return names[std::min<std::size_t>(m.sealed, names.size() - 1)];
 }
 
 char* put_bool(char* at, bool b) {

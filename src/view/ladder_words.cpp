@@ -5,12 +5,15 @@
 
 #include <fmt/format.h>
 
+#include "flow/secured_body.hpp"
 #include "view/cells.hpp"
 #include "view/figures.hpp"
 #include "view/ladder_holds.hpp"
 
 namespace cw::view {
 namespace {
+
+using Sealed = flow::SecuredBody::Sealed;
 
 // The longest reason phrase of the registry has 35 characters. Longer ones are someone's own, and
 // would push all columns apart.
@@ -20,6 +23,10 @@ constexpr std::size_t note_cells = 76;
 
 std::string wire(std::string_view text, std::size_t cells) {
     return shorten(printable(text, 1024), cells);
+}
+
+bool is_unreadable(const flow::Message& m) {
+    return m.sealed == static_cast<std::uint32_t>(Sealed::Unreadable);
 }
 
 void word(std::string& out, std::string_view more) {
@@ -58,7 +65,7 @@ std::string body_words(const flow::Call& call, const flow::Message& m) {
         word(out, m.status == 0 && is_hold(call, m) ? "hold" : "");
     }
     const auto type = call.text(m.body_type);
-    if (m.sealed != 0) {
+    if (m.sealed != 0 && !is_unreadable(m)) {
         word(out, m.is_signed != 0 ? "signed, encrypted" : "encrypted");
     } else if (m.is_signed != 0) {
         word(out, "signed");
@@ -171,7 +178,8 @@ std::string message_note(const flow::Call& call, const flow::Message& m) {
 }
 
 bool is_body_good(const flow::Message& m) {
-    return m.is_signed < 2 && m.sealed != 2;
+    return m.is_signed < 2 && m.sealed != static_cast<std::uint32_t>(Sealed::Closed) &&
+           !is_unreadable(m);
 }
 
 std::string body_note(const flow::Call& call, const flow::Message& m) {

@@ -495,7 +495,7 @@ class Painter {
                        std::vector<std::string>& facts) {
         const auto type = text(m.body_type);
         const bool secured = m.is_signed != 0 || m.sealed != 0;
-        if (m.sealed == 2) { // not opened: what is in it, and for whom, nobody knows
+        if (m.sealed > 1) { // not opened, or not whole: what is in it, and for whom, nobody knows
             sealed_ = true;
             return;
         }

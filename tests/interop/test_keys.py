@@ -100,11 +100,11 @@ class Libraries(Keys):
         self.say(server, ANSWER.format(call))
         wait_for("the client heard", lambda: f"{call}@" in client.log())
 
-    def openssl(self, version, who="both", extra=()):
-        need("openssl")
-        server = ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{self.port}", "-cert", self.certificate.certificate,
+    def openssl(self, version, who="both", extra=(), program=("openssl",)):
+        need(program[0])
+        server = [*program, "s_server", "-quiet", "-accept", f"127.0.0.1:{self.port}", "-cert", self.certificate.certificate,
                   "-key", self.certificate.key, "-no_ign_eof", version]
-        client = ["openssl", "s_client", "-quiet", "-no_ign_eof", "-connect", f"127.0.0.1:{self.port}", version, *extra]
+        client = [*program, "s_client", "-quiet", "-no_ign_eof", "-connect", f"127.0.0.1:{self.port}", version, *extra]
         return self.start(self.keys(*client) if who in ("client", "both") else client,
                           self.keys(*server) if who in ("server", "both") else server, lambda: listens(self.port))
 
@@ -130,6 +130,22 @@ class Libraries(Keys):
                 self.assert_whole()
                 self.assertEqual([(connection["client"], connection["server"])],
                                  [(c["client"], c["server"]) for c in self.comments()])
+                client.stop()
+                server.stop()
+
+    def test_openssl_1_1(self):
+        """Debian 12 has none; docs/testing.md tells where one comes from."""
+        program = openssl_1_1()
+        for who, version in (("client", "-tls1_3"), ("server", "-tls1_3"), ("client", "-tls1_2"), ("server", "-tls1_2")):
+            with self.subTest(who=who, version=version):
+                self.begin_anew()
+                client, server = self.openssl(version, who, program=program)
+                self.exchange(client, server, "before")
+                wait_for("the secrets are there", lambda: self.comments())
+                watcher = self.capture(self.port)
+                self.exchange(client, server, "late")
+                self.check(self.read(watcher), "late", "the key log names the two ends")
+                self.assert_whole()
                 client.stop()
                 server.stop()
 
@@ -184,6 +200,15 @@ class Libraries(Keys):
                                  [(c["client"], c["server"]) for c in self.comments()])
                 client.stop()
                 server.stop()
+
+
+def openssl_1_1():
+    """How to start the openssl of a package of Debian 11, which was unpacked into the folder that the environment names."""
+    root = os.environ.get("CALLWRIGHT_OPENSSL_1_1", "")
+    program = os.path.join(root, "usr/bin/openssl")
+    if not root or not os.path.exists(program):
+        raise unittest.SkipTest("CALLWRIGHT_OPENSSL_1_1 names no unpacked OpenSSL 1.1")
+    return "env", "LD_LIBRARY_PATH=" + os.path.join(root, "usr/lib/x86_64-linux-gnu"), program
 
 
 def listening_anywhere(port):

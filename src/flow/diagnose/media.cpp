@@ -7,6 +7,7 @@
 #include "flow/diagnose/families.hpp"
 #include "flow/facts.hpp"
 #include "flow/promises.hpp"
+#include "flow/secured_body.hpp"
 
 namespace cw::flow::diagnose {
 namespace {
@@ -21,7 +22,8 @@ void check_key_in_clear(const Case& c, Findings& out) {
     const auto& messages = c.call().messages;
     for (std::uint32_t i = 0; i < messages.size() && found.size() < 12; ++i) {
         const auto& m = messages[i];
-        if (m.media_count == 0 || is_secure(m.transport) || !m.is_first() || m.sealed != 0 ||
+        if (m.media_count == 0 || is_secure(m.transport) || !m.is_first() ||
+            hides_session(m.sealed) ||
             m.transport == Transport::Hep) { // HEP does not say how the message went
             continue;
         }

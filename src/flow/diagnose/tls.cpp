@@ -8,6 +8,7 @@
 #include "flow/box_names.hpp"
 #include "flow/diagnose/families.hpp"
 #include "flow/facts.hpp"
+#include "flow/secured_body.hpp"
 
 namespace cw::flow::diagnose {
 namespace {
@@ -340,6 +341,16 @@ void check_sips(const Case& c, Findings& out) {
 
 // D64.
 void check_smime(const Case& c, Findings& out) {
+    const auto& messages = c.call().messages;
+    const auto damaged = std::ranges::find_if(messages, [](const Message& m) {
+        return m.is_first() &&
+               m.sealed == static_cast<std::uint32_t>(SecuredBody::Sealed::Unreadable);
+    });
+    if (damaged != messages.end()) {
+        out.add("D64", {static_cast<std::uint32_t>(damaged - messages.begin())},
+                quoted(c.text(damaged->badge), 200));
+        return;
+    }
     for (const auto& t : c.transactions()) {
         if (t.request == none || (t.status != 493 && t.status != 415)) {
             continue;
@@ -357,7 +368,7 @@ void check_smime(const Case& c, Findings& out) {
 
 // D65.
 void check_signatures(const Case& c, Findings& out) {
-    constexpr std::uint32_t not_good = 2;
+    constexpr auto not_good = static_cast<std::uint32_t>(SecuredBody::Signed::Bad);
     for (std::uint32_t i = 0; i < c.call().messages.size(); ++i) {
         const auto& m = c.at(i);
         if (m.is_signed == not_good && m.is_first()) {

@@ -259,10 +259,12 @@ std::span<const Rule> tls_rules() {
              .title = "An S/MIME body could not be opened",
              .rfc = "RFC 3261 §23.2",
              .means = "493 Undecipherable: the body was encrypted for a key that the receiver does "
-                      "not have; 415: it does not take S/MIME at all.",
+                      "not have; 415: it does not take S/MIME at all. Without a refusal: the body "
+                      "is S/MIME by its type, and what stands there is none, or was damaged.",
              .fix = "Encrypt for the receiver's certificate. A 493 may carry it in its body "
-                    "(§21.4.28).",
-             .needs = "The refusal.",
+                    "(§21.4.28). Damaged: look for what treats the binary body as text (line ends, "
+                    "character sets), or send it in base64.",
+             .needs = "The refusal, or the body.",
              .brings = "",
              .picture = "Alice->>Bob: MESSAGE, application/pkcs7-mime\nBob-->>Alice: 493 "
                         "Undecipherable [!]"},
@@ -273,10 +275,12 @@ std::span<const Rule> tls_rules() {
              .means = "The body is signed, and the signature does not hold: what was signed has "
                       "been changed on the way, or the header fields within the signed body are "
                       "not those around it, or it was signed by somebody else than the sender, or "
-                      "with a certificate that is not trusted here.",
-             .fix = "Changed: look for the proxy or ALG that rewrites bodies or header fields; "
-                    "signed parts have to stay as they are. Not trusted: give the CA of the signer "
-                    "with --keys, and let the signer send its certificate along.",
+                      "with a certificate that had expired, was revoked or is for something "
+                      "else. One whose issuer is merely not known here is no finding.",
+             .fix =
+                 "Changed: look for the proxy or ALG that rewrites bodies or header fields; "
+                 "signed parts have to stay as they are. The certificate: callwright certs check "
+                 "FILE --policy smime says more.",
              .needs = "The signed body in clear, or the key with which it was encrypted.",
              .brings = "",
              .picture = "Alice->>Proxy: MESSAGE, signed\nProxy->>Bob: MESSAGE, signed, and the "
