@@ -23,6 +23,8 @@ using sip::Method;
 namespace {
 
 constexpr Duration shortest_pause = milliseconds(400);
+// What `run` gives media to come through its buffers, beyond the time that is drawn.
+constexpr Duration through_buffers = milliseconds(200);
 
 std::string aor(std::string_view uri) {
     return std::string{uri.substr(0, uri.find_first_of(";?"))};
@@ -313,7 +315,7 @@ class Painter {
             return;
         }
         const auto gap = m.time - last_;
-        const auto length = length_of(gap - milliseconds(200)); // the way through the buffers
+        const auto length = length_of(gap - through_buffers);
         // Each pair once, by the stream of theirs that stands first.
         std::map<std::pair<std::uint16_t, std::uint16_t>, Heard> pairs;
         for (const auto& stream : all_.streams) {
@@ -357,11 +359,13 @@ class Painter {
         return leg != media_of_.end() &&
                (held_.contains(leg->second) || !settled_.contains(leg->second));
     }
-    // Through most of the time since the last message?
+    // Through a good part of the time since the last message? On a machine that has much to do a
+    // stream begins late, and what comes after it later still.
     [[nodiscard]] bool flows(const flow::MediaStream& stream, Instant until) const {
         const auto begin = std::max(stream.first, last_);
         const auto end = std::min(stream.last, until);
-        return stream.packets > 5 && begin < end && (end - begin).ns * 2 > (until - last_).ns;
+        return stream.packets > 5 && begin < end && 
+               (end - begin).ns * 3 > (until - last_ - through_buffers).ns;
     }
 
     // The message itself; nothing where its bytes are not known.

@@ -39,6 +39,27 @@ TEST(Runnable, ACallBecomesArrowsFactsMediaAndPauses) {
     EXPECT_EQ(text.find("Not as it was"), std::string::npos) << text;
 }
 
+// On a machine that has much to do a stream begins late; and what ended long before is no part.
+TEST(Runnable, MediaThatBeginsLateIsMediaStill) {
+    const std::string_view alice = "192.0.2.1:5060";
+    const std::string_view bob = "192.0.2.9:5060";
+    const auto with_media = [&](std::int64_t from, std::int64_t to) {
+        made::CallMaker made{flow::Kind::Call, "sip:alice@example.com", "sip:bob@example.com"};
+        made.request(0, alice, bob, "INVITE");
+        made.media("192.0.2.1:4000", true);
+        made.response(10, bob, alice, 200, "OK");
+        made.media("192.0.2.9:4000", true);
+        made.request(20, alice, bob, "ACK");
+        made.stream(from, to, "192.0.2.1:4000", "192.0.2.9:4000", true);
+        made.stream(from, to, "192.0.2.9:4000", "192.0.2.1:4000", true);
+        made.request(740, bob, alice, "BYE");
+        made.response(750, alice, bob, 200, "OK", "BYE");
+        return flow_of(made.call());
+    };
+    EXPECT_TRUE(with_media(430, 740).contains(": SRTP both ways (500ms)\n"));
+    EXPECT_TRUE(with_media(20, 130).contains(": waits 500ms\n"));
+}
+
 TEST(Runnable, NothingFromTheWireEndsALineOrIsAFactOfItsOwn) {
     for (const auto& call :
          {made::hostile_call(), made::dropped_call(), made::unreadable_call(), flow::Call{}}) {

@@ -29,19 +29,46 @@ def call(*words):
     return done.returncode, done.stdout or done.stderr
 
 
+TIME = re.compile(r"\b(\d+)(ms|s)\b(?=\)?$)")
+HESITATION = 1.0  # seconds that a machine with much to do may add to a pause, or make one of
+
+
 def lifelines(text):
-    """What each party does. Not in which order: that is what the run of the first flow proves, and two things that do not wait
-    for each other may be captured either way round."""
+    """What each party does, and each time for how long. Not in which order: that is what the run of the first flow proves, and
+    two things that do not wait for each other may be captured either way round."""
     lines = {}
+
+    def add(party, line):
+        took = TIME.search(line)
+        seconds = int(took[1]) / (1000 if took[2] == "ms" else 1) if took else None
+        lines.setdefault((party, TIME.sub("…", line)), []).append(seconds)
+
     for line in text.splitlines():
         if match := ARROW.match(line):
             for party in {match[1], match[3]}:
-                lines.setdefault(party, []).append(line.strip())
+                add(party, line.strip())
         elif match := NOTE.match(line):
-            lines.setdefault(match[1], []).append(line.strip())
+            add(match[1], line.strip())
         elif line.lstrip().startswith(("actor", "participant")):
-            lines.setdefault("", []).append(line.strip())
-    return {party: sorted(did) for party, did in lines.items()}
+            add("", line.strip())
+    return {what: sorted(times, key=lambda time: time or 0) for what, times in lines.items()}
+
+
+def not_the_same(first, second):
+    """What is not as it was when it was performed again; a pause may have grown by a hesitation of the machine, and one that
+    is no longer than that may have come into being."""
+    wrong = []
+    for what in first | second:
+        before, after = first.get(what, []), second.get(what, [])
+        fresh = len(after) - len(before)
+        if fresh > 0:
+            after, extra = (after[fresh:], after[:fresh]) if None not in after else ([], [None])
+            if any(time is None or time > HESITATION for time in extra):
+                wrong.append(what)
+                continue
+        if fresh < 0 or any(time is not None and not -0.5 <= time - was <= HESITATION for was, time in zip(before, after)):
+            wrong.append(what)
+    return wrong
 
 
 KIND = re.compile(r"^([A-Z]+|\d{3})\b")
@@ -104,11 +131,9 @@ def round_trip(flow):
                 if other := another_flow(json.loads(performed)["flows"][0], flow.read_text(), texts[0]):
                     return f"what was read is another flow: {other}\n{texts[0]}"
             source = read
-        first, second = map(lifelines, texts)
-        if first == second:
-            return None
-        wrong = [party for party in first | second if first.get(party) != second.get(party)]
-        return f"read again it is another flow, at {', '.join(wrong)}:\n{texts[0]}\n{texts[1]}"
+        if wrong := not_the_same(*map(lifelines, texts)):
+            return "read again it is another flow:\n" + "".join(f"{who}: {what}\n" for who, what in wrong) + "\n".join(texts)
+        return None
 
 
 def main():
