@@ -636,7 +636,7 @@ Command add_run(CLI::App& app) {
         ->type_name("FILE");
     command
         ->add_option("--listen", options->listen,
-                     "where a party of ours is reached (repeatable); any free port unless said")
+                     "where a party of ours is reached, played or embedded (repeatable); any free port")
         ->type_name("NAME=udp:IP:PORT");
     command
         ->add_option("--rows", options->rows,

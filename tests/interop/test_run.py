@@ -323,6 +323,63 @@ class RunAgainstCertificates(Run):
                 server.stop()
 
 
+# Two machines: $1 is the program, $2 the flow. The other end of the wire is another network namespace.
+ANOTHER_MACHINE = """
+ip link set lo up
+ip link add here type veth peer name there
+unshare -n sleep 100 & other=$!
+trap 'kill $(jobs -p)' EXIT
+until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.1; done
+ip link set there netns $other
+ip addr add 10.9.0.1/24 dev here; ip link set here up
+nsenter -t $other -n ip addr add 10.9.0.2/24 dev there
+nsenter -t $other -n ip link set there up
+nsenter -t $other -n "$1" serve --listen udp:10.9.0.2:5070 --domain example.com --user alice:a --user bob:b --data data > serve.log &
+for i in $(seq 300); do grep -q ready serve.log && break; sleep 0.1; done
+"$1" run "$2" --at proxy=udp:10.9.0.2:5070 --format json --timeout 20s
+"""
+FROM_HERE = """sequenceDiagram
+    actor alice as Alice (UDP)
+    participant proxy as Proxy (under test)
+    actor bob as Bob (UDP)
+
+    alice->>proxy: REGISTER
+    proxy-->>alice: 401 Unauthorized
+    alice->>proxy: REGISTER (digest)
+    proxy-->>alice: 200 OK
+    bob->>proxy: REGISTER
+    proxy-->>bob: 401 Unauthorized
+    bob->>proxy: REGISTER (digest)
+    proxy-->>bob: 200 OK
+    alice->>proxy: INVITE bob (RTP offer)
+    %% c=IN IP4 10.9.0.1
+    proxy-->>alice: 407
+    alice->>proxy: INVITE bob (digest)
+    proxy->>bob: INVITE
+    bob-->>proxy: 200 OK (RTP answer)
+    proxy-->>alice: 200 OK
+    %% Contact: <sip:bob@10.9.0.1*>
+    alice<<-->>bob: RTP both ways (1s)
+"""
+
+
+class RunAgainstAnotherMachine(InteropTest):
+    def test_what_a_real_system_is_told_is_where_it_can_reach_us(self):
+        need("unshare", "ip", "nsenter")
+        if subprocess.run(["unshare", "-rn", "ip", "link", "add", "w1", "type", "veth", "peer", "name", "w2"], check=False,
+                          capture_output=True).returncode != 0:
+            self.skipTest("there can be no network of the test's own here")
+        text = FROM_HERE
+        for name, password in (("alice", "{env.ALICE}"), ("bob", "{env.BOB}")):
+            text = re.sub(rf"(    actor {name} .*)", rf"\1\n    %% password: {password}", text)
+        path = write(os.path.join(self.folder, "flow.mmd"), text)
+        done = subprocess.run(["unshare", "-rn", "bash", "-c", ANOTHER_MACHINE, "bash", PROGRAM, path],
+                              capture_output=True, text=True, timeout=100, check=False, cwd=self.folder,
+                              env={**os.environ, "ALICE": "a", "BOB": "b"})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(json.loads(done.stdout)["flows"][0]["result"], "passed")
+
+
 class RunAgainstItself(Run):
     """Two runs, each the other's system under test."""
 

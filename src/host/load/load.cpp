@@ -146,6 +146,11 @@ std::expected<void, std::string> Load::open() {
     if (auto done = find_real_systems(plan, scene_.cast); !done) {
         return done;
     }
+    auto places = Places::make(scene_.cast, options_.listen);
+    if (!places) {
+        return std::unexpected{places.error()};
+    }
+    scene_.places = std::move(*places);
     if (auto why = unreachable(); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
@@ -183,7 +188,6 @@ std::expected<void, std::string> Load::open() {
         shard.crowd.shards = options_.shards;
         shard.crowd.at_once = divided(options_.crowd.at_once, i);
         shard.keep_alive = options_.keep_alive;
-        shard.listen = options_.listen;
         shard.sources = options_.sources;
         shard.resume = options_.resume;
         shard.tell = [this](LoadNews&& news) { hear(std::move(news)); };
@@ -214,7 +218,7 @@ std::expected<void, std::string> Load::start_servers() {
         users.push_back(std::move(*cast));
     }
     embedded_ = std::make_unique<Embedded>(log_);
-    return embedded_->start(scene_.plan, scene_.cast, *scene_.wardrobe, users);
+    return embedded_->start(scene_.plan, scene_.cast, *scene_.wardrobe, scene_.places, users);
 }
 
 // ---- the run

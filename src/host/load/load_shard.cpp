@@ -45,9 +45,12 @@ LoadShard::Done LoadShard::open() {
     limits.connections = 1'000'000;
     limits.handshakes = limits.handshakes_per_source = 1'000'000;     // they are our own
     loop_ = std::unique_ptr<net::Loop>{new net::Loop(*this, limits)}; // its private base
+    media_at_ = *IpAddress::parse("127.0.0.1");
     for (PartyId party = 0; party < cast_.members.size(); ++party) {
         const auto& member = cast_.members[party];
-        media_ipv6_ = media_ipv6_ || (member.ipv6 && member.control == Control::Played);
+        if (member.control == Control::Played && media_at_.is_loopback() && media_at_.is_v4()) {
+            media_at_ = scene_.places.media_of(member, member.ipv6);
+        }
         for (std::size_t i = 0; i < member.listens.size(); ++i) {
             if (member.control == Control::Played && member.listens[i]) {
                 if (auto done = listen(party, static_cast<Transport>(i)); !done) {
@@ -94,30 +97,20 @@ LoadShard::Done LoadShard::open() {
 
 LoadShard::Done LoadShard::listen(PartyId party, Transport transport) {
     auto& member = cast_.members[party];
-    Endpoint any{*IpAddress::parse(member.ipv6 ? "::1" : "127.0.0.1"), 0};
-    if (!options_.sources.empty() && options_.sources.front().is_v4() != member.ipv6) {
-        any.address = options_.sources.front();
+    auto place = scene_.places.of(member, transport, member.ipv6);
+    if (place.port == 0 && !options_.sources.empty() &&
+        options_.sources.front().is_v4() != member.ipv6) {
+        place.address = options_.sources.front();
     }
-    for (const auto& own : options_.listen) {
-        const auto address = IpAddress::parse(own.host);
-        if (own.party == member.id && !address) {
-            return std::unexpected{fmt::format("--listen: {} is no IP address", own.host)};
-        }
-        if (own.party == member.id && own.transport == transport) {
-            any = {*address, own.port};
-        }
-    }
-    const bool datagrams = transport == Transport::Udp;
     // Shards share a port that was asked for.
-    const bool alone = any.port == 0 || options_.crowd.shards == 1;
-    auto fd = datagrams ? net::bind_datagram(any, alone) : net::listen_stream(any, alone);
+    const bool alone = place.port == 0 || options_.crowd.shards == 1;
+    auto fd = bind_place(member.id, place, transport, alone);
     if (!fd) {
-        return std::unexpected{fmt::format("{}: {}{}", member.id, fd.error(),
-                                           any.port != 0 ? " (" + to_string(any) + ")" : "")};
+        return std::unexpected{fd.error()};
     }
     const auto at = net::local_endpoint(fd->get());
     member.at[static_cast<std::size_t>(transport)] = at;
-    if (datagrams) {
+    if (transport == Transport::Udp) {
         loop_->receive(std::move(*fd), party);
         return {};
     }
@@ -161,10 +154,10 @@ LoadShard::Done LoadShard::listen_from_sources(PartyId party) {
 
 std::optional<play::MediaPlace> LoadShard::open_media() {
     play::MediaPlace place;
-    place.ipv6 = media_ipv6_;
+    place.ipv6 = !media_at_.is_v4();
     place.socket = next_media_;
     next_media_ += 2;
-    const Endpoint any{*IpAddress::parse(media_ipv6_ ? "::1" : "127.0.0.1"), 0};
+    const Endpoint any{media_at_, 0};
     for (const std::uint32_t number : {place.socket, place.socket + 1}) {
         auto fd = net::bind_datagram(any, true);
         if (!fd) {

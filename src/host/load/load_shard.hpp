@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "host/stage/party_stream.hpp"
+#include "host/stage/places.hpp"
 #include "host/stage/scenery.hpp"
 #include "host/stage/wardrobe.hpp"
 #include "net/loop.hpp"
@@ -29,6 +30,7 @@ struct LoadScene {
     play::Given given;
     std::optional<play::Rows> rows;
     play::Cast cast; // with the addresses of real systems and embedded servers
+    Places places;
     std::unique_ptr<Wardrobe> wardrobe;
     std::mutex mutex;
 };
@@ -48,7 +50,6 @@ struct LoadNews {
 struct LoadShardOptions {
     play::CrowdSettings crowd;
     std::optional<Duration> keep_alive;   // [RFC 5626 §4.4.1] on connections that we have opened
-    std::vector<RealSystem> listen;       // where parties of ours are reached, by their id
     std::vector<IpAddress> sources;       // connections and datagrams leave from these in turn
     bool resume = false;                  // TLS sessions of earlier connections
     std::function<void(LoadNews&&)> tell; // on the shard's own thread
@@ -132,7 +133,7 @@ class LoadShard final : private net::Handler {
     std::map<std::pair<script::PartyId, script::PartyId>, net::TlsSession> sessions_;
     std::map<Endpoint, net::Key> halves_; // of connections between two of us, by the opener's end
     std::uint32_t next_media_ = 0;
-    bool media_ipv6_ = false;
+    IpAddress media_at_;
     bool keeps_sessions_ = false;
     Instant now_;
     Instant tell_at_;

@@ -65,7 +65,7 @@ void Embedded::stop() {
 
 std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
                                                        const play::Cast& cast, PartyId party,
-                                                       Wardrobe& wardrobe,
+                                                       Wardrobe& wardrobe, const Places& places,
                                                        const std::vector<play::Cast>& others) {
     const auto& member = cast.members[party];
     Config config;
@@ -86,10 +86,10 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
         config.tls.clients = net::ClientCertificates::Required;
     }
     const auto listen = [&](bool v6) {
-        const auto loopback = *IpAddress::parse(v6 ? "::1" : "127.0.0.1");
         for (std::size_t i = 0; i < member.listens.size(); ++i) {
             if (member.listens[i]) {
-                config.settings.listeners.push_back({static_cast<Transport>(i), {loopback, 0}, ""});
+                const auto over = static_cast<Transport>(i);
+                config.settings.listeners.push_back({over, places.of(member, over, v6), ""});
             }
         }
     };
@@ -131,7 +131,7 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
 }
 
 std::expected<void, std::string> Embedded::start(const script::Plan& plan, play::Cast& cast,
-                                                 Wardrobe& wardrobe,
+                                                 Wardrobe& wardrobe, const Places& places,
                                                  const std::vector<play::Cast>& others) {
     std::vector<std::pair<PartyId, Config>> started;
     for (PartyId party = 0; party < cast.members.size(); ++party) {
@@ -139,7 +139,7 @@ std::expected<void, std::string> Embedded::start(const script::Plan& plan, play:
         if (member.control != Control::Embedded) {
             continue;
         }
-        auto config = config_of(plan, cast, party, wardrobe, others);
+        auto config = config_of(plan, cast, party, wardrobe, places, others);
         if (!config) {
             return std::unexpected{config.error()};
         }

@@ -9,6 +9,7 @@
 
 #include "host/log.hpp"
 #include "host/service.hpp"
+#include "host/stage/places.hpp"
 #include "host/stage/wardrobe.hpp"
 #include "play/cast.hpp"
 #include "script/plan.hpp"
@@ -22,16 +23,17 @@ class Embedded {
     Embedded(const Embedded&) = delete;
     Embedded& operator=(const Embedded&) = delete;
 
-    // Starts one for every embedded party and writes into `cast` where it listens. `others`: more
-    // users, as the same parties under other names.
+    // Starts one for every embedded party, where `places` says, and writes into `cast` where it
+    // listens. `others`: more users, as the same parties under other names.
     std::expected<void, std::string> start(const script::Plan& plan, play::Cast& cast,
-                                           Wardrobe& wardrobe,
+                                           Wardrobe& wardrobe, const Places& places,
                                            const std::vector<play::Cast>& others = {});
     void stop();
 
   private:
     std::expected<Config, std::string> config_of(const script::Plan& plan, const play::Cast& cast,
                                                  script::PartyId party, Wardrobe& wardrobe,
+                                                 const Places& places,
                                                  const std::vector<play::Cast>& others);
 
     const Log& log_;

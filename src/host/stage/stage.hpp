@@ -16,6 +16,7 @@
 #include "host/log.hpp"
 #include "host/stage/embedded.hpp"
 #include "host/stage/party_stream.hpp"
+#include "host/stage/places.hpp"
 #include "host/stage/scenery.hpp"
 #include "host/stage/stage_tap.hpp"
 #include "host/stage/wardrobe.hpp"
@@ -118,6 +119,7 @@ class Stage final : private net::Handler {
     StageOptions options_;
     Log log_;
     play::Cast cast_;
+    Places places_;
     std::unique_ptr<Wardrobe> wardrobe_;
     std::unique_ptr<Embedded> embedded_;
     std::shared_ptr<TraceFile> trace_file_;

@@ -35,6 +35,11 @@ Stage::Done Stage::open() {
     if (auto done = find_real_systems(plan_, cast_); !done) {
         return done;
     }
+    auto places = Places::make(cast_, options_.listen);
+    if (!places) {
+        return std::unexpected{places.error()};
+    }
+    places_ = std::move(*places);
     if (auto done = open_outputs(); !done) {
         return done;
     }
@@ -76,7 +81,7 @@ Stage::Done Stage::open() {
         member.fingerprint = dtls_identity_->fingerprint();
     }
     embedded_ = std::make_unique<Embedded>(log_);
-    if (auto done = embedded_->start(plan_, cast_, *wardrobe_); !done) {
+    if (auto done = embedded_->start(plan_, cast_, *wardrobe_, places_); !done) {
         return done;
     }
     for (PartyId party = 0; party < cast_.members.size(); ++party) {
@@ -152,24 +157,17 @@ Stage::Done Stage::open_party(PartyId party) {
 Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handshake& handshake,
                           bool ipv6) {
     auto& member = cast_.members[party];
-    Endpoint any{*IpAddress::parse(ipv6 ? "::1" : "127.0.0.1"), 0};
-    for (const auto& own : options_.listen) {
-        const auto address = IpAddress::parse(own.host);
-        if (own.party == member.id && !address) {
-            return std::unexpected{fmt::format("--listen: {} is no IP address", own.host)};
-        }
-        if (own.party == member.id && own.transport == transport) {
-            any = {*address, own.port};
-        }
+    // One with a certificate of its own is another listener than the one that was asked for.
+    auto place = places_.of(member, transport, ipv6);
+    if (handshake.mutual || handshake.peer_fault || handshake.key) {
+        place.port = 0;
     }
-    const bool datagrams = transport == Transport::Udp;
-    auto fd = datagrams ? net::bind_datagram(any, true) : net::listen_stream(any, true);
+    auto fd = bind_place(member.id, place, transport, true);
     if (!fd) {
-        return std::unexpected{fmt::format("{}: {}{}", member.id, fd.error(),
-                                           any.port != 0 ? " (" + to_string(any) + ")" : "")};
+        return std::unexpected{fd.error()};
     }
     const auto at = net::local_endpoint(fd->get());
-    if (datagrams) {
+    if (transport == Transport::Udp) {
         const bool second = ipv6 && !member.ipv6;
         loop_->receive(std::move(*fd), second ? first_second_socket + party : party);
         if (second) {
@@ -199,7 +197,7 @@ Stage::Done Stage::listen(PartyId party, Transport transport, const play::Handsh
 Stage::Done Stage::open_media(PartyId party) {
     auto& member = cast_.members[party];
     for (auto& [call, place] : member.media) {
-        const Endpoint any{*IpAddress::parse(place.ipv6 ? "::1" : "127.0.0.1"), 0};
+        const Endpoint any{places_.media_of(member, place.ipv6), 0};
         for (const std::uint32_t number : {place.socket, place.socket + 1}) {
             auto fd = net::bind_datagram(any, true);
             if (!fd) {
