@@ -635,8 +635,9 @@ Command add_run(CLI::App& app) {
                      "PEM with CAs that our parties trust besides the run's own (repeatable)")
         ->type_name("FILE");
     command
-        ->add_option("--listen", options->listen,
-                     "where a party of ours is reached, played or embedded (repeatable); any free port")
+        ->add_option(
+            "--listen", options->listen,
+            "where a party of ours is reached, played or embedded (repeatable); any free port")
         ->type_name("NAME=udp:IP:PORT");
     command
         ->add_option("--rows", options->rows,

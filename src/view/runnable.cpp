@@ -364,7 +364,7 @@ class Painter {
     [[nodiscard]] bool flows(const flow::MediaStream& stream, Instant until) const {
         const auto begin = std::max(stream.first, last_);
         const auto end = std::min(stream.last, until);
-        return stream.packets > 5 && begin < end && 
+        return stream.packets > 5 && begin < end &&
                (end - begin).ns * 3 > (until - last_ - through_buffers).ns;
     }
 

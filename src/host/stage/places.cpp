@@ -48,13 +48,13 @@ std::expected<Places, std::string> Places::make(const play::Cast& cast,
             return std::unexpected{fmt::format("--listen: {} is no IP address", one.host)};
         }
         if (member->control == script::Control::External) {
-            return std::unexpected{fmt::format(
-                "--listen: {} is a real system; --at says where it is", one.party)};
+            return std::unexpected{
+                fmt::format("--listen: {} is a real system; --at says where it is", one.party)};
         }
         if (!member->listens[static_cast<std::size_t>(one.transport)]) {
-            return std::unexpected{fmt::format(
-                "--listen: {} is not reached over {} in this flow, but over {}", one.party,
-                sip::to_string(one.transport), spoken_by(*member))};
+            return std::unexpected{
+                fmt::format("--listen: {} is not reached over {} in this flow, but over {}",
+                            one.party, sip::to_string(one.transport), spoken_by(*member))};
         }
         out.asked_.push_back({std::move(one.party), one.transport, {*address, one.port}});
     }
