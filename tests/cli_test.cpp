@@ -139,6 +139,32 @@ TEST_F(Read, HandsFindingsToCiAndCountsThemOverManyCalls) {
     EXPECT_EQ(run("read " + example + " --stats --format svg").status, 2);
 }
 
+TEST_F(Read, SavesACallSoThatItReadsBackAsItWas) {
+    const auto path = (folder_ / "call.pcapng").string();
+    const auto saved =
+        run("read " + example + " --filter 'kind == call' --format pcapng -o " + path);
+    EXPECT_EQ(saved.status, 0);
+    EXPECT_TRUE(contains(saved.text, "it holds TLS secrets")) << saved.text;
+    EXPECT_TRUE(contains(saved.text, "8 messages of other calls")) << saved.text;
+    EXPECT_EQ(std::filesystem::status(path).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    const auto ladder = [&](const std::string& capture) {
+        auto text = run("read " + capture + " --filter 'kind == call' --format ladder").text;
+        return text.substr(text.find('\n')); // behind "Call 3 of 3"
+    };
+    EXPECT_EQ(ladder(path), ladder(example));
+    // What belongs to other calls alone is not there: one registration of two is.
+    EXPECT_TRUE(contains(run("read " + path).text, "2 TLS connections, 2 decrypted"));
+
+    const auto none = run("read - --format pcapng -o " + path + " < " + example);
+    EXPECT_EQ(none.status, 3);
+    EXPECT_TRUE(contains(none.text, "--format messages")) << none.text;
+
+    EXPECT_EQ(run("read " + example + " --call 3 --format messages -o " + path).status, 0);
+    const auto messages = run("read " + path);
+    EXPECT_TRUE(contains(messages.text, "13 SIP messages")) << messages.text;
+}
+
 TEST_F(Read, ComparesTwoCalls) {
     const auto same = run("diff " + example + " " + example);
     EXPECT_EQ(same.status, 0) << same.text;

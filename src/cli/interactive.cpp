@@ -39,8 +39,10 @@ winsize size_of(int terminal) {
     return size;
 }
 
+} // namespace
+
 // The terminal in raw mode with a screen of its own, for as long as this lives.
-class RawTerminal {
+class Interactive::RawTerminal {
   public:
     RawTerminal() : fd_(::open("/dev/tty", O_RDWR | O_CLOEXEC)) {
         if (fd_ < 0 || ::tcgetattr(fd_, &before_) != 0) {
@@ -87,6 +89,8 @@ class RawTerminal {
     bool good_ = false;
     termios before_{};
 };
+
+namespace {
 
 // Of the user's configuration.
 std::filesystem::path own_folder() {
@@ -174,50 +178,64 @@ std::string keep_columns(const std::string& columns) {
     return file.flush() ? "Kept in " + path.string() : path.string() + " cannot be written";
 }
 
+Interactive::Interactive(view::Screen& screen)
+    : screen_(screen), terminal_(std::make_unique<RawTerminal>()), keys_(bound_keys()) {
+    size_changed = 1;
+}
+
+Interactive::~Interactive() = default;
+
+bool Interactive::good() const {
+    return terminal_->good();
+}
+
+void Interactive::draw() {
+    if (size_changed != 0) {
+        size_changed = 0;
+        const auto size = size_of(terminal_->fd());
+        screen_.resize(size.ws_col, size.ws_row);
+        drawn_.clear(); // the terminal has moved what was there
+    }
+    if (auto frame = screen_.frame(); frame != drawn_) {
+        terminal_->write(frame);
+        drawn_ = std::move(frame);
+    }
+}
+
+bool Interactive::turn(int wait_ms, const Meanwhile& meanwhile) {
+    draw();
+    const auto before = bytes_.size();
+    const int wait = bytes_.empty() || wait_ms == 0 ? wait_ms : escape_ms;
+    if (meanwhile && !meanwhile(terminal_->fd(), wait)) {
+        return false;
+    }
+    if (!take_input(terminal_->fd(), meanwhile ? 0 : wait, bytes_)) {
+        return false;
+    }
+    const auto now = Clock::now();
+    came_ = bytes_.size() != before ? now : came_;
+    // Nothing came to finish it.
+    const bool last = before > 0 && now - came_ >= std::chrono::milliseconds(escape_ms);
+    std::string_view rest = bytes_;
+    bool open = true;
+    while (open) {
+        const auto key = view::take_key(rest, last);
+        if (!key) {
+            break;
+        }
+        const auto bound = keys_.find(*key);
+        open = screen_.key(bound == keys_.end() ? *key : bound->second);
+    }
+    bytes_.erase(0, bytes_.size() - rest.size());
+    return open && told_to_end == 0;
+}
+
 bool run_interactive(view::Screen& screen, const Meanwhile& meanwhile) {
-    const RawTerminal terminal;
+    Interactive terminal{screen};
     if (!terminal.good()) {
         return false;
     }
-    using Clock = std::chrono::steady_clock;
-    const auto keys = bound_keys();
-    std::string bytes;
-    std::string drawn;
-    Clock::time_point came; // when the latest bytes did
-    size_changed = 1;
-    for (bool open = true; open && told_to_end == 0;) {
-        if (size_changed != 0) {
-            size_changed = 0;
-            const auto size = size_of(terminal.fd());
-            screen.resize(size.ws_col, size.ws_row);
-            drawn.clear(); // the terminal has moved what was there
-        }
-        if (auto frame = screen.frame(); frame != drawn) {
-            terminal.write(frame);
-            drawn = std::move(frame);
-        }
-        const auto before = bytes.size();
-        const int wait = !bytes.empty() ? escape_ms : meanwhile ? refresh_ms : -1;
-        if (meanwhile && !meanwhile(terminal.fd(), wait)) {
-            break;
-        }
-        if (!take_input(terminal.fd(), meanwhile ? 0 : wait, bytes)) {
-            break;
-        }
-        const auto now = Clock::now();
-        came = bytes.size() != before ? now : came;
-        // Nothing came to finish it.
-        const bool last = before > 0 && now - came >= std::chrono::milliseconds(escape_ms);
-        std::string_view rest = bytes;
-        while (open) {
-            const auto key = view::take_key(rest, last);
-            if (!key) {
-                break;
-            }
-            const auto bound = keys.find(*key);
-            open = screen.key(bound == keys.end() ? *key : bound->second);
-        }
-        bytes.erase(0, bytes.size() - rest.size());
+    while (terminal.turn(meanwhile ? refresh_ms : -1, meanwhile)) {
     }
     return true;
 }

@@ -15,7 +15,7 @@ constexpr std::size_t written_whole = std::size_t{16} << 10;
 
 } // namespace
 
-Result<Output> Output::open(const std::string& path) {
+Result<Output> Output::open(const std::string& path, For whom) {
     Output output;
     if (path.empty() || path == "-") {
         return output;
@@ -26,6 +26,9 @@ Result<Output> Output::open(const std::string& path) {
     // A device or a pipe is written to as it is.
     output.temporary_ = special ? path : fmt::format("{}.{}.tmp", path, ::getpid());
     output.file_ = std::fopen(output.temporary_.c_str(), "wbe");
+    if (output.file_ != nullptr && whom == For::Owner && !special) {
+        (void)::fchmod(::fileno(output.file_), S_IRUSR | S_IWUSR); // before anything is in it
+    }
     if (output.file_ == nullptr) {
         return fail(Code::CannotRead, 0, "cannot be written");
     }

@@ -1,6 +1,7 @@
 // Where a command writes its result: standard output, or a file that appears only when it is whole.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -12,8 +13,9 @@ namespace cw::cli {
 
 class Output {
   public:
+    enum class For : std::uint8_t { All, Owner }; // Owner: what holds secrets has mode 0600
     // "" and "-" are standard output.
-    static Result<Output> open(const std::string& path);
+    static Result<Output> open(const std::string& path, For whom = For::All);
     Output(Output&& other) noexcept;
     Output& operator=(Output&&) = delete;
     Output(const Output&) = delete;

@@ -39,18 +39,24 @@ std::string shell_quoted(std::string_view word) {
 
 } // namespace
 
+std::string read_command(const std::vector<std::string>& files,
+                         const std::vector<std::string>& keys) {
+    std::string command = "callwright read";
+    for (const auto& file : files) {
+        command += " " + shell_quoted(file);
+    }
+    for (const auto& key : keys) {
+        command += " --keys " + shell_quoted(key);
+    }
+    return command;
+}
+
 view::PageOptions page_options(const std::string& title, const std::vector<std::string>& files,
                                const std::vector<std::string>& keys) {
     view::PageOptions options;
     options.title = title;
     options.version = CALLWRIGHT_VERSION;
-    options.command = "callwright read";
-    for (const auto& file : files) {
-        options.command += " " + shell_quoted(file);
-    }
-    for (const auto& key : keys) {
-        options.command += " --keys " + shell_quoted(key);
-    }
+    options.command = read_command(files, keys);
     options.script_hash = digest_of(view::page_script());
     return options;
 }

@@ -19,6 +19,7 @@
 #include "cli/page_options.hpp"
 #include "cli/read_screen.hpp"
 #include "cli/reading.hpp"
+#include "cli/saved_packets.hpp"
 #include "cli/terminal.hpp"
 #include "flow/diagnose/diagnose.hpp"
 #include "flow/filter.hpp"
@@ -38,7 +39,18 @@
 namespace cw::cli {
 namespace {
 
-enum class Format : std::uint8_t { Default, List, Ladder, Json, Mermaid, Svg, Html, Sarif, Pcapng };
+enum class Format : std::uint8_t {
+    Default,
+    List,
+    Ladder,
+    Json,
+    Mermaid,
+    Svg,
+    Html,
+    Sarif,
+    Pcapng,
+    Messages
+};
 
 struct ReadOptions {
     std::vector<std::string> files;
@@ -74,7 +86,7 @@ Examples:
   callwright read call.pcap --call 3 --format svg -o call.svg
   callwright read call.pcap -i                        on the terminal, with sngrep's keys
   callwright read call.pcap --format html -o call.html       a page with everything, to hand over
-  callwright read day.pcap --keys k --call 3 --format pcapng -o 3.pcapng     its messages, decrypted
+  callwright read day.pcap --keys k --call 3 --format pcapng -o 3.pcapng     its packets and secrets
   callwright read day.pcap --stats                    the same fault in how many calls, and where
   callwright read call.pcap --format mermaid --runnable > flow.mmd     a flow for callwright run
   callwright read call.pcap --keys tls.keys --audio sound/       what was said, SRTP opened
@@ -100,6 +112,7 @@ std::optional<Format> format_of(const std::string& name) {
         std::pair{std::string_view{"html"}, Format::Html},
         std::pair{std::string_view{"sarif"}, Format::Sarif},
         std::pair{std::string_view{"pcapng"}, Format::Pcapng},
+        std::pair{std::string_view{"messages"}, Format::Messages},
     };
     for (const auto& [known, format] : names) {
         if (known == name) {
@@ -135,7 +148,8 @@ class Reader {
             fmt::print(stderr, "callwright: {}\n", failure->message);
             return BadInput;
         }
-        auto output = Output::open(options_.output);
+        auto output = Output::open(options_.output, format_ == Format::Pcapng ? Output::For::Owner
+                                                                              : Output::For::All);
         if (!output) {
             fmt::print(stderr, "callwright: read: {}: {}\n", options_.output, output.error().what);
             return BadInput;
@@ -143,8 +157,9 @@ class Reader {
         for (const auto& problem : reading_.key_problems()) {
             fmt::print(stderr, "callwright: keys: {}\n", problem);
         }
-        if (format_ == Format::Html || format_ == Format::Pcapng || options_.interactive ||
-            options_.runnable) {
+        if (options_.interactive) {
+            reading_.keep_originals_later();
+        } else if (format_ == Format::Html || format_ == Format::Messages || options_.runnable) {
             reading_.keep_originals();
         }
         if (format_ == Format::Html) {
@@ -172,6 +187,9 @@ class Reader {
             return show_screen();
         }
         show();
+        if (failed_ != Good) {
+            return failed_;
+        }
         if (!output->finish()) {
             fmt::print(stderr, "callwright: read: {}: writing failed\n",
                        options_.output.empty() ? "standard output" : options_.output);
@@ -187,7 +205,7 @@ class Reader {
             fmt::print(
                 stderr,
                 "callwright: read: --format {}: not known; list, ladder, json, mermaid, svg, "
-                "html, sarif and pcapng are\n",
+                "html, sarif, pcapng and messages are\n",
                 options_.format);
             return BadUsage;
         }
@@ -196,14 +214,17 @@ class Reader {
             fmt::print(stderr, "callwright read: --runnable goes with --format mermaid\n");
             return BadUsage;
         }
-        if (format_ == Format::Pcapng && options_.redact) {
-            fmt::print(stderr, "callwright: read: --redact does not go with --format pcapng, "
-                               "which holds the messages as they were\n");
+        const bool packets = format_ == Format::Pcapng || format_ == Format::Messages;
+        if (packets && options_.redact) {
+            fmt::print(stderr,
+                       "callwright: read: --redact does not go with --format {}, "
+                       "which holds the messages as they were\n",
+                       options_.format);
             return BadUsage;
         }
-        if (format_ == Format::Pcapng && options_.output.empty() && ::isatty(STDOUT_FILENO) == 1) {
-            fmt::print(stderr,
-                       "callwright: read: --format pcapng is not for a terminal: -o FILE\n");
+        if (packets && options_.output.empty() && ::isatty(STDOUT_FILENO) == 1) {
+            fmt::print(stderr, "callwright: read: --format {} is not for a terminal: -o FILE\n",
+                       options_.format);
             return BadUsage;
         }
         if (options_.redact && !options_.audio.empty()) {
@@ -259,14 +280,18 @@ class Reader {
         return false;
     }
 
+    void note_errors(const flow::Call& call) {
+        for (const auto& finding : call.findings) {
+            errors_found_ = errors_found_ || finding.severity == "error";
+        }
+    }
+
     template <class Visit>
     void for_each_wanted(Visit visit) {
         reading_.book().for_each_call([&](const flow::Call& call) {
             if (is_wanted(call)) {
                 ++shown_;
-                for (const auto& finding : call.findings) {
-                    errors_found_ = errors_found_ || finding.severity == "error";
-                }
+                note_errors(call);
                 if (options_.redact) {
                     visit(redactor_.call(call));
                 } else {
@@ -311,7 +336,10 @@ class Reader {
             show_html();
             return;
         case Format::Pcapng:
-            show_pcapng();
+            show_packets();
+            return;
+        case Format::Messages:
+            show_messages();
             return;
         }
     }
@@ -482,10 +510,16 @@ class Reader {
 
     int show_screen() {
         ReadScreen screen{reading_, redactor_, options_.redact,
-                          [this](const flow::Call& call) { return lay_out(call); },
+                          [this](const flow::Call& call, flow::Boxes::Of columns) {
+                              return lay_out(call, columns);
+                          },
                           page_options(options_.files.front(), options_.files, options_.keys)};
-        for_each_wanted([&](const flow::Call& call) { screen.add(call); });
-        if (!screen.run(look_at_screen(use_ascii(), terminal_.color))) {
+        const auto list = [&](const ReadScreen::Add& add) {
+            reading_.book().for_each_call([&](const flow::Call& call) {
+                return !is_wanted(call) || (note_errors(call), add(call));
+            });
+        };
+        if (!screen.run(look_at_screen(use_ascii(), terminal_.color), list)) {
             fmt::print(stderr, "callwright: read: -i: no terminal to talk to\n");
             return BadInput;
         }
@@ -511,7 +545,21 @@ class Reader {
         page.finish(reading_.inputs());
     }
 
-    void show_pcapng() {
+    // The packets themselves: the captures are read again.
+    void show_packets() {
+        SavedPackets packets{reading_};
+        for_each_wanted([&](const flow::Call& call) { packets.want(call); });
+        if (const auto written = packets.write(sink_); !written) {
+            fmt::print(stderr, "callwright: read: {}\n", written.error().message);
+            failed_ = BadInput;
+        }
+        for (const auto& remark : packets.remarks()) {
+            fmt::print(stderr, "callwright: read: {}: {}\n",
+                       options_.output.empty() ? "standard output" : options_.output, remark);
+        }
+    }
+
+    void show_messages() {
         ExportedCalls exported{sink_};
         for_each_wanted([&](const flow::Call& call) {
             exported.call(call, [&](const flow::Message& message) {
@@ -526,9 +574,7 @@ class Reader {
 
     bool show_in_page(view::PageWriter& page, const flow::Call& call) {
         ++shown_;
-        for (const auto& finding : call.findings) {
-            errors_found_ = errors_found_ || finding.severity == "error";
-        }
+        note_errors(call);
         if (options_.redact) {
             const auto masked = redactor_.call(call);
             page.call(masked, lay_out(masked),
@@ -641,8 +687,10 @@ class Reader {
             });
     }
 
-    view::Ladder lay_out(const flow::Call& call) {
-        view::LadderOptions options{.calls_in_all = reading_.book().counts().calls};
+    view::Ladder lay_out(const flow::Call& call,
+                         flow::Boxes::Of columns = flow::Boxes::Of::Programs) {
+        view::LadderOptions options{.calls_in_all = reading_.book().counts().calls,
+                                    .columns = columns};
         if (!options_.redact) {
             options.names = reading_.names();
         }
@@ -671,6 +719,7 @@ class Reader {
     std::vector<flow::Finding> general_; // of no call
     bool errors_found_ = false;
     bool audio_failed_ = false;
+    int failed_ = Good; // the exit status of what could not be shown
 };
 
 } // namespace
@@ -690,8 +739,10 @@ Command add_read(CLI::App& app) {
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option(
         "--format", options->format,
-        "list, ladder, json, mermaid, svg, html, sarif: the findings alone, for CI, or pcapng: the "
-        "SIP messages, decrypted (default: the list, and the ladder too when there is one call)");
+        "list, ladder, json, mermaid, svg, html, sarif: the findings alone, for CI, pcapng: the "
+        "packets of the calls as they were captured, with the secrets that open them, or messages: "
+        "the SIP messages alone, decrypted, as a pcapng (default: the list, and the ladder too "
+        "when there is one call)");
     command->add_option("-o,--output", options->output, "write to this file");
     command->add_option("--audio", options->audio,
                         "write what was said to this directory, as WAV: each stream, and each call "

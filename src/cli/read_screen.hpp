@@ -1,12 +1,17 @@
 // What the screens of `read -i` ask for: calls out of a finished Reading, filters, files.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "cli/interactive.hpp"
 #include "cli/reading.hpp"
+#include "flow/filter.hpp"
 #include "flow/redact.hpp"
 #include "view/page.hpp"
 #include "view/screen/screen.hpp"
@@ -15,31 +20,39 @@ namespace cw::cli {
 
 class ReadScreen {
   public:
-    using LayOut = std::function<view::Ladder(const flow::Call&)>;
+    using LayOut = std::function<view::Ladder(const flow::Call&, flow::Boxes::Of columns)>;
     // All of them must outlive this.
     ReadScreen(Reading& reading, flow::Redactor& redactor, bool redact, LayOut lay_out,
                view::PageOptions page)
         : reading_(reading), redactor_(redactor), redact_(redact), lay_out_(std::move(lay_out)),
           page_(std::move(page)) {}
 
-    // A line of the list; as it is to be shown.
-    void add(const flow::Call& call);
-    // Until the user leaves. False: there is no terminal.
-    bool run(const view::ScreenOptions& options);
+    // A line of the list, of a call as it was read. False: the user has left already.
+    using Add = std::function<bool(const flow::Call& call)>;
+    // Until the user leaves. False: there is no terminal. `list` adds the calls that are wanted, as
+    // long as it may; what is there is shown, and can be used, while it does.
+    bool run(const view::ScreenOptions& options, const std::function<void(const Add& add)>& list);
 
   private:
-    view::ScreenCall load(std::uint32_t id);
+    bool add(const flow::Call& call, Interactive& terminal);
+    view::ScreenCall load(std::uint32_t id, flow::Boxes::Of columns);
     bool filter(const std::string& text, std::set<std::uint32_t>& fit, std::string& why);
+    std::string save_packets(const std::vector<std::uint32_t>& ids, const std::string& path);
     std::string save(const std::vector<std::uint32_t>& ids, const std::string& path);
     template <class Visit>
-    void for_each(const std::vector<std::uint32_t>& ids, Visit visit);
+    void visit(std::uint32_t id, Visit visit);
 
     Reading& reading_;
     flow::Redactor& redactor_;
     bool redact_;
     LayOut lay_out_;
     view::PageOptions page_;
-    std::vector<view::ScreenRow> rows_;
+    view::Screen* screen_ = nullptr;              // while it runs
+    std::optional<flow::Filter> typed_;           // the filter of the screen
+    std::map<std::uint32_t, std::uint32_t> keys_; // the Book's, by the number of a call
+    std::size_t added_ = 0;
+    std::chrono::steady_clock::time_point drawn_;
+    Instant end_; // of what was read
 };
 
 } // namespace cw::cli

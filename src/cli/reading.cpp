@@ -30,6 +30,17 @@ class BothTaps final : public flow::MediaTap {
     flow::MediaTap& other_;
 };
 
+// What is read for its messages alone.
+class Nobody final : public flow::Listener {
+  public:
+    void on_sip(const flow::SipEvent& /*event*/) override {}
+    void on_media(const flow::MediaEvent& /*event*/) override {}
+    void on_dtls(const flow::Sighting& /*at*/) override {}
+    void on_dtls_srtp(const flow::DtlsSrtp& /*handshake*/) override {}
+    void on_connection(const flow::Connection& /*connection*/) override {}
+    void finish(Instant /*end*/) override {}
+};
+
 const char* words_of(const Error& error) {
     return *error.what != '\0' ? error.what : "cannot be read";
 }
@@ -152,12 +163,57 @@ bool Reading::can_read_again() const {
 
 void Reading::run() {
     prepare_heap(source_->total_bytes());
+    later_ = later_ && can_read_again() && sent_keys_ == nullptr;
     const bool late_keys = read_once();
     const auto& counts = book_->counts();
     const bool closed =
         counts.tls_decrypted < counts.tls_connections || counts.dtls_srtp_unread > 0;
     if (late_keys && closed && can_read_again() && !open_files()) {
         read_once();
+    }
+}
+
+void Reading::gather_originals() {
+    if (!later_ || gathering_.joinable()) {
+        return;
+    }
+    if (open_files()) { // they were there before
+        later_ = false;
+        return;
+    }
+    gathering_ = std::thread{[this, stop = stop_.get_token()] { read_originals(*source_, stop); }};
+}
+
+// On its thread. What it shares with others is the keys, which do not change any more.
+void Reading::read_originals(capture::MergedSource& source, const std::stop_token& stop) {
+    constexpr std::uint32_t between = 256; // packets, from one look at `stop` to the next
+    Nobody nobody;
+    auto originals = std::make_unique<flow::Originals>(nobody);
+    capture::Decoder decoder{*originals, keys_};
+    std::uint32_t packets = 0;
+    while (const auto* packet = source.next()) {
+        (void)source.take_secrets(); // they are known
+        decoder.on_packet(*packet);
+        if (++packets % between == 0 && stop.stop_requested()) {
+            break;
+        }
+    }
+    decoder.finish();
+    originals_ = std::move(originals);
+}
+
+void Reading::wait_for_originals() {
+    gather_originals();
+    if (gathering_.joinable()) {
+        gathering_.join();
+    }
+    later_ = false;
+}
+
+void Reading::stop_gathering() {
+    if (gathering_.joinable()) {
+        stop_.request_stop();
+        gathering_.join();
     }
 }
 
@@ -196,7 +252,7 @@ bool Reading::read_once() {
     }
     flow::Relay relay{*book_};
     flow::Listener* listener = &relay;
-    if (keep_originals_) {
+    if (keep_originals_ && !later_) {
         originals_ = std::make_unique<flow::Originals>(*listener);
         listener = originals_.get();
     }

@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,14 @@ class Reading {
                                     const std::vector<std::string>& keys);
     // Before run(): the bytes of messages are kept, too.
     void keep_originals() { keep_originals_ = true; }
+    // The same, but where the files can be read a second time it is that one which keeps them, on a
+    // thread of its own: calls are there sooner. It begins with gather_originals(), or when the
+    // first is asked for, and who asks before it is over waits.
+    void keep_originals_later() { keep_originals_ = later_ = true; }
+    void gather_originals();
+    // Ends it, as far as it has come.
+    ~Reading() { stop_gathering(); }
+    void stop_gathering();
     // Before run(): what was said is kept, too.
     void keep_media() { tape_ = std::make_unique<flow::MediaTape>(); }
     [[nodiscard]] flow::MediaTape* tape() { return tape_.get(); }
@@ -52,6 +62,9 @@ class Reading {
     [[nodiscard]] flow::Book& book() { return *book_; }
     // The bytes of a message; empty when they were not kept. Valid until the next one is asked for.
     std::string_view original(const flow::Call& call, const flow::Message& message) {
+        if (later_) {
+            wait_for_originals();
+        }
         return originals_ ? originals_->of(call, message) : std::string_view{};
     }
     [[nodiscard]] const std::vector<view::InputReport>& inputs() const { return inputs_; }
@@ -60,11 +73,16 @@ class Reading {
     [[nodiscard]] const std::vector<std::pair<IpAddress, std::string>>& names() const {
         return names_;
     }
+    [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
+    // All that were given, and those of the captures.
+    [[nodiscard]] const crypto::KeyRing& keys() const { return keys_; }
     // What is wrong with key files, a line each.
     [[nodiscard]] const std::vector<std::string>& key_problems() const { return keys_.problems(); }
 
   private:
     std::optional<ReadFailure> open_files();
+    void wait_for_originals();
+    void read_originals(capture::MergedSource& source, const std::stop_token& stop);
     bool read_once();
     bool take_sent_keys();
     [[nodiscard]] bool can_read_again() const;
@@ -81,8 +99,11 @@ class Reading {
     std::unique_ptr<flow::MediaCourse> course_;
     std::unique_ptr<flow::MediaTap> both_; // where there are both
     bool keep_originals_ = false;
+    bool later_ = false; // they are kept by another reading, which is not over
     std::vector<view::InputReport> inputs_;
     std::vector<std::pair<IpAddress, std::string>> names_;
+    std::thread gathering_; // last: it uses what is above
+    std::stop_source stop_;
 };
 
 } // namespace cw::cli

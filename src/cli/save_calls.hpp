@@ -18,6 +18,9 @@ namespace cw::cli {
 using SaveCall = std::function<void(
     const flow::Call& call, const std::function<std::string_view(const flow::Message&)>& original)>;
 
+// Of a file of messages alone, as exported_calls.hpp writes them, where ".pcapng" is packets.
+inline constexpr std::string_view messages_end = ".messages.pcapng";
+
 // Writes the `count` calls that `for_each` hands over, which returns the captures that they came
 // from. Returns what to say about it, be it good or bad.
 std::string

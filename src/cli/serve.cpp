@@ -250,8 +250,7 @@ int run(const ServeOptions& options) {
     }
     std::unique_ptr<ServePage> page;
     if (queue != nullptr) {
-        auto started = ServePage::start(made->config.web, made->config.data,
-                                        (*service)->certificate(), queue, log);
+        auto started = ServePage::start(made->config, (*service)->certificate(), queue, log);
         if (!started) {
             return complain(started.error().status, started.error().why);
         }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/commands.hpp"
+#include "cli/page_options.hpp"
 
 namespace cw::cli {
 namespace {
@@ -19,9 +20,9 @@ constexpr int gives_way = 10; // nice
 } // namespace
 
 std::expected<std::unique_ptr<ServePage>, WatchPage::Failure>
-ServePage::start(const host::WebConfig& config, const std::string& data_folder,
-                 const net::CertificateFiles& certificate, std::shared_ptr<host::TraceQueue> queue,
-                 const host::Log& log) {
+ServePage::start(const host::Config& whole, const net::CertificateFiles& certificate,
+                 std::shared_ptr<host::TraceQueue> queue, const host::Log& log) {
+    const auto& config = whole.web;
     std::unique_ptr<ServePage> it{new ServePage{config, log}};
     host::WatchSettings settings;
     settings.server = std::move(queue);
@@ -43,9 +44,10 @@ ServePage::start(const host::WebConfig& config, const std::string& data_folder,
                            .key = config.key,
                            .token_file = config.token_file,
                            .store = config.store,
+                           .command = whole.trace.empty() ? "" : read_command({whole.trace}, {}),
                            .plain_http = config.plain_http};
     if (page.token_file.empty()) {
-        page.token_file = data_folder + "/web-token";
+        page.token_file = whole.data + "/web-token";
         it->config_.token_file = page.token_file;
     }
     if (page.certificate.empty() && page.key.empty()) {

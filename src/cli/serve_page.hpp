@@ -20,11 +20,10 @@ namespace cw::cli {
 
 class ServePage {
   public:
-    // `queue` is what the server was started with. `log` outlives this.
+    // `whole` is what the server was started with, and so is `queue`. `log` outlives this.
     static std::expected<std::unique_ptr<ServePage>, WatchPage::Failure>
-    start(const host::WebConfig& config, const std::string& data_folder,
-          const net::CertificateFiles& certificate, std::shared_ptr<host::TraceQueue> queue,
-          const host::Log& log);
+    start(const host::Config& whole, const net::CertificateFiles& certificate,
+          std::shared_ptr<host::TraceQueue> queue, const host::Log& log);
     ~ServePage(); // takes what is left in the queue, and stores it
     ServePage(const ServePage&) = delete;
     ServePage& operator=(const ServePage&) = delete;

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/interactive.hpp"
+#include "cli/page_options.hpp"
 #include "cli/terminal.hpp"
 #include "cli/watch_page.hpp"
 #include "cli/watch_screen.hpp"
@@ -73,16 +74,29 @@ Exit status: 0 all is well, 2 usage, 3 an interface, port, key or output file th
 // ---- privileges
 
 // Opening is over, and nothing else needs them. Empty, or what failed.
-std::string become(const std::string& name) {
+std::string become(const std::string& name, host::Watch& watch) {
     const passwd* user = ::getpwnam(name.c_str());
     if (user == nullptr) {
         return fmt::format("user {}: not known", name);
     }
-    if (::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
+    if (!watch.give_files_to(user->pw_uid, user->pw_gid) ||
+        ::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
         ::setuid(user->pw_uid) != 0) {
         return fmt::format("user {}: {}", name, std::strerror(errno));
     }
     return {};
+}
+
+// Files that come later, or stand beside this one, are made by who we have become.
+std::string may_write_beside(const std::string& path, const std::string& user) {
+    const auto slash = path.rfind('/');
+    const auto folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    if (::access(folder.c_str(), W_OK | X_OK) == 0) {
+        return {};
+    }
+    return fmt::format("{}: the user {}, whom this becomes when all is open, may not write in its "
+                       "folder ({}); give it one of its own, or name another --user",
+                       path, user, std::strerror(errno));
 }
 
 ColorChoice color_choice(const std::string& color) {
@@ -405,7 +419,14 @@ int watch_calls(const WatchOptions& options) {
     const char* sudo = std::getenv("SUDO_USER");
     const std::string user = !options.user.empty() ? options.user : sudo != nullptr ? sudo : "";
     if (!user.empty() && ::geteuid() == 0) {
-        if (const auto problem = become(user); !problem.empty()) {
+        auto problem = become(user, **watch);
+        if (problem.empty() && !options.store.empty()) {
+            problem = may_write_beside(options.store, user);
+        }
+        if (problem.empty() && options.ring_mb > 0) {
+            problem = may_write_beside(options.settings.ring.path, user);
+        }
+        if (!problem.empty()) {
             fmt::print(stderr, "callwright: watch: {}\n", problem);
             return BadInput;
         }
@@ -423,6 +444,9 @@ int watch_calls(const WatchOptions& options) {
     if (!options.page.at.empty()) {
         auto of_page = options.page;
         of_page.store = options.store;
+        if (!options.settings.ring.path.empty() && options.ring_mb == 0) {
+            of_page.command = read_command({options.settings.ring.path}, {});
+        }
         auto opened = WatchPage::open(of_page);
         if (!opened) {
             fmt::print(stderr, "callwright: watch: {}\n", opened.error().why);

@@ -123,6 +123,9 @@ void write_step(view::JsonWriter& json, const host::Trends::Step& step) {
     json.value(step.wait(.95), 2);
     json.value(step.mos_count > 0 ? step.mos_sum / step.mos_count : 0, 2);
     json.value(step.mos_low, 2);
+    for (const auto count : step.safety) {
+        json.value(count);
+    }
     json.close_array();
 }
 
@@ -192,6 +195,7 @@ WatchPage::open(const WatchPageSettings& settings) {
     }
     std::unique_ptr<WatchPage> page{new WatchPage};
     page->store_ = settings.store;
+    page->command_ = settings.command;
     const auto token = token_of(settings.token_file);
     if (!token) {
         return fail(BadInput, token.error());
@@ -339,6 +343,7 @@ void WatchPage::send_rows(Client client, host::Watch& watch) {
     about.open_object();
     about.member("version", CALLWRIGHT_VERSION);
     about.member("store", std::string_view{store_});
+    about.member("command", std::string_view{command_});
     about.close_object();
     std::string out = fmt::format("{{\"about\":{},\"rows\":[", about.text());
     for (auto row = first; row != rows_.end(); ++row) {

@@ -28,6 +28,7 @@ struct WatchPageSettings {
     std::string certificate, key; // PEM; empty: a throw-away one
     std::string token_file;       // empty: a token of this run alone
     std::string store;            // its name, for commands that the page shows
+    std::string command;          // that reads the packets of the calls, for the same; may be empty
     bool plain_http = false;      // no TLS; on loopback only
 };
 
@@ -81,6 +82,7 @@ class WatchPage {
     std::string address_;
     std::string fingerprint_;
     std::string store_;
+    std::string command_;
     net::Descriptor wake_;
     std::mutex mutex_; // of asked_
     std::vector<Asked> asked_;

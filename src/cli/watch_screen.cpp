@@ -112,7 +112,8 @@ bool WatchScreen::turn(int terminal, int wait_ms) {
 
 bool WatchScreen::run(const view::ScreenOptions& options, const std::function<bool()>& over) {
     view::Screen screen{{},
-                        {.load = [this](std::uint32_t number) { return load(number); },
+                        {.load = [this](std::uint32_t number,
+                                        flow::Boxes::Of columns) { return load(number, columns); },
                          .filter = [this](const std::string& text, std::set<std::uint32_t>& fit,
                                           std::string& why) { return filter(text, fit, why); },
                          .save = [this](const std::vector<std::uint32_t>& ids,
@@ -143,10 +144,10 @@ bool WatchScreen::run(const view::ScreenOptions& options, const std::function<bo
     return ran;
 }
 
-view::ScreenCall WatchScreen::load(std::uint32_t number) {
+view::ScreenCall WatchScreen::load(std::uint32_t number, flow::Boxes::Of columns) {
     view::ScreenCall out;
     calls_.load(number, [&](const flow::Call& call, const host::LiveCalls::Messages& messages) {
-        out.ladder = view::layout(call);
+        out.ladder = view::layout(call, {.columns = columns});
         out.messages.assign(messages.begin(), messages.end());
         for (const auto& message : call.messages) {
             out.sdp.push_back(message.media_count > 0);

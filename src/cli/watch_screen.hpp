@@ -34,7 +34,7 @@ class WatchScreen {
     void refresh();
     bool turn(int terminal, int wait_ms);
     void tell();
-    view::ScreenCall load(std::uint32_t number);
+    view::ScreenCall load(std::uint32_t number, flow::Boxes::Of columns);
     bool filter(const std::string& text, std::set<std::uint32_t>& fit, std::string& why);
     std::string save(const std::vector<std::uint32_t>& ids, const std::string& path);
     void forget(bool hidden_only);

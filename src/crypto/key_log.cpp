@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -86,6 +87,14 @@ bool is_hex(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) {
         return hex_values[static_cast<std::uint8_t>(c)] != 0xff;
     });
+}
+
+void append_hex(std::string& out, Bytes bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    for (const auto byte : bytes) {
+        out += digits[byte >> 4];
+        out += digits[byte & 15];
+    }
 }
 
 std::string_view take_word(std::string_view& text) {
@@ -289,6 +298,38 @@ Bytes KeyRing::secret(std::uint32_t entry, Secret kind) const {
 
 Bytes KeyRing::client_random(std::uint32_t entry) const {
     return knows(entry) ? Bytes{entries_[entry - forgotten_].random} : Bytes{};
+}
+
+void KeyRing::append_lines(std::string& out, std::uint32_t entry) const {
+    std::array<bool, 16> told{}; // a kind has several labels: the first is ours
+    for (const auto& label : labels) {
+        const auto found = secret(entry, label.kind);
+        if (found.empty() || std::exchange(told[static_cast<std::size_t>(label.kind)], true)) {
+            continue;
+        }
+        out.append(label.text) += ' ';
+        append_hex(out, client_random(entry));
+        out += ' ';
+        append_hex(out, found);
+        out += '\n';
+    }
+}
+
+void append_note(std::string& out, const ConnectionNote& note) {
+    out += "# callwright connection random=";
+    append_hex(out, note.client_random);
+    out += fmt::format(" client={} server={}", to_string(note.client), to_string(note.server));
+    if (note.version != 0) {
+        out += fmt::format(" version={:04x}", note.version);
+    }
+    if (note.suite != 0) {
+        out += fmt::format(" suite={:04x}", note.suite);
+    }
+    if (note.server_random != decltype(note.server_random){}) {
+        out += " server_random=";
+        append_hex(out, note.server_random);
+    }
+    out += '\n';
 }
 
 std::uint32_t KeyRing::store(Secret kind, Bytes secret, std::uint32_t next) {

@@ -80,6 +80,8 @@ class KeyRing {
     // Empty when the entry has no such secret. Valid while the ring lives and nothing is added.
     [[nodiscard]] Bytes secret(std::uint32_t entry, Secret kind) const;
     [[nodiscard]] Bytes client_random(std::uint32_t entry) const; // 32 bytes
+    // Appends all that the entry tells, as lines of a key log.
+    void append_lines(std::string& out, std::uint32_t entry) const;
     // Entries are those from first_entry() to entries() - 1.
     [[nodiscard]] std::uint32_t first_entry() const { return forgotten_; }
     [[nodiscard]] std::uint32_t entries() const {
@@ -165,5 +167,8 @@ class KeyRing {
     std::uint32_t generation_ = 0;
     bool premasters_ = false;
 };
+
+// Appends the comment line that `note` was read from (docs/formats/key-log.md).
+void append_note(std::string& out, const ConnectionNote& note);
 
 } // namespace cw::crypto

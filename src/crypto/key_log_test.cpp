@@ -165,6 +165,32 @@ TEST(KeyLog, TakesAnyLineEndsBlanksAndLetters) {
     EXPECT_TRUE(same(ring.secret(ring.find(bytes(32, 1)), Secret::Master), bytes(48, 2)));
 }
 
+TEST(KeyLog, WhatItTellsReadsBack) {
+    KeyRing ring;
+    const auto note = "# callwright connection random=" + hex(32, 7) +
+                      " client=192.0.2.1:40112 server=[2001:db8::1]:5061 version=0303 suite=c030 "
+                      "server_random=" +
+                      hex(32, 9) + "\n";
+    ring.add_text(note + "CLIENT_RANDOM " + hex(32, 7) + " " + hex(48, 2) +
+                      "\nSERVER_TRAFFIC_SECRET_0 " + hex(32, 7) + " " + hex(48, 3) +
+                      "\nEARLY_EXPORTER_SECRET " + hex(32, 7) + " " + hex(32, 4) + "\n",
+                  "tls.keys");
+    std::string out;
+    const auto notes = ring.notes_of(*parse_endpoint("192.0.2.1:40112", 0),
+                                     *parse_endpoint("[2001:db8::1]:5061", 0), 8);
+    ASSERT_EQ(notes.size(), 1U);
+    append_note(out, *notes[0]);
+    EXPECT_EQ(out, note);
+    out.clear();
+    ring.append_lines(out, ring.find(bytes(32, 7)));
+    EXPECT_EQ(out, "CLIENT_RANDOM " + hex(32, 7) + " " + hex(48, 2) + "\nSERVER_TRAFFIC_SECRET_0 " +
+                       hex(32, 7) + " " + hex(48, 3) + "\nEARLY_EXPORTER_SECRET " + hex(32, 7) +
+                       " " + hex(32, 4) + "\n");
+    out.clear();
+    ring.append_lines(out, KeyRing::none);
+    EXPECT_EQ(out, "");
+}
+
 TEST(KeyLog, CountsBrokenLinesAndReadsOn) {
     KeyRing ring;
     ring.add_text("# comment\n"

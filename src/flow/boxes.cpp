@@ -42,7 +42,8 @@ std::optional<Endpoint> contact_endpoint(std::string_view uri) {
 
 class Grouping {
   public:
-    explicit Grouping(const Call& call) : call_(call) {
+    Grouping(const Call& call, Boxes::Of what)
+        : call_(call), each_port_(what == Boxes::Of::Endpoints) {
         find_shared();
         for (const auto& m : call.messages) {
             node(place(m.source));
@@ -52,6 +53,9 @@ class Grouping {
             node(place(c.client));
             node(place(c.server));
         }
+        if (each_port_) {
+            return;
+        }
         join_senders();
         join_silent_clients();
         join_contacts();
@@ -59,7 +63,7 @@ class Grouping {
         join_hidden_hosts();
     }
 
-    bool shared(const IpAddress& address) const { return shared_.contains(address); }
+    bool shared(const IpAddress& address) const { return each_port_ || shared_.contains(address); }
     std::uint32_t group(const Endpoint& e) { return root(node(place(e))); }
     bool known(const Endpoint& e) const { return nodes_.contains(place(e)); }
     // The group of the only sender whose Via said this address, else none.
@@ -252,6 +256,7 @@ class Grouping {
     }
 
     const Call& call_;
+    bool each_port_;
     std::unordered_set<IpAddress> shared_;
     std::unordered_map<Place, std::uint32_t, PlaceHash> nodes_;
     std::vector<std::uint32_t> parents_;
@@ -278,8 +283,8 @@ const Endpoint* earlier_client(const Call& call, const Connection& resumed) {
 
 } // namespace
 
-Boxes::Boxes(const Call& call, KnownNames names) {
-    Grouping grouping{call};
+Boxes::Boxes(const Call& call, KnownNames names, Of what) {
+    Grouping grouping{call, what};
     std::unordered_map<std::uint32_t, std::uint16_t> numbers; // group → box
     const auto new_box = [&](const Endpoint& e) {
         if (boxes_.size() == limit) {
@@ -313,7 +318,8 @@ Boxes::Boxes(const Call& call, KnownNames names) {
         place(request ? m.source : m.destination);
         place(request ? m.destination : m.source);
         // The port that it listens on says more than the one a connection happened to get.
-        if (request && m.sent_by.port != 0 && m.sent_by.address == m.source.address) {
+        if (request && what == Of::Programs && m.sent_by.port != 0 &&
+            m.sent_by.address == m.source.address) {
             const auto number = by_endpoint_.at(m.source);
             boxes_[number].at = m.sent_by;
             by_endpoint_.try_emplace(m.sent_by, number);

@@ -34,8 +34,11 @@ class Boxes {
     // At most this many; further endpoints share the last box.
     static constexpr std::size_t limit = 128;
 
+    // Programs: what the messages tell is used to find which endpoints are one. Endpoints: each
+    // address with its port is a box, for who wants to see the ports.
+    enum class Of : std::uint8_t { Programs, Endpoints };
     // In the order in which they first appear in the messages. `call` is not kept.
-    explicit Boxes(const Call& call, KnownNames names = {});
+    explicit Boxes(const Call& call, KnownNames names = {}, Of what = Of::Programs);
 
     [[nodiscard]] const std::vector<Box>& all() const { return boxes_; }
     // The box of an endpoint of the call, by port or else by address; no_box if it has none.

@@ -31,7 +31,7 @@ constexpr std::size_t max_streams = 48;
 class Layout {
   public:
     Layout(const flow::Call& call, const LadderOptions& options)
-        : call_(call), options_(options), boxes_(call, options.names) {}
+        : call_(call), options_(options), boxes_(call, options.names, options.columns) {}
 
     Ladder make() {
         make_head();

@@ -20,6 +20,7 @@ struct LadderOptions {
     flow::KnownNames names = {};
     std::uint64_t calls_in_all = 0; // for "Call 3 of 9"; 0: not known
     bool fold_retransmissions = true;
+    flow::Boxes::Of columns = flow::Boxes::Of::Programs;
 };
 
 struct Column {

@@ -103,24 +103,49 @@ class Screen(InTerminal):
         t.keys("q", "q")
         t.wait_for("1 of 3 calls")
         t.keys("F2")
-        t.wait_for("Save as:")
+        t.wait_for("Save call 3 as:")
         t.keys("C-u")
         t.keys("-l", "call.mmd")
         t.keys("Enter")
         t.wait_for("1 call saved in call.mmd")
         self.assertIn("sequenceDiagram", (pathlib.Path(t.socket).parent / "call.mmd").read_text(encoding="utf-8"))
         t.keys("F2")
-        t.wait_for("Save as:")
+        t.wait_for("Save call 3 as:")
         t.keys("C-u")
         t.keys("-l", "call.pcapng")
         t.keys("Enter")
         t.wait_for("1 call saved in call.pcapng")
         read = subprocess.run([PROGRAM, "read", "call.pcapng"], cwd=pathlib.Path(t.socket).parent, capture_output=True, text=True,
                               timeout=SECONDS, check=True).stdout
+        self.assertIn("2 TLS connections, 2 decrypted", read)  # as it was captured, with its secrets
+        t.keys("F2")
+        t.wait_for("Save call 3 as:")
+        t.keys("C-u")
+        t.keys("-l", "call.messages.pcapng")
+        t.keys("Enter")
+        t.wait_for("1 call saved in call.messages.pcapng")
+        read = subprocess.run([PROGRAM, "read", "call.messages.pcapng"], cwd=pathlib.Path(t.socket).parent, capture_output=True,
+                              text=True, timeout=SECONDS, check=True).stdout
         self.assertIn("13 SIP messages", read)
         t.keys("q")
         t.wait_for("ready$")
         self.assertNotIn("F7 Filter", t.screen())
+
+    def test_several_calls_on_one_ladder_and_their_messages(self):
+        t = self.terminal(width=120, height=50)
+        t.start()
+        t.keys("Space", "Space", "Enter")
+        t.wait_for("2 calls", "REGISTER")
+        t.keys("w")
+        t.wait_for("00:00:00.000")
+        t.keys("F5")
+        t.wait_for("A column for each address and port", "10.9.0.1:44608")
+        t.keys("F6")
+        t.wait_for("All 16 messages", "REGISTER sip:lab.example")
+        t.keys("q", "q")
+        t.wait_for("2 selected")
+        t.keys("K")
+        t.wait_for("f Filter")
 
     def test_keys_are_bound_by_a_file(self):
         t = self.terminal()

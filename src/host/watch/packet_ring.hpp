@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <unistd.h>
+
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "net/socket.hpp"
@@ -34,6 +36,8 @@ class PacketRing {
     void add(std::uint32_t interface, Instant time, Bytes packet, std::size_t original_length);
     // Lines of a key log: before the packets that need them.
     void add_secrets(std::string_view lines);
+    // The file that is open belongs to this user from now on, who makes the next one. False: errno.
+    bool give_to(uid_t user, gid_t group) { return ::fchown(fd_.get(), user, group) == 0; }
     // What is gathered goes to the file. An empty text, or why nothing more is written.
     std::string flush();
 

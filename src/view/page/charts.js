@@ -1,5 +1,6 @@
 // How it goes, over the last quarter of an hour or hour. A step is ten seconds:
-// [seconds since 1970, started, answered, failed, open, median wait, 95 % wait, mean MOS, lowest MOS].
+// [seconds since 1970, started, answered, failed, open, median wait, 95 % wait, mean MOS, lowest MOS,
+// and of the calls that ended: over TLS 1.3, 1.2, older, partly in clear, in clear].
 const charts = {steps: new Map(), span: 90, safety: [], due: false};
 const stepSeconds = 10;
 const safetyNames = [['TLS 1.3', 'good'], ['TLS 1.2', 'fine'], ['older TLS', 'slow'], ['partly in clear', 'mixed'], ['in clear', 'bad']];
@@ -107,12 +108,32 @@ function waitsCard(steps) {
         drawing('Time to the first response: median, and 95 % dashed', line(pathOf(slow, most, 60), 'dashed'), line(pathOf(median, most, 60), 'plain')), scale);
 }
 
-function safetyCard() {
+// Of the calls that ended in each step, which shares were how safe: the safest at the bottom.
+function safetyBars(steps, kinds) {
+    const height = 30;
+    const all = steps.map(step => step === null ? 0 : sumOf(step.slice(9, 14)));
+    const below = steps.map(() => 0);
+    return kinds.map(([name, kind, , at]) => {
+        const d = steps.map((step, place) => {
+            const count = step === null ? 0 : step[9 + at] ?? 0;
+            if (count === 0) {
+                return '';
+            }
+            const size = count / all[place] * height;
+            const base = height - below[place];
+            below[place] += size;
+            return `M${place + .06} ${base.toFixed(2)}h.88v${(-size).toFixed(2)}h-.88z`;
+        }).join('');
+        return shape('path', {class: `bars ${kind}`, d}, shape('title', {}, name));
+    });
+}
+
+function safetyCard(steps) {
     const all = sumOf(charts.safety);
     const share = all > 0 ? sumOf(charts.safety.slice(0, 3)) / all * 100 : null;
-    const rows = safetyNames.map(([name, kind], at) => [name, kind, charts.safety[at] ?? 0]).filter(([, , count]) => count > 0);
-    const picture = element('div', {class: 'shares'}, element('div', {class: 'share-bar'}, rows.map(([name, kind, count]) => element('i', {class: kind, style: `flex:${count}`, title: `${name}: ${count}`}))),
-        rows.slice(0, 3).map(([name, kind, count]) => element('div', {}, element('i', {class: kind}), `${name} `, element('b', {}, `${(count / all * 100).toFixed(count === all ? 0 : 1)} %`))));
+    const rows = safetyNames.map(([name, kind], at) => [name, kind, charts.safety[at] ?? 0, at]).filter(([, , count]) => count > 0);
+    const drawn = shape('svg', {viewBox: `0 0 ${charts.span} 30`, preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Shares of TLS versions and of clear signalling over time'}, ...safetyBars(steps, rows));
+    const picture = element('div', {class: 'shares'}, drawn, rows.map(([name, kind, count]) => element('div', {}, element('i', {class: kind}), `${name} `, element('b', {}, `${(count / all * 100).toFixed(count === all ? 0 : 1)} %`))));
     return card('Signalling, last hour', share === null ? '–' : `${share.toFixed(share === 100 || share === 0 ? 0 : 1)} %`, share === null ? '' : share === 100 ? 'good' : share < 50 ? 'bad' : 'slow',
         all === 0 ? 'nothing has ended yet' : 'over TLS all the way', picture);
 }
@@ -136,6 +157,6 @@ function drawCharts() {
         return;
     }
     const steps = windowSteps();
-    byId('cards').replaceChildren(callsCard(steps), answersCard(steps), waitsCard(steps), safetyCard(), voiceCard(steps));
+    byId('cards').replaceChildren(callsCard(steps), answersCard(steps), waitsCard(steps), safetyCard(steps), voiceCard(steps));
     byId('span').textContent = charts.span === 90 ? 'last 15 minutes' : 'last hour';
 }

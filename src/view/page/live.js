@@ -10,7 +10,7 @@ const live = {
     tab: 'live',
     key: '',          // the call that is open: "live 7", "stored 12"
     message: 0,       // to be chosen when it comes
-    about: {version: '', store: ''},
+    about: {version: '', store: '', command: ''},
     words: {},        // how it goes
     due: false,
 };
@@ -69,6 +69,7 @@ function liveRow(row) {
 function take(told) {
     if (told.about) {
         live.about = told.about;
+        byId('copy-command').hidden = !told.about.store && !told.about.command;
         byId('tabs').hidden = !told.about.store;
         for (const row of live.rows.keys()) {
             live.rows.delete(row);
@@ -218,8 +219,9 @@ function leaveCall() {
 
 const mayGoBack = () => true;
 const placeOf = () => live.key.replace(' ', '-');
+// Out of the store, or out of the packets that are written; without both there is none.
 const commandOf = call => live.about.store ? `callwright search --store ${shellQuoted(live.about.store)} ${shellQuoted(`"${call.call_ids[0] ?? ''}"`)} --format ladder`
-    : `callwright watch --format ladder --filter ${shellQuoted(`call-id == "${call.call_ids[0] ?? ''}"`)}`;
+    : live.about.command ? `${live.about.command} --call ${shellQuoted(call.call_ids[0] ?? '')} --format ladder` : '';
 
 function listHead() {
     if (state.open >= 0) {

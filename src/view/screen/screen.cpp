@@ -65,7 +65,13 @@ Screen::Screen(std::vector<ScreenRow> rows, ScreenSource source, const ScreenOpt
     : rows_(std::move(rows)), source_(std::move(source)), options_(options) {
     read_columns(options_.columns);
     arrange();
-    if (rows_.size() == 1 && !live()) {
+    all_here();
+}
+
+void Screen::all_here() {
+    tell({}, Tone::Plain);
+    settle();
+    if (rows_.size() == 1 && at_ == At::List && !live()) {
         open_flow();
     }
 }
@@ -116,7 +122,7 @@ void Screen::move(std::ptrdiff_t by) {
                       : at_ == At::List    ? shown_.size()
                       : at_ == At::Flow    ? places_.size()
                       : at_ == At::Verdict ? verdict_lines().size()
-                                           : message_lines(raw_).size();
+                                           : raw_lines_.size();
     const auto last = static_cast<std::ptrdiff_t>(size) - 1;
     place =
         static_cast<std::size_t>(std::clamp(static_cast<std::ptrdiff_t>(place) + by,
@@ -173,20 +179,20 @@ bool Screen::key(const std::string& key) {
 }
 
 bool Screen::list_key(const std::string& key) {
-    if (key == "esc" || key == "q") {
+    if (key == "esc" || key == "q" || key == "Q") {
         return false;
     }
-    if (key == "h") {
+    if (key == "h" || key == "H") {
         before_ = At::List;
         at_ = At::Help;
     } else if (shown_.empty() && (key == "enter" || key == "space")) {
         said_ = "No call is shown";
-    } else if (key == "enter" || key == "f4" || key == "x") {
+    } else if (key == "enter" || key == "f4" || key == "x" || key == "X") {
         open_flow();
-    } else if (key == "f6" || key == "r") {
+    } else if (key == "f6" || key == "r" || key == "R") {
         open_flow();
         if (at_ == At::Flow) {
-            open_raw(1);
+            open_raw(0);
         }
     } else if (key == "space") {
         const auto id = rows_[shown_[chosen_]].id;
@@ -196,12 +202,18 @@ bool Screen::list_key(const std::string& key) {
         move(1);
     } else if (key == "ctrl-w") {
         selected_.clear();
-    } else if (key == "f2" || key == "s") {
+    } else if (key == "*") {
+        select_all();
+    } else if (key == "f2" || key == "s" || key == "S") {
         ask(Prompt::Save);
     } else if (key == "f3" || key == "/" || key == "tab") {
         ask(Prompt::Search);
-    } else if (key == "f7" || key == "f") {
+    } else if (key == "f7" || key == "f" || key == "F") {
         ask(Prompt::Filter);
+    } else if (key == "I") {
+        only_invites();
+    } else if (key == "K") {
+        letters_ = !letters_;
     } else if (live() && (key == "f5" || key == "ctrl-l" || key == "f9")) {
         source_.forget(key == "f9");
         settle();
@@ -232,13 +244,26 @@ bool Screen::list_key(const std::string& key) {
 }
 
 bool Screen::flow_key(const std::string& key) {
-    if (key == "esc" || key == "q") {
+    if (key == "esc" || key == "q" || key == "Q") {
         if (rows_.size() == 1 && !live()) {
             return false;
         }
         back();
-    } else if (key == "enter" || key == "f6" || key == "r") {
-        open_raw(chosen_number());
+    } else if (key == "enter") {
+        const auto number = chosen_number();
+        number == 0 ? static_cast<void>(said_ = "No message here") : open_raw(number);
+    } else if (key == "f6" || key == "r" || key == "R") {
+        open_raw(0);
+    } else if (key == "w") {
+        shift_times(!since_start_);
+        lay_out_flow();
+        said_ = since_start_ ? "Times since the first row" : "Times of the day";
+    } else if (key == "f5" || key == "s") {
+        const bool programs = ladder_columns_ == flow::Boxes::Of::Programs;
+        ladder_columns_ = programs ? flow::Boxes::Of::Endpoints : flow::Boxes::Of::Programs;
+        load_again(programs ? "A column for each address and port" : "A column for each program");
+    } else if (key == "K") {
+        letters_ = !letters_;
     } else if (key == "space") {
         mark();
     } else if (key == "f2" || key == "d" || key == "D") {
@@ -250,7 +275,7 @@ bool Screen::flow_key(const std::string& key) {
     } else if (key == "M") {
         only_media_ = !only_media_;
         lay_out_flow();
-    } else if (key == "f4" || key == "x") {
+    } else if (key == "f4" || key == "x" || key == "X") {
         one_leg_ = !one_leg_;
         lay_out_flow();
         said_ = one_leg_ ? "One leg only" : "All legs";
@@ -276,20 +301,23 @@ bool Screen::flow_key(const std::string& key) {
         sideways_ -= std::min<std::size_t>(sideways_, 8);
     } else if (key == "right" || key == "l") {
         sideways_ += 8;
-    } else if (key == "s") {
+    } else if (key == "S") {
         ask(Prompt::Save);
     }
     return true;
 }
 
 bool Screen::raw_key(const std::string& key) {
-    if (key == "esc" || key == "q" || key == "enter" || (key == "v" && at_ == At::Verdict)) {
+    if (key == "esc" || key == "q" || key == "Q" || key == "enter" ||
+        (key == "v" && at_ == At::Verdict)) {
         back();
     } else if (key == "left" || key == "h") {
         sideways_ -= std::min<std::size_t>(sideways_, 8);
     } else if (key == "right" || key == "l") {
         sideways_ += 8;
-    } else if (key == "space" && at_ == At::Raw) { // the next one
+    } else if (at_ == At::Raw && (key == "f2" || key == "s" || key == "S")) {
+        ask(Prompt::Save);
+    } else if (key == "space" && at_ == At::Raw && raw_ != 0) { // the next one
         open_raw(
             std::min<std::uint32_t>(raw_ + 1, static_cast<std::uint32_t>(call_.messages.size())));
     }
@@ -303,7 +331,9 @@ void Screen::back() {
 
 void Screen::ask(Prompt prompt) {
     prompt_ = prompt;
-    typed_ = prompt == Prompt::Search ? search_ : prompt == Prompt::Filter ? filter_ : "calls.txt";
+    typed_ = prompt == Prompt::Search   ? search_
+             : prompt == Prompt::Filter ? filter_
+                                        : "calls.pcapng";
 }
 
 void Screen::prompt_key(const std::string& key) {
@@ -386,33 +416,101 @@ void Screen::choose(std::uint32_t id) {
 }
 
 std::vector<std::uint32_t> Screen::selection() const {
+    if (at_ != At::List) {
+        return flow_ids_; // what is on the ladder
+    }
     if (!selected_.empty()) {
         return {selected_.begin(), selected_.end()};
     }
     return shown_.empty() ? std::vector<std::uint32_t>{} : std::vector{rows_[shown_[chosen_]].id};
 }
 
+// The chosen call, or all that are selected [sngrep].
 void Screen::open_flow() {
     if (shown_.empty()) {
         return;
     }
-    auto call = source_.load(rows_[shown_[chosen_]].id);
+    constexpr std::size_t most = 64; // calls on one ladder
+    flow_ids_ = selection();
+    if (flow_ids_.size() > most) {
+        flow_ids_.resize(most);
+        said_ = fmt::format("The first {} of {} that are selected", most, selected_.size());
+    }
+    auto call = load_flow();
     if (live() && call.ladder.columns.empty()) {
         said_ = "This call is not kept any more";
         return;
     }
-    call_ = std::move(call);
-    addresses_ = false;
-    flow_id_ = rows_[shown_[chosen_]].id;
     at_ = At::Flow;
     marked_.clear();
     place_ = sideways_ = 0;
     one_leg_ = only_sdp_ = only_media_ = false;
-    lay_out_flow();
+    addresses_ = false;
+    show_loaded(std::move(call));
     const auto first = std::ranges::find_if(places_, [this](std::size_t place) {
         return call_.ladder.rows[lines_.rows[place].row].kind == RowKind::Message;
     });
     place_ = first == places_.end() ? 0 : static_cast<std::size_t>(first - places_.begin());
+}
+
+ScreenCall Screen::load_flow() const {
+    std::vector<ScreenCall> calls;
+    for (const auto id : flow_ids_) {
+        calls.push_back(source_.load(id, ladder_columns_));
+    }
+    return merge_calls(std::move(calls));
+}
+
+// With names and times as they were chosen.
+void Screen::show_loaded(ScreenCall call) {
+    call_ = std::move(call);
+    if (std::exchange(addresses_, false)) {
+        swap_names();
+    }
+    if (std::exchange(since_start_, false)) {
+        shift_times(true);
+    }
+    lay_out_flow();
+}
+
+void Screen::load_again(const std::string& said) {
+    if (auto call = load_flow(); !call.ladder.columns.empty()) {
+        show_loaded(std::move(call));
+        said_ = said;
+    }
+}
+
+void Screen::shift_times(bool to_start) {
+    auto& rows = call_.ladder.rows;
+    const auto first = std::ranges::find(rows, true, &Row::has_time);
+    if (first == rows.end() || to_start == since_start_) {
+        return;
+    }
+    since_start_ = to_start;
+    if (to_start) {
+        start_ = first->time;
+    }
+    const auto by = to_start ? Instant{} - start_ : start_ - Instant{};
+    for (auto& row : rows) {
+        row.time = row.time + by;
+        row.until = row.until + by;
+    }
+}
+
+void Screen::only_invites() {
+    filter_ = filter_.empty() ? "method == INVITE" : "";
+    apply_filter();
+}
+
+// All that are shown, in addition; when they all are, none.
+void Screen::select_all() {
+    const auto before = selected_.size();
+    for (const auto place : shown_) {
+        selected_.insert(rows_[place].id);
+    }
+    if (selected_.size() == before) {
+        selected_.clear();
+    }
 }
 
 std::size_t Screen::ladder_width() const {
@@ -458,11 +556,13 @@ std::uint32_t Screen::chosen_number() const {
 }
 
 void Screen::open_raw(std::uint32_t number) {
-    if (number == 0 || number > call_.messages.size()) {
+    const bool all = number == 0 && !call_.messages.empty();
+    if (!all && (number == 0 || number > call_.messages.size())) {
         said_ = "No message here";
         return;
     }
     raw_ = number;
+    raw_lines_ = message_lines(raw_);
     top_ = sideways_ = 0;
     at_ = At::Raw;
 }
@@ -475,6 +575,7 @@ void Screen::mark() {
     }
     if (!marked_.empty() && marked_.front() != number) {
         raw_ = marked_.front();
+        raw_lines_ = message_lines(raw_);
         other_ = number;
         marked_.clear();
         top_ = sideways_ = 0;

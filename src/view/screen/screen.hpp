@@ -35,8 +35,11 @@ struct ScreenCall {
     std::vector<bool> sdp;             // by message: it carries a session description
 };
 
+// Several calls on one ladder, in the order of time; columns of the same name and address are one.
+ScreenCall merge_calls(std::vector<ScreenCall> calls);
+
 struct ScreenSource {
-    std::function<ScreenCall(std::uint32_t id)> load;
+    std::function<ScreenCall(std::uint32_t id, flow::Boxes::Of columns)> load;
     // The calls that fit a filter; false and in `why` what is wrong with it. Live, an empty one,
     // too.
     std::function<bool(const std::string& filter, std::set<std::uint32_t>& fit, std::string& why)>
@@ -76,6 +79,8 @@ class Screen {
     void settle();
     // What is watched, and how it goes: for the first line.
     void tell(std::string status, Tone tone);
+    // All calls of a capture were put; where it is one, its ladder is what is wanted.
+    void all_here();
     [[nodiscard]] bool paused() const { return paused_; }
 
     // False: the user wants to leave.
@@ -135,6 +140,12 @@ class Screen {
     void move(std::ptrdiff_t by);
     [[nodiscard]] std::ptrdiff_t step_of(const std::string& key) const; // 0: it is no movement
     void open_flow();
+    [[nodiscard]] ScreenCall load_flow() const;
+    void show_loaded(ScreenCall call);
+    void load_again(const std::string& said);
+    void shift_times(bool to_start);
+    void only_invites();
+    void select_all();
     void click(std::string_view place);
     [[nodiscard]] std::size_t lines_above() const; // the rows of list or ladder
     [[nodiscard]] std::size_t room() const;        // lines of rows
@@ -160,7 +171,9 @@ class Screen {
     [[nodiscard]] std::string bar() const;
     [[nodiscard]] std::string list_line(const ScreenRow* row) const;
     [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
+    // Of a message; 0: of all, one behind the other.
     [[nodiscard]] std::vector<std::string> message_lines(std::uint32_t number) const;
+    void append_message(std::vector<std::string>& out, std::uint32_t number) const;
     // How the call was protected, hop by hop: wrapped to the screen.
     [[nodiscard]] std::vector<std::string> verdict_lines() const;
     [[nodiscard]] std::vector<std::string> pane_lines(std::uint32_t number,
@@ -193,10 +206,10 @@ class Screen {
     std::string status_;
     Tone status_tone_ = Tone::Plain;
     bool paused_ = false;
-    bool follow_ = false;       // the newest call is chosen
-    bool disordered_ = false;   // rows changed since arrange()
-    bool flow_stale_ = false;   // the call on the ladder changed
-    std::uint32_t flow_id_ = 0; // the call on the ladder
+    bool follow_ = false;                 // the newest call is chosen
+    bool disordered_ = false;             // rows changed since arrange()
+    bool flow_stale_ = false;             // a call on the ladder changed
+    std::vector<std::uint32_t> flow_ids_; // the calls on the ladder
     // The ladder.
     ScreenCall call_;
     TextLines lines_;
@@ -211,10 +224,15 @@ class Screen {
     bool syntax_ = true;     // messages are coloured
     bool addresses_ = false; // stand where names stood
     bool one_leg_ = false;
+    bool since_start_ = false; // times on the ladder count from its first row
+    Instant start_;            // which was at this time
+    bool letters_ = false;     // the bar names the other keys
+    flow::Boxes::Of ladder_columns_ = flow::Boxes::Of::Programs;
     bool pane_ = true;
     std::ptrdiff_t pane_change_ = 0;
     // A message.
-    std::uint32_t raw_ = 0;
+    std::uint32_t raw_ = 0;              // 0: all of them
+    std::vector<std::string> raw_lines_; // of raw_
     std::uint32_t other_ = 0;
     std::size_t top_ = 0;
 };

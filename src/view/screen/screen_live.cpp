@@ -65,7 +65,7 @@ void Screen::take(ScreenRow row, bool fits) {
     if (!filter_.empty()) {
         fits ? static_cast<void>(fit_.insert(row.id)) : static_cast<void>(fit_.erase(row.id));
     }
-    flow_stale_ = flow_stale_ || row.id == flow_id_;
+    flow_stale_ = flow_stale_ || std::ranges::find(flow_ids_, row.id) != flow_ids_.end();
     const auto [at, fresh] = place_of_.try_emplace(row.id, rows_.size());
     if (!fresh) {
         rows_[at->second] = std::move(row);
@@ -98,10 +98,14 @@ void Screen::drop_removed() {
         if (selected_.erase(id) > 0 && into != 0) {
             selected_.insert(into);
         }
-        if (id == flow_id_ && into != 0) {
-            flow_id_ = into;
-            flow_stale_ = true;
+        const auto shown = std::ranges::find(flow_ids_, id);
+        if (shown == flow_ids_.end() || into == 0) {
+            continue;
         }
+        flow_stale_ = true;
+        std::ranges::find(flow_ids_, into) == flow_ids_.end()
+            ? static_cast<void>(*shown = into)
+            : static_cast<void>(flow_ids_.erase(shown));
     }
     place_of_.clear();
     for (std::size_t i = 0; i < rows_.size(); ++i) {
@@ -140,17 +144,16 @@ void Screen::reload_flow() {
     if (!on_screen) {
         return;
     }
-    auto call = source_.load(flow_id_);
+    auto call = load_flow();
     if (call.ladder.columns.empty()) {
         return; // what was shown stays
     }
     const auto number = chosen_number();
     const bool at_end = place_ + 1 >= places_.size();
-    call_ = std::move(call);
-    if (std::exchange(addresses_, false)) {
-        swap_names();
+    show_loaded(std::move(call));
+    if (at_ == At::Raw) {
+        raw_lines_ = message_lines(raw_);
     }
-    lay_out_flow();
     const auto same = std::ranges::find_if(places_, [&](std::size_t place) {
         return number != 0 && call_.ladder.rows[lines_.rows[place].row].number == number;
     });

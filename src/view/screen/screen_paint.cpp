@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "view/cells.hpp"
+#include "view/figures.hpp"
 #include "view/findings_text.hpp"
 #include "view/screen/screen.hpp"
 #include "view/screen/screen_cells.hpp"
@@ -23,13 +24,12 @@ std::size_t first_seen(std::size_t chosen, std::size_t size, std::size_t room) {
 }
 
 constexpr std::string_view help[] = {
-    // 80 columns, 24 lines
+    // 80 columns, 24 lines with what is live, and the bar
     "  everywhere  arrows j k  move         PgUp PgDn ^B ^F  a page, ^U ^D  half",
     "              ? F1  this               Home End ^A ^E  first, last",
-    "              Esc q  back, leave",
-    "",
-    "  list        Enter       the ladder of the call, with all its legs",
-    "              Space       select       ^W  deselect all",
+    "              Esc q  back, leave       K  the other keys in the last line",
+    "  list        Enter F4 x  the ladder of the call, or of all that are selected",
+    "              Space  select   * all   ^W  none      I  only INVITE, or all",
     "              F2 s        save what is selected: .txt .mmd .svg .html .pcapng",
     "              F3 / Tab    search while you type",
     "              F5 ^L       show all again",
@@ -37,11 +37,12 @@ constexpr std::string_view help[] = {
     "              F7 f        filter: status >= 400 and to ~ 4930",
     "              < > z  i    sort by another column, turn the order; statistics",
     "              F8 o        settings     F10 t   columns of the list",
-    "",
-    "  ladder      Enter F6 r  the message  Space  on two: compare them",
+    "  ladder      Enter       the message  Space  on two: compare them",
     "              F2 d D      only SDP     F3 m   media on, off   M  only media",
-    "              F4 x        this leg     F7 c   colour by leg",
-    "              F8 C        syntax       F9 a    names or addresses",
+    "              F4 x        this leg     F5 s   a column for each port, or program",
+    "              F6 r        all messages F7 c   colour by leg",
+    "              F8 C        syntax       F9 a   names or addresses",
+    "              w  time of the day, or since the start      S  save",
     "              t  9 0 T    message pane, its size      v  how safe each hop was",
     "              left right  what is wider than the screen",
 };
@@ -81,11 +82,36 @@ void Screen::paint_list(std::vector<Line>& out) const {
 
 std::vector<std::string> Screen::message_lines(std::uint32_t number) const {
     std::vector<std::string> out;
-    if (number == 0 || number > call_.messages.size()) {
+    if (number != 0) {
+        append_message(out, number);
         return out;
+    }
+    for (const auto& row : call_.ladder.rows) {
+        if (row.kind != RowKind::Message || row.number == 0) {
+            continue;
+        }
+        std::string time;
+        append_time_of_day(time, row.time);
+        const auto name = [&](std::uint16_t column) {
+            const auto& at = call_.ladder.columns[column];
+            return at.address.empty() ? at.name : fmt::format("{} {}", at.name, at.address);
+        };
+        out.push_back(
+            ink(fmt::format("{:>3}  {}  {} → {}", row.number, time, name(row.from), name(row.to)),
+                Tone::Slow));
+        append_message(out, row.number);
+        out.emplace_back();
+    }
+    return out;
+}
+
+void Screen::append_message(std::vector<std::string>& out, std::uint32_t number) const {
+    if (number == 0 || number > call_.messages.size()) {
+        return;
     }
     const auto& bytes = call_.messages[number - 1];
     bool head = true;
+    bool first = true;
     for (std::string_view rest = bytes; !rest.empty();) {
         auto line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
@@ -95,19 +121,19 @@ std::vector<std::string> Screen::message_lines(std::uint32_t number) const {
         auto text = printable(line, 8192);
         const auto colon = text.find(head ? ':' : '=');
         const bool coloured = options_.colour && syntax_;
-        if (coloured && out.empty()) {
+        if (coloured && first) {
             text = fmt::format("\x1b[1m{}{}", text, plain);
         } else if (coloured && colon != std::string::npos && (head ? colon < 40 : colon == 1)) {
             text = fmt::format("\x1b[{}m{}{}{}", head ? 36 : 32, text.substr(0, colon + 1), plain,
                                text.substr(colon + 1));
         }
+        first = false;
         head = head && !line.empty();
         out.push_back(std::move(text));
     }
     if (bytes.empty()) {
         out.emplace_back("(its bytes are not known)");
     }
-    return out;
 }
 
 // What was found at the message, and the message.
@@ -202,10 +228,11 @@ void Screen::paint_flow(std::vector<Line>& out) const {
 }
 
 void Screen::paint_raw(std::vector<Line>& out) const {
-    out.push_back({fmt::format("Message {} of {}", raw_, call_.messages.size()), false});
-    const auto lines = message_lines(raw_);
-    for (auto i = top_; i < lines.size() && out.size() < options_.height - 2; ++i) {
-        out.push_back({window(lines[i], sideways_, options_.width), false});
+    out.push_back({raw_ == 0 ? fmt::format("All {} messages", call_.messages.size())
+                             : fmt::format("Message {} of {}", raw_, call_.messages.size()),
+                   false});
+    for (auto i = top_; i < raw_lines_.size() && out.size() < options_.height - 2; ++i) {
+        out.push_back({window(raw_lines_[i], sideways_, options_.width), false});
     }
 }
 
@@ -340,16 +367,24 @@ void Screen::paint_stats(std::vector<Line>& out) const {
 
 std::string Screen::bar() const {
     if (prompt_ != Prompt::None) {
-        const std::string_view what = prompt_ == Prompt::Search   ? "Search: "
-                                      : prompt_ == Prompt::Filter ? "Filter: "
-                                                                  : "Save as: ";
-        return std::string{what} + printable(typed_, 400) + "_";
+        const auto ids = selection();
+        auto what = prompt_ == Prompt::Search   ? std::string{"Search: "}
+                    : prompt_ == Prompt::Filter ? std::string{"Filter: "}
+                    : ids.size() == 1           ? fmt::format("Save call {} as: ", ids.front())
+                                                : fmt::format("Save {} calls as: ", ids.size());
+        return what + printable(typed_, 400) + "_";
     }
     if (!said_.empty()) {
         return printable(said_, 400);
     }
     switch (at_) {
     case At::List:
+        if (letters_) {
+            return live() ? "q Quit  Enter Show  h Help  s Save  / Search  ^L Clear  f Filter  p "
+                            "Pause  <> Sort"
+                          : "q Quit  Enter Show  Space Select  h Help  s Save  / Search  f Filter  "
+                            "<> Sort";
+        }
         if (live()) {
             return "Esc Quit  Enter Show  F1 Help  F2 Save  F3 Search  F5 Clear  F7 Filter  p "
                    "Pause  "
@@ -358,10 +393,14 @@ std::string Screen::bar() const {
         return "Esc Quit  Enter Show  Space Select  F1 Help  F2 Save  F3 Search  F7 Filter  <> "
                "Sort";
     case At::Flow:
+        if (letters_) {
+            return "q Back  Enter Raw  Space Compare  v Security  ? Help  d SDP  m RTP  x Legs  s "
+                   "Ports  r Raw  c Colour  w Time";
+        }
         return "Esc Back  Enter Raw  Space Compare  v Security  F1 Help  F2 SDP  F3 RTP  F4 Legs  "
-               "F7 Colour  t Pane";
+               "F5 Ports  F7 Colour  t Pane";
     case At::Raw:
-        return "Esc Back  Space Next";
+        return raw_ == 0 ? "Esc Back  F2 Save" : "Esc Back  Space Next  F2 Save";
     case At::Settings:
         return "Esc Back  Space Change";
     case At::Columns:

@@ -85,7 +85,7 @@ struct Made {
     ScreenSource source() {
         return {
             .load =
-                [](std::uint32_t) {
+                [](std::uint32_t, flow::Boxes::Of) {
                     ScreenCall call;
                     auto made = made::dropped_call();
                     made.security.hops.push_back({.client = made.messages[0].source,
@@ -305,10 +305,58 @@ TEST(Screen, WithoutColourNothingButPlacesAndReverseIsWritten) {
     EXPECT_NE(coloured.screen.frame().find("\x1b[48;5;24m"), std::string::npos);
 }
 
+TEST(Screen, AllThatAreSelectedStandOnOneLadder) {
+    Made made{{.width = 100, .height = 60}};
+    made.press({"enter"});
+    const auto alone = made.screen.text();
+    made.press({"q", "space", "space", "enter"});
+    EXPECT_TRUE(made.shows("2 calls")) << made.screen.text();
+    // The same call twice: each of its messages is there twice, in the same columns.
+    const auto count = [](std::string_view text, std::string_view what) {
+        std::size_t n = 0;
+        for (auto at = text.find(what); at != std::string_view::npos;
+             at = text.find(what, at + 1)) {
+            ++n;
+        }
+        return n;
+    };
+    EXPECT_EQ(count(made.screen.text(), "180 Ringing"), 2 * count(alone, "180 Ringing"));
+    EXPECT_EQ(count(made.screen.text(), "192.0.2.10"), count(alone, "192.0.2.10"));
+    made.press({"f6"});
+    EXPECT_TRUE(made.shows("All 42 messages")) << made.screen.text();
+    made.press({"s", "enter"});
+    EXPECT_EQ(made.saved, (std::vector<std::uint32_t>{1, 2}));
+}
+
+TEST(Screen, TimesCountFromTheStartWhenAsked) {
+    Made made{{.width = 100, .height = 40}};
+    made.press({"enter"});
+    const auto before = made.screen.text();
+    made.press({"w"});
+    EXPECT_TRUE(made.shows("00:00:00.000")) << made.screen.text();
+    made.press({"w", "down", "up"});
+    EXPECT_EQ(made.screen.text(), before);
+}
+
+TEST(Screen, HasTheKeysThatSngrepHas) {
+    Made made;
+    EXPECT_TRUE(made.shows("F2 Save"));
+    made.press({"K"});
+    EXPECT_TRUE(made.shows("s Save"));
+    made.press({"*", "S", "enter"});
+    EXPECT_EQ(made.saved.size(), 40U);
+    made.press({"*", "I"});
+    EXPECT_TRUE(made.shows("filter: method == INVITE"));
+    made.press({"I", "R"});
+    EXPECT_TRUE(made.shows("All 21 messages")) << made.screen.text();
+    made.press({"Q", "F5"});
+    EXPECT_FALSE(made.press({"Q", "Q"}));
+}
+
 TEST(Screen, AnEmptyListAndAnEmptyCallTakeEveryKey) {
     Screen empty{{}, {}, {}};
     ScreenSource source;
-    source.load = [](std::uint32_t) { return ScreenCall{}; };
+    source.load = [](std::uint32_t, flow::Boxes::Of) { return ScreenCall{}; };
     Screen bare{{ScreenRow{}, ScreenRow{}}, source, {}};
     bare.key("enter");
     for (const auto* key :
@@ -333,7 +381,7 @@ struct LiveScreen {
         : screen({}, source(), options) {}
     ScreenSource source() {
         return {.load =
-                    [this](std::uint32_t) {
+                    [this](std::uint32_t, flow::Boxes::Of) {
                         ScreenCall out;
                         if (kept) {
                             auto call = made::dropped_call();
