@@ -53,21 +53,39 @@ std::optional<std::size_t> decode_base64(std::string_view text, std::span<std::u
     if (!bare || bare->size() * 3 / 4 > out.size()) {
         return std::nullopt;
     }
-    std::size_t size = 0;
-    std::uint32_t bits = 0;
+    const auto* from = reinterpret_cast<const std::uint8_t*>(bare->data());
+    const auto* end = from + bare->size();
+    auto* to = out.data();
+    for (; end - from >= 4; from += 4, to += 3) {
+        const auto a = values[from[0]];
+        const auto b = values[from[1]];
+        const auto c = values[from[2]];
+        const auto d = values[from[3]];
+        if (((a | b | c | d) & 0x80U) != 0) { // only no_letter has it
+            return std::nullopt;
+        }
+        const std::uint32_t group =
+            static_cast<std::uint32_t>(a) << 18U | static_cast<std::uint32_t>(b) << 12U |
+            static_cast<std::uint32_t>(c) << 6U | static_cast<std::uint32_t>(d);
+        to[0] = static_cast<std::uint8_t>(group >> 16U);
+        to[1] = static_cast<std::uint8_t>(group >> 8U);
+        to[2] = static_cast<std::uint8_t>(group);
+    }
+    std::uint32_t bits = 0; // of the last group, which has no four letters
     unsigned count = 0;
-    for (const char letter : *bare) {
-        const auto value = values[static_cast<std::uint8_t>(letter)];
+    for (; from != end; ++from) {
+        const auto value = values[*from];
         if (value == no_letter) {
             return std::nullopt;
         }
-        bits = (bits << 6U | value) & 0xffffU;
+        bits = bits << 6U | value;
         count += 6;
         if (count >= 8) {
             count -= 8;
-            out[size++] = static_cast<std::uint8_t>(bits >> count);
+            *to++ = static_cast<std::uint8_t>(bits >> count);
         }
     }
+    const auto size = static_cast<std::size_t>(to - out.data());
     const bool clean = (bits & ((1U << count) - 1)) == 0;
     return clean ? std::optional{size} : std::nullopt;
 }

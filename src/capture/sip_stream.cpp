@@ -245,9 +245,15 @@ bool SipStream::in_junk(Cursor& cursor) {
 
 bool SipStream::in_header(Cursor& cursor, Sink& sink) {
     const auto message = cursor.rest();
+    const auto* const begin = message.data();
+    const auto* const limit = begin + std::min(message.size(), max_header);
+    const auto* line = begin + line_;
+    const auto* from = begin + searched_;
+    const auto offset = [begin](const char* p) { return static_cast<std::uint32_t>(p - begin); };
     for (;;) {
-        const auto end = find_line_end(message, searched_, max_header);
-        if (end == std::string_view::npos) {
+        const auto* end = sip::find_first<'\n'>(from, limit);
+        if (end == limit) {
+            line_ = offset(line);
             if (message.size() < max_header) {
                 searched_ = static_cast<std::uint32_t>(message.size());
                 return false;
@@ -257,20 +263,19 @@ bool SipStream::in_header(Cursor& cursor, Sink& sink) {
             state_ = State::InJunk;
             return true;
         }
-        const auto line = message.substr(line_, end - line_);
-        if (line.empty() || line == "\r") {
-            line_ = static_cast<std::uint32_t>(end + 1);
+        if (end == line || (end == line + 1 && *line == '\r')) {
+            line_ = offset(end) + 1;
             end_header(cursor, sink);
             return true;
         }
-        if (const auto value = content_length_value(line); value != 0 && length_at_ == 0) {
-            length_at_ = line_ + static_cast<std::uint32_t>(value);
-        } else if (is_lost_start_line(line)) {
-            hand_on(cursor, line_, true, sink);
+        const std::string_view text{line, static_cast<std::size_t>(end - line)};
+        if (const auto value = content_length_value(text); value != 0 && length_at_ == 0) {
+            length_at_ = offset(line) + static_cast<std::uint32_t>(value);
+        } else if (is_lost_start_line(text)) {
+            hand_on(cursor, offset(line), true, sink);
             return true;
         }
-        line_ = static_cast<std::uint32_t>(end + 1);
-        searched_ = line_;
+        line = from = end + 1;
     }
 }
 

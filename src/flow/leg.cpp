@@ -230,6 +230,9 @@ void Stretch::find_original(Message& m, const MessageEvent& event) {
         mark = earlier->original;
     }
     const auto original = copy ? earlier->original : seen.original;
+    if (seen_.empty()) {
+        seen_.reserve(most_fetched); // of most legs all of it
+    }
     seen_.push_back(seen);
     seen_.back().original = original;
 }

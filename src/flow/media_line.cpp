@@ -1,10 +1,8 @@
 #include "flow/media_line.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <span>
-
-#include <fmt/format.h>
+#include <string>
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
@@ -73,8 +71,8 @@ void add_cryptos(MediaLine& line, std::span<const sdp::Crypto> cryptos, const Me
     constexpr std::size_t most = 16;
     const auto begin = texts.size();
     for (const auto& crypto : cryptos.first(std::min(cryptos.size(), most))) {
-        fmt::format_to(std::back_inserter(texts), "{}{} {}", texts.size() == begin ? "" : ",",
-                       crypto.tag, crypto.suite);
+        texts.append(texts.size() == begin ? "" : ",");
+        texts.append(std::to_string(crypto.tag)).append(" ").append(crypto.suite);
     }
     line.cryptos = text_from(texts, begin, like.cryptos);
     const auto& first = cryptos.front();

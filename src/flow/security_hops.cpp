@@ -1,6 +1,7 @@
 #include "flow/security_hops.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -112,12 +113,14 @@ void describe_tls(const Call& call, const Connection& c, Hop& hop) {
     hop.version = c.version;
     hop.cipher = c.cipher;
     hop.mutual = c.mutual;
-    for (auto& note : {weakness_of_version(c.version), weakness_of_cipher(c.cipher)}) {
-        if (!note.empty()) {
+    const auto note = [&hop](std::string weakness) {
+        if (!weakness.empty()) {
             hop.weak = true;
-            hop.notes.push_back(note);
+            hop.notes.push_back(std::move(weakness));
         }
-    }
+    };
+    note(weakness_of_version(c.version));
+    note(weakness_of_cipher(c.cipher));
     verify(call, c, hop);
 }
 
@@ -158,6 +161,9 @@ std::string weakness_of_version(std::string_view version) {
 
 // [RFC 9325 §4.1] what MUST NOT and what SHOULD NOT be negotiated.
 std::string weakness_of_cipher(std::string_view cipher) {
+    if (!has(cipher, "_WITH_")) { // of TLS 1.3, which has no weak ones [RFC 8446 §B.4]
+        return {};
+    }
     const auto says = [&](std::string_view what) {
         return fmt::format("{} {} (RFC 9325 §4.1)", cipher, what);
     };

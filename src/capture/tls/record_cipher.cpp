@@ -44,6 +44,10 @@ std::array<std::uint8_t, nonce_size> xor_nonce(const DirectionKeys& keys, std::u
     return nonce;
 }
 
+bool is_aes(const Bulk& bulk) {
+    return std::string_view{bulk.name}.starts_with("AES");
+}
+
 // "The receiving implementation scans the field from the end toward the beginning until it finds a
 // non-zero octet. This non-zero octet is the content type of the message." [RFC 8446 §5.4]
 std::optional<Opened> without_padding(Bytes inner) {
@@ -112,27 +116,43 @@ CipherPool::Slot& CipherPool::take_slot(DirectionKeys& keys) {
     keys.id = ++last_id_;
     if (slots_.size() < most_contexts) {
         keys.slot = static_cast<std::uint32_t>(slots_.size());
-        return slots_.emplace_back();
-    }
-    for (;; hand_ = (hand_ + 1) % slots_.size()) {
-        if (!slots_[hand_].used) {
-            keys.slot = static_cast<std::uint32_t>(hand_);
-            hand_ = (hand_ + 1) % slots_.size();
-            return slots_[keys.slot];
+        slots_.emplace_back();
+    } else {
+        for (; slots_[hand_].used; hand_ = (hand_ + 1) % slots_.size()) {
+            slots_[hand_].used = false;
         }
-        slots_[hand_].used = false;
+        keys.slot = static_cast<std::uint32_t>(hand_);
+        hand_ = (hand_ + 1) % slots_.size();
     }
+    auto& slot = slots_[keys.slot];
+    slot.owner = keys.id;
+    slot.used = true;
+    return slot;
+}
+
+CipherPool::Slot* CipherPool::slot_of(const DirectionKeys& keys) {
+    if (keys.id == 0 || slots_[keys.slot].owner != keys.id) {
+        return nullptr;
+    }
+    slots_[keys.slot].used = true;
+    return &slots_[keys.slot];
+}
+
+Gcm& CipherPool::gcm_for(DirectionKeys& keys) {
+    if (auto* slot = slot_of(keys)) {
+        return *slot->gcm;
+    }
+    auto& slot = take_slot(keys);
+    slot.gcm = std::make_unique<Gcm>(Bytes{keys.key}.first(bulk_of(*keys.suite).key_size));
+    return *slot.gcm;
 }
 
 // A context with the key set; null when OpenSSL refuses.
 EVP_CIPHER_CTX* CipherPool::context_for(DirectionKeys& keys) {
-    if (keys.id != 0 && slots_[keys.slot].owner == keys.id) {
-        slots_[keys.slot].used = true;
-        return slots_[keys.slot].context.get();
+    if (auto* slot = slot_of(keys)) {
+        return slot->context.get();
     }
     auto& slot = take_slot(keys);
-    slot.owner = keys.id;
-    slot.used = true;
     if (!slot.context) {
         slot.context.reset(EVP_CIPHER_CTX_new());
     }
@@ -211,28 +231,11 @@ std::optional<Opened> CipherPool::open_aead(DirectionKeys& keys, std::uint64_t s
         additional = {};
     }
 
-    auto* context = context_for(keys);
-    if (context == nullptr) {
-        return std::nullopt;
-    }
-    int length = 0;
-    const auto in_length = static_cast<int>(size);
-    auto* tag = const_cast<std::uint8_t*>(sealed.data() + size); // OpenSSL only reads it
-    const std::array parameters{
-        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, bulk.tag_size),
-        OSSL_PARAM_construct_end()};
-    bool ok = EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce.data(), parameters.data()) == 1;
-    if (bulk.mode == Mode::Ccm) {
-        ok = ok && EVP_DecryptUpdate(context, nullptr, &length, nullptr, in_length) == 1;
-    }
-    if (!additional.empty()) {
-        ok = ok && EVP_DecryptUpdate(context, nullptr, &length, additional.data(),
-                                     static_cast<int>(additional.size())) == 1;
-    }
-    ok = ok &&
-         EVP_DecryptUpdate(context, scratch_.data(), &length, sealed.data(), in_length) == 1 &&
-         (bulk.mode == Mode::Ccm ||
-          EVP_DecryptFinal_ex(context, scratch_.data() + length, &length) == 1);
+    const auto tag = sealed.subspan(size, bulk.tag_size);
+    sealed = sealed.first(size);
+    const bool ok = bulk.mode == Mode::Gcm && is_aes(bulk) && Gcm::available()
+                        ? gcm_for(keys).open(nonce.data(), additional, sealed, tag, scratch_.data())
+                        : open_by_evp(keys, nonce.data(), additional, sealed, tag);
     if (!ok) {
         return std::nullopt;
     }
@@ -241,6 +244,28 @@ std::optional<Opened> CipherPool::open_aead(DirectionKeys& keys, std::uint64_t s
     }
     const auto plaintext = Bytes{scratch_}.first(size);
     return modern ? without_padding(plaintext) : std::optional{Opened{record.type, plaintext}};
+}
+
+// Puts what is in `sealed` into scratch_, any AEAD.
+bool CipherPool::open_by_evp(DirectionKeys& keys, const std::uint8_t* nonce, Bytes additional,
+                             Bytes sealed, Bytes tag) {
+    auto* context = context_for(keys);
+    if (context == nullptr) {
+        return false;
+    }
+    const bool ccm = bulk_of(*keys.suite).mode == Mode::Ccm;
+    int length = 0;
+    const auto size = static_cast<int>(sealed.size());
+    auto* read_only = const_cast<std::uint8_t*>(tag.data()); // as OpenSSL treats it
+    const std::array parameters{
+        OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, read_only, tag.size()),
+        OSSL_PARAM_construct_end()};
+    return EVP_DecryptInit_ex2(context, nullptr, nullptr, nonce, parameters.data()) == 1 &&
+           (!ccm || EVP_DecryptUpdate(context, nullptr, &length, nullptr, size) == 1) &&
+           (additional.empty() || EVP_DecryptUpdate(context, nullptr, &length, additional.data(),
+                                                    static_cast<int>(additional.size())) == 1) &&
+           EVP_DecryptUpdate(context, scratch_.data(), &length, sealed.data(), size) == 1 &&
+           (ccm || EVP_DecryptFinal_ex(context, scratch_.data() + length, &length) == 1);
 }
 
 bool CipherPool::mac_fits(const DirectionKeys& keys, std::uint64_t sequence, const Record& record,

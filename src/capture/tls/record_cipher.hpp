@@ -17,6 +17,7 @@
 #include <openssl/types.h>
 
 #include "base/bytes.hpp"
+#include "capture/tls/gcm.hpp"
 #include "capture/tls/key_schedule.hpp"
 #include "capture/tls/suite.hpp"
 
@@ -102,7 +103,8 @@ class CipherPool {
 
   private:
     struct Slot {
-        CipherContext context;
+        std::unique_ptr<Gcm> gcm; // AES-GCM, where Gcm::available()
+        CipherContext context;    // what else there is
         std::uint64_t owner = 0;
         std::uint8_t bulk = 0;
         bool used = false;
@@ -113,8 +115,13 @@ class CipherPool {
     };
 
     EVP_CIPHER* cipher_of(std::uint8_t bulk);
-    EVP_CIPHER_CTX* context_for(DirectionKeys& keys);
+    // The slot of these keys, if they have one still.
+    Slot* slot_of(const DirectionKeys& keys);
     Slot& take_slot(DirectionKeys& keys);
+    EVP_CIPHER_CTX* context_for(DirectionKeys& keys);
+    Gcm& gcm_for(DirectionKeys& keys);
+    bool open_by_evp(DirectionKeys& keys, const std::uint8_t* nonce, Bytes additional, Bytes sealed,
+                     Bytes tag);
     std::optional<Opened> open_aead(DirectionKeys& keys, std::uint64_t sequence,
                                     const Record& record);
     std::optional<Opened> open_cbc(DirectionKeys& keys, std::uint64_t sequence,
