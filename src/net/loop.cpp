@@ -359,9 +359,9 @@ bool Loop::post(std::function<void()> job) {
     return true;
 }
 
-int Loop::wait_ms() {
+std::optional<Duration> Loop::patience() {
     if (!more_.empty()) {
-        return 0;
+        return Duration{};
     }
     auto next = handler_.next_deadline();
     const auto earlier = [&next](Instant when) {
@@ -375,14 +375,32 @@ int Loop::wait_ms() {
         earlier(guest->next_deadline());
     }
     if (!next.known()) {
-        return -1;
+        return std::nullopt;
     }
     now_ = now();
     if (next <= now_) {
-        return 0;
+        return Duration{};
     }
-    const auto ms = (next - now_).ns / 1'000'000 + 1; // rounded up: never early
-    return static_cast<int>(std::min<std::int64_t>(ms, 60'000));
+    const auto grain = limits_.grain.ns;
+    const Instant due{(next.ns / grain + 1) * grain}; // never early
+    return std::min(due - now_, seconds(60));
+}
+
+int Loop::wait(std::span<epoll_event> events) {
+    const auto time = patience();
+    const auto most = static_cast<int>(events.size());
+    if (waits_precisely_) {
+        const timespec until{.tv_sec = time ? time->ns / 1'000'000'000 : 0,
+                             .tv_nsec = time ? time->ns % 1'000'000'000 : 0};
+        const int ready =
+            epoll_pwait2(epoll_.get(), events.data(), most, time ? &until : nullptr, nullptr);
+        if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) {
+            return ready;
+        }
+        waits_precisely_ = false; // before Linux 5.11, or where a sandbox does not know the call
+    }
+    const auto ms = time ? static_cast<int>((time->ns + 999'999) / 1'000'000) : -1;
+    return epoll_wait(epoll_.get(), events.data(), most, ms);
 }
 
 void Loop::run() {
@@ -390,8 +408,7 @@ void Loop::run() {
     std::array<epoll_event, 256> events;
     running_ = true;
     while (running_) {
-        const int ready =
-            epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_ms());
+        const int ready = wait(events);
         now_ = now();
         // Mail first: what another shard was told before it answered is known here before its
         // answer can have had consequences.

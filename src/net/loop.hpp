@@ -10,6 +10,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,8 @@
 #include "net/handshakes.hpp"
 #include "net/socket.hpp"
 #include "net/tls.hpp"
+
+struct epoll_event;
 
 namespace cw::net {
 
@@ -95,6 +99,8 @@ struct Limits {
     Duration handshake = seconds(10);          // from accept or connect to the last Finished
     Duration linger = seconds(5);              // for what is still to be written when we close
     std::size_t output = std::size_t{1} << 20; // bytes waiting for a peer that does not read
+    // Deadlines are met so late at most, and those that lie within it share a turn.
+    Duration grain = milliseconds(1);
 };
 
 class Loop {
@@ -181,7 +187,10 @@ class Loop {
     void read_again();
     void on_deadlines();
     void run_jobs();
-    int wait_ms();
+    // How long nothing is due; nothing: nothing is at all.
+    std::optional<Duration> patience();
+    // For sockets and deadlines; how many of `events` it wrote, negative when a signal came.
+    int wait(std::span<epoll_event> events);
 
     // connection.cpp: one connection
     Connection* find(Key key) const;
@@ -212,6 +221,7 @@ class Loop {
 
     Handler& handler_;
     Limits limits_;
+    bool waits_precisely_ = true; // until the system refuses
     Descriptor epoll_;
     Descriptor newcomers_; // another epoll, within the first: TLS listeners and their handshakes
     Descriptor wake_;
