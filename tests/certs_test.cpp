@@ -153,6 +153,19 @@ TEST_F(Certs, HaveThePurposesThatWereAskedFor) {
     expect("issue b.example --eku codeSigning", 2, "sipDomain");
 }
 
+TEST_F(Certs, SayWhereRevocationIsTold) {
+    (void)done("init");
+    (void)done("issue a.example --ocsp-url http://ca.example:8888 --crl-url http://ca.example/crl");
+    const auto text = done("show ca/a.example.pem");
+    EXPECT_TRUE(contains(text, "OCSP http://ca.example:8888")) << text;
+    EXPECT_TRUE(contains(text, "CRL http://ca.example/crl")) << text;
+    expect("check ca/a.example.pem --for sip:a.example", 0, "good");
+    EXPECT_TRUE(contains(
+        cw::tests::run_shell("openssl x509 -noout -ocsp_uri -in " + path("ca/a.example.pem")).text,
+        "http://ca.example:8888"));
+    expect("issue b.example --ocsp-url ca.example", 2, "not a URL");
+}
+
 TEST_F(Certs, ForBodiesAreTakenByOpenSsl) {
     (void)done("init");
     (void)done("issue alice@example.com --smime");
@@ -251,6 +264,14 @@ TEST_F(Certs, OfPeopleOpenAndVerifyWhatIsReadOutOfACapture) {
     EXPECT_TRUE(contains(no_ca, "certificate is not good")) << no_ca;
     const auto no_key = ladder("--keys ca/alice@example.com.both --ca ca/ca.pem");
     EXPECT_TRUE(contains(no_key, "no key of theirs is here")) << no_key;
+    (void)done("revoke bob@example.com");
+    EXPECT_TRUE(contains(ladder("--keys ca/bob@example.com.both --ca ca/ca.pem --crl ca/crl.pem"),
+                         "✓ signed by alice@example.com"));
+    (void)done("revoke alice@example.com");
+    const auto revoked = ladder("--keys ca/bob@example.com.both --ca ca/ca.pem --crl ca/crl.pem");
+    EXPECT_TRUE(contains(revoked, "was revoked by")) << revoked;
+    EXPECT_TRUE(contains(revoked, "D65")) << revoked;
+    EXPECT_EQ(run("read flow.pcapng --crl flow.mmd").status, 3);
     const auto missing = run("read flow.pcapng --ca no-such-file.pem");
     EXPECT_EQ(missing.status, 3) << missing.text;
     EXPECT_TRUE(contains(missing.text, "no-such-file.pem")) << missing.text;

@@ -31,6 +31,16 @@ TEST_F(Protection, ThatIsDemandedAndNotGivenFailsAndSaysWhere) {
     EXPECT_TRUE(contains(done.text, "was SRTP with SDES keys")) << done.text;
 }
 
+// Behind a blank line it would be a comment, and the flow would pass without any.
+TEST_F(Protection, ThatStandsBehindABlankLineIsNotPassedOver) {
+    auto flow = content_of(CALLWRIGHT_SOURCE_DIR "/flows/secure-call.mmd");
+    flow += "\n    %% pass: every hop TLS\n";
+    file("lost.mmd", flow);
+    const auto done = run("run lost.mmd --check");
+    EXPECT_EQ(done.status, 2) << done.text;
+    EXPECT_TRUE(contains(done.text, "a blank line stands above it")) << done.text;
+}
+
 TEST_F(Protection, ThatNobodyKnowsIsAFaultOfTheFlow) {
     file("wrong.mmd", demanding("every hop TLS 0.9"));
     EXPECT_EQ(run("run wrong.mmd").status, 2);

@@ -56,15 +56,13 @@ bool is_unproven(const smime::Signature& signature) {
 
 Sealed sealing_of(const smime::Opened& opened) {
     auto sealed = Sealed::No;
-    bool any_signature = false;
     for (const auto& layer : opened.layers) {
-        any_signature = any_signature || !layer.signatures.empty();
         if (layer.encrypted && sealed != Sealed::Closed) {
             sealed = layer.opened_by.empty() ? Sealed::Closed : Sealed::Opened;
         }
     }
-    if (sealed == Sealed::No) {
-        return opened.problem.empty() || any_signature ? Sealed::No : Sealed::Unreadable;
+    if (sealed != Sealed::Closed && !opened.problem.empty()) {
+        return Sealed::Unreadable;
     }
     const auto* session = opened.part("application/sdp");
     return session != nullptr && !session->encrypted ? Sealed::Partly : sealed;

@@ -138,6 +138,9 @@ std::string certificate_text(const crypto::CertificateFacts& facts, Instant now,
                            view::printable(line));
         title = "";
     }
+    for (const auto& where : facts.revocation) {
+        row("revoked?", where);
+    }
     row("serial", facts.serial);
     row("SHA-256", facts.fingerprint);
     return out;
@@ -177,6 +180,8 @@ void write_certificate(view::JsonWriter& json, const crypto::CertificateFacts& f
     write_texts(json, facts.key_usages);
     json.key("purposes");
     write_texts(json, facts.purposes);
+    json.key("revocation");
+    write_texts(json, facts.revocation);
     write_identity(json, facts);
     json.close_object();
 }

@@ -154,6 +154,8 @@ struct IssueOptions : CommonOptions {
     bool sip_domain = false;
     bool smime = false;
     std::vector<std::string> purposes;
+    std::string ocsp_url;
+    std::string crl_url;
 };
 
 // Those that --eku names, and no others. False when one is not known.
@@ -234,6 +236,8 @@ int issue(const IssueOptions& options) {
                             "serverAuth, clientAuth, sipDomain, emailProtection, any and none are "
                             "known");
     }
+    spec.ocsp_url = options.ocsp_url;
+    spec.crl_url = options.crl_url;
     auto ca = open_directory(options);
     if (!ca) {
         return report_no_ca(ca.error());
@@ -261,6 +265,8 @@ void add_issue(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
         "  callwright certs issue alice@example.com          a person, for a phone's TLS\n"
         "  callwright certs issue alice@example.com --smime  a person, to sign and read bodies\n"
         "  callwright certs issue example.com --eku sipDomain,serverAuth\n"
+        "  callwright certs issue example.com --ocsp-url http://ca.example.com:8888 --crl-url "
+        "http://ca.example.com/crl.pem\n"
         "  callwright certs issue old.example --from 2020-01-01 --days 30    expired, for a "
         "test\n\n"
         "A domain is written as sip URI and as DNS name, an address as iPAddress. Wildcards do "
@@ -283,6 +289,10 @@ void add_issue(CLI::App& certs, std::vector<std::pair<CLI::App*, Command>>& comm
                      "exactly these extended key usages: serverAuth, clientAuth, sipDomain, "
                      "emailProtection, any; or none")
         ->delimiter(',');
+    command->add_option("--ocsp-url", options->ocsp_url,
+                        "where a responder of the CA is asked whether it is revoked, http://…");
+    command->add_option("--crl-url", options->crl_url,
+                        "where the CA's revocation list is fetched, http://…");
     command->add_flag("--force", options->force, "replace what was issued for NAME before");
     add_format(*command, *options);
     commands.emplace_back(command, [options] { return issue(*options); });

@@ -56,6 +56,7 @@ struct ReadOptions {
     std::vector<std::string> files;
     std::vector<std::string> keys;
     std::vector<std::string> trusted; // CAs
+    std::vector<std::string> revoked; // their lists
     std::vector<std::string> calls;   // numbers or Call-IDs
     std::string filter;
     std::string format;
@@ -145,6 +146,10 @@ class Reader {
             return BadInput;
         }
         if (const auto failure = reading_.trust(options_.trusted)) {
+            fmt::print(stderr, "callwright: {}\n", failure->message);
+            return BadInput;
+        }
+        if (const auto failure = reading_.check_revoked(options_.revoked)) {
             fmt::print(stderr, "callwright: {}\n", failure->message);
             return BadInput;
         }
@@ -735,6 +740,10 @@ Command add_read(CLI::App& app) {
                         "for callwright keys (repeatable)");
     command->add_option("--ca", options->trusted,
                         "a CA that certificates of signed bodies may end at (repeatable)");
+    command->add_option(
+        "--crl", options->revoked,
+        "revocation list of a CA, for the signers of bodies: with one, each of their "
+        "CAs needs one (repeatable)");
     command->add_option("--call", options->calls, "only this call: its number or a Call-ID");
     command->add_option("--filter", options->filter, "only calls that fit, see below");
     command->add_option(

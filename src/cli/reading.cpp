@@ -140,6 +140,19 @@ std::optional<ReadFailure> Reading::trust(const std::vector<std::string>& files)
     return std::nullopt;
 }
 
+std::optional<ReadFailure> Reading::check_revoked(const std::vector<std::string>& files) {
+    for (const auto& path : files) {
+        const auto found = load_crls(path);
+        if (!found) {
+            return ReadFailure{"read: " + found.error()};
+        }
+        for (const auto& list : *found) {
+            revoked_ += crypto::to_pem(list.get());
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<ReadFailure> Reading::open_files() {
     std::vector<std::unique_ptr<capture::PacketSource>> sources;
     for (const auto& path : files_) {
@@ -233,6 +246,9 @@ bool Reading::read_once() {
     keyring.add_all(keys_);
     if (!trusted_.empty()) {
         (void)keyring.add_trusted(trusted_); // it was read before
+    }
+    if (!revoked_.empty()) {
+        (void)keyring.add_crls(revoked_);
     }
     bodies_ = std::make_unique<capture::SecuredBodies>(std::move(keyring));
     book_ = std::make_unique<flow::Book>();

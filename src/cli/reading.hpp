@@ -55,6 +55,8 @@ class Reading {
     [[nodiscard]] const flow::MediaCourse* course() const { return course_.get(); }
     // CAs that certificates of signed bodies may end at; before run().
     std::optional<ReadFailure> trust(const std::vector<std::string>& files);
+    // Revocation lists: every certificate of a signer needs one of its CA then; before run().
+    std::optional<ReadFailure> check_revoked(const std::vector<std::string>& files);
     // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
     // all the same: the files are then read a second time, where that is possible.
     void run();
@@ -92,6 +94,7 @@ class Reading {
     crypto::KeyRing keys_;
     std::unique_ptr<host::KeyFollower> sent_keys_; // null: nobody sends any
     std::string trusted_;                          // PEM
+    std::string revoked_;                          // PEM
     std::unique_ptr<capture::SecuredBodies> bodies_;
     std::unique_ptr<flow::Book> book_;
     std::unique_ptr<flow::Originals> originals_;

@@ -25,6 +25,8 @@ using TimePtr = std::unique_ptr<ASN1_TIME, Free<ASN1_TIME_free>>;
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, Free<X509_EXTENSION_free>>;
 using NamePtr = std::unique_ptr<X509_NAME, Free<X509_NAME_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Free<GENERAL_NAMES_free>>;
+using AccessPtr = std::unique_ptr<AUTHORITY_INFO_ACCESS, Free<AUTHORITY_INFO_ACCESS_free>>;
+using PointsPtr = std::unique_ptr<CRL_DIST_POINTS, Free<CRL_DIST_POINTS_free>>;
 using RevokedPtr = std::unique_ptr<X509_REVOKED, Free<X509_REVOKED_free>>;
 
 std::unexpected<Error> crypto_failed(const char* what) {
@@ -182,6 +184,49 @@ bool add_alternative_names(X509* certificate, const LeafSpec& spec, bool critica
                                      critical ? 1 : 0, X509V3_ADD_DEFAULT) == 1;
 }
 
+bool add_ocsp_url(X509* certificate, const std::string& url) {
+    const AccessPtr access{AUTHORITY_INFO_ACCESS_new()};
+    auto* one = ACCESS_DESCRIPTION_new();
+    auto* text = ASN1_STRING_type_new(V_ASN1_IA5STRING);
+    if (access == nullptr || one == nullptr || text == nullptr ||
+        ASN1_STRING_set(text, url.data(), static_cast<int>(url.size())) != 1 ||
+        sk_ACCESS_DESCRIPTION_push(access.get(), one) == 0) {
+        ASN1_STRING_free(text);
+        ACCESS_DESCRIPTION_free(one);
+        return false;
+    }
+    GENERAL_NAME_set0_value(one->location, GEN_URI, text);
+    ASN1_OBJECT_free(one->method);
+    one->method = OBJ_nid2obj(NID_ad_OCSP);
+    return X509_add1_ext_i2d(certificate, NID_info_access, access.get(), 0, X509V3_ADD_DEFAULT) ==
+           1;
+}
+
+bool add_crl_url(X509* certificate, const std::string& url) {
+    const PointsPtr points{CRL_DIST_POINTS_new()};
+    auto* point = DIST_POINT_new();
+    if (points == nullptr || point == nullptr || sk_DIST_POINT_push(points.get(), point) == 0) {
+        DIST_POINT_free(point);
+        return false;
+    }
+    point->distpoint = DIST_POINT_NAME_new();
+    if (point->distpoint == nullptr) {
+        return false;
+    }
+    point->distpoint->type = 0; // a full name
+    point->distpoint->name.fullname = GENERAL_NAMES_new();
+    return point->distpoint->name.fullname != nullptr &&
+           push_text(point->distpoint->name.fullname, GEN_URI, url) &&
+           X509_add1_ext_i2d(certificate, NID_crl_distribution_points, points.get(), 0,
+                             X509V3_ADD_DEFAULT) == 1;
+}
+
+bool is_http_url(std::string_view url) {
+    constexpr std::string_view scheme = "http://"; // what is fetched is signed by itself
+    return istarts_with(url, scheme) && url.size() > scheme.size() && url.size() <= longest_name &&
+           std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f && c != '"'; });
+}
+
 std::string purposes_of(const LeafSpec& spec) {
     std::string out;
     const auto add = [&](bool wanted, const char* name) {
@@ -206,6 +251,11 @@ Result<void> check_names(const LeafSpec& spec) {
     }
     if (!std::ranges::all_of(spec.users, is_user)) {
         return fail(Code::Usage, 0, "not a user: alice@example.com is one");
+    }
+    for (const auto& url : {spec.ocsp_url, spec.crl_url}) {
+        if (!url.empty() && !is_http_url(url)) {
+            return fail(Code::Usage, 0, "not a URL as http://ca.example.com/ocsp");
+        }
     }
     return {};
 }
@@ -306,6 +356,8 @@ Result<Credential> issue(const Credential& ca, const LeafSpec& spec) {
         add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(certificate, issuer, NID_key_usage, usage) &&
         (purposes.empty() || add_extension(certificate, issuer, NID_ext_key_usage, purposes)) &&
+        (spec.ocsp_url.empty() || add_ocsp_url(certificate, spec.ocsp_url)) &&
+        (spec.crl_url.empty() || add_crl_url(certificate, spec.crl_url)) &&
         // [RFC 5280 §4.2.1.6] critical where the subject is empty
         add_alternative_names(certificate, spec, common_name.empty()) &&
         add_extension(certificate, issuer, NID_subject_key_identifier, "hash") &&

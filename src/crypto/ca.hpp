@@ -60,8 +60,11 @@ struct LeafSpec {
     bool email_protection = false; // S/MIME [RFC 5750 §4.4.4]; its key may encrypt too
     bool any_purpose = false;      // anyExtendedKeyUsage. No purpose at all: no extension
     bool sha1 = false;             // signed with SHA-1: only for tests
+    // Where one may ask whether it is revoked, http URLs; empty: it does not say.
+    std::string ocsp_url = {}; // [RFC 5280 §4.2.2.1]
+    std::string crl_url = {};  // [RFC 5280 §4.2.1.13]
 };
-// Fails (Usage) when a name is none, or there is no name at all.
+// Fails (Usage) when a name or URL is none, or there is no name at all.
 Result<Credential> issue(const Credential& ca, const LeafSpec& spec);
 
 // Sorts "example.com", "192.0.2.1", "[2001:db8::1]", "alice@example.com" and "sip:" URIs of these

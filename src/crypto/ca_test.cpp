@@ -8,6 +8,7 @@
 
 #include "crypto/ca_directory.hpp"
 #include "crypto/identity.hpp"
+#include "crypto/ocsp.hpp"
 #include "crypto/test_certificates.hpp"
 
 namespace cw::crypto {
@@ -97,6 +98,25 @@ TEST(Ca, IssuesWhatIsWrongWhenAsked) {
     EXPECT_EQ(verify(made::ca("Another CA").certificate.get(),
                      issue(ca, leaf("example.com"))->certificate.get()),
               X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+}
+
+TEST(Ca, SaysWhereToAskWhetherItIsRevoked) {
+    const auto ca = made::ca();
+    auto spec = leaf("example.com");
+    spec.ocsp_url = "http://ca.example.com:8888/";
+    spec.crl_url = "http://ca.example.com/crl.pem";
+    const auto made = issue(ca, spec);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(verify(ca.certificate.get(), made->certificate.get()), X509_V_OK);
+    EXPECT_EQ(ocsp_url(made->certificate.get()), spec.ocsp_url);
+    EXPECT_EQ(describe(made->certificate.get()).revocation,
+              (Strings{"OCSP http://ca.example.com:8888/", "CRL http://ca.example.com/crl.pem"}));
+    EXPECT_TRUE(describe(issue(ca, leaf("example.com"))->certificate.get()).revocation.empty());
+    for (const auto* wrong :
+         {"ca.example.com", "ldap://x/", "http://", "http://a b/", "http://a\n"}) {
+        spec.ocsp_url = wrong;
+        EXPECT_FALSE(issue(ca, spec)) << wrong;
+    }
 }
 
 TEST(Ca, SerialNumbersDiffer) {

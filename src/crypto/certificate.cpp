@@ -219,6 +219,39 @@ Instant to_instant(const ASN1_TIME* time) {
     return Instant{} + seconds(static_cast<std::int64_t>(timegm(&fields)));
 }
 
+// http, ldap and whatever else it names.
+void describe_revocation(const X509* certificate, CertificateFacts& facts) {
+    const auto add = [&](const char* kind, const GENERAL_NAME* name) {
+        int type = 0;
+        const auto* value = GENERAL_NAME_get0_value(name, &type);
+        if (type == GEN_URI && facts.revocation.size() < most_shown) {
+            facts.revocation.push_back(
+                fmt::format("{} {}", kind, clean(text_of(static_cast<const ASN1_STRING*>(value)))));
+        }
+    };
+    const std::unique_ptr<AUTHORITY_INFO_ACCESS, Free<AUTHORITY_INFO_ACCESS_free>> access{
+        static_cast<AUTHORITY_INFO_ACCESS*>(
+            X509_get_ext_d2i(certificate, NID_info_access, nullptr, nullptr))};
+    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access.get()); ++i) {
+        const auto* one = sk_ACCESS_DESCRIPTION_value(access.get(), i);
+        if (OBJ_obj2nid(one->method) == NID_ad_OCSP) {
+            add("OCSP", one->location);
+        }
+    }
+    const std::unique_ptr<CRL_DIST_POINTS, Free<CRL_DIST_POINTS_free>> points{
+        static_cast<CRL_DIST_POINTS*>(
+            X509_get_ext_d2i(certificate, NID_crl_distribution_points, nullptr, nullptr))};
+    for (int i = 0; i < sk_DIST_POINT_num(points.get()); ++i) {
+        const auto* at = sk_DIST_POINT_value(points.get(), i)->distpoint;
+        if (at == nullptr || at->type != 0) { // else relative to the issuer's name
+            continue;
+        }
+        for (int j = 0; j < sk_GENERAL_NAME_num(at->name.fullname); ++j) {
+            add("CRL", sk_GENERAL_NAME_value(at->name.fullname, j));
+        }
+    }
+}
+
 CertificateFacts describe(const X509* certificate) {
     auto* mutable_certificate = const_cast<X509*>(certificate); // OpenSSL caches inside
     CertificateFacts facts;
@@ -239,6 +272,7 @@ CertificateFacts describe(const X509* certificate) {
     facts.names = alternative_names(certificate);
     facts.key_usages = key_usages_of(mutable_certificate);
     facts.purposes = purposes_of(certificate);
+    describe_revocation(certificate, facts);
     if (auto identity = read_identity(certificate)) {
         facts.identity = std::move(*identity);
     } else {

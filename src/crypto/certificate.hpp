@@ -33,6 +33,7 @@ struct CertificateFacts {
     std::vector<std::string> names;      // subjectAltName: "URI:sip:example.com", "DNS:…", "IP:…"
     std::vector<std::string> key_usages; // "digitalSignature"; empty: not restricted
     std::vector<std::string> purposes;   // extended: "serverAuth"; empty: not restricted
+    std::vector<std::string> revocation; // where to ask: "OCSP http://…", "CRL http://…"
     Identity identity;
     std::string identity_problem; // why it could not be read; empty when it was
 };

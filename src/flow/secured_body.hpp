@@ -14,8 +14,9 @@ namespace cw::flow {
 struct SecuredBody {
     // Unproven: it fits, and nobody here knows whether its certificate is to be trusted.
     enum class Signed : std::uint8_t { No, Good, Bad, Unproven };
-    // Unreadable: S/MIME by its type, and neither a signature nor anything encrypted can be made
-    // out of it. Partly: something in it is encrypted, and the session description stands in clear.
+    // Unreadable: something is S/MIME by its type and cannot be made out: damaged, none at all, or
+    // of a kind or a size that is not opened. Partly: something is encrypted, and the session
+    // description stands in clear.
     enum class Sealed : std::uint8_t { No, Opened, Closed, Unreadable, Partly };
     Signed is_signed = Signed::No;
     Sealed sealed = Sealed::No;

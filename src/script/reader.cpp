@@ -239,9 +239,20 @@ void FlowReader::read_line(std::string_view source) {
         visible_ += line.text().size();
         read_statement(line);
     } else if (beneath_ == Beneath::Nothing) {
+        complain_of_lost_demand(line);
         add(line, Decoration{std::string(line.text())});
     } else {
         read_beneath(line);
+    }
+}
+
+// Behind a blank line stand comments, which demand nothing; a flow that seems to demand protection
+// must not pass without it.
+void FlowReader::complain_of_lost_demand(const Line& line) {
+    const auto text = trim(line.text().substr(2));
+    if (istarts_with(text, "pass:")) {
+        complaints_.error(line.place(text), "this is a comment, as a blank line stands above it",
+                          "“pass:” beneath sequenceDiagram, without a blank line between them");
     }
 }
 

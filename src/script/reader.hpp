@@ -38,6 +38,7 @@ class FlowReader {
     void read_front_line(const Line& line);
     void read_line(std::string_view source);
     void read_beneath(const Line& line);
+    void complain_of_lost_demand(const Line& line);
     void read_statement(Line& line);
     void read_keyword(Line& line, std::string_view word);
     void read_decoration(const Line& line, std::string_view word);

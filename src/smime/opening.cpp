@@ -431,7 +431,17 @@ const Part* Opened::part(std::string_view essence) const {
 
 std::string Opened::badge() const {
     std::string out;
-    const auto add = [&](const std::string& more) { out += (out.empty() ? "" : ", ") + more; };
+    std::string last;
+    const auto add = [&](std::string more) {
+        if (more != last) { // layers that are alike are told once
+            out += (out.empty() ? "" : ", ") + more;
+        }
+        last = std::move(more);
+    };
+    const bool not_ours = problem.starts_with("encrypted for ");
+    if (!problem.empty() && !not_ours) { // first, so that no list of layers hides it
+        add("cannot be read: " + problem);
+    }
     for (const auto& layer : layers) {
         if (layer.encrypted) {
             add(fmt::format("encrypted for {}{}", listed(layer.recipients),
@@ -443,9 +453,7 @@ std::string Opened::badge() const {
                                  : "signed by " + signature.who);
         }
     }
-    if (!problem.empty() && !problem.starts_with("encrypted for ")) {
-        add("cannot be read: " + problem);
-    } else if (!problem.empty()) {
+    if (not_ours) {
         add(problem.contains("no key of theirs") ? "no key of theirs is here"
                                                  : "the key here does not open it");
     }
