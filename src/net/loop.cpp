@@ -19,6 +19,8 @@ constexpr int accepts_a_turn = 32;                     // a listener
 constexpr int newcomers_a_turn = 16;                   // and no more than
 constexpr Duration newcomers_time = milliseconds(1);   // whichever is less
 constexpr Duration listeners_rest = milliseconds(200); // when no descriptor is left
+// Deadlines are met so late at most, and those that lie within it share a turn.
+constexpr Duration grain = milliseconds(1);
 constexpr std::size_t most_jobs = 100'000;
 
 void watch_input(int epoll, int fd, std::uint64_t tag) {
@@ -381,8 +383,7 @@ std::optional<Duration> Loop::patience() {
     if (next <= now_) {
         return Duration{};
     }
-    const auto grain = limits_.grain.ns;
-    const Instant due{(next.ns / grain + 1) * grain}; // never early
+    const Instant due{(next.ns / grain.ns + 1) * grain.ns}; // never early
     return std::min(due - now_, seconds(60));
 }
 

@@ -99,8 +99,6 @@ struct Limits {
     Duration handshake = seconds(10);          // from accept or connect to the last Finished
     Duration linger = seconds(5);              // for what is still to be written when we close
     std::size_t output = std::size_t{1} << 20; // bytes waiting for a peer that does not read
-    // Deadlines are met so late at most, and those that lie within it share a turn.
-    Duration grain = milliseconds(1);
 };
 
 class Loop {
