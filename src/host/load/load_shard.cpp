@@ -44,7 +44,6 @@ LoadShard::Done LoadShard::open() {
     net::Limits limits;
     limits.connections = 1'000'000;
     limits.handshakes = limits.handshakes_per_source = 1'000'000;     // they are our own
-    limits.grain = microseconds(500);                                 // calls begin on time
     loop_ = std::unique_ptr<net::Loop>{new net::Loop(*this, limits)}; // its private base
     media_at_ = *IpAddress::parse("127.0.0.1");
     for (PartyId party = 0; party < cast_.members.size(); ++party) {
