@@ -80,6 +80,7 @@ constexpr Signs ascii_signs{
 constexpr std::size_t time_cells = 12;
 constexpr std::size_t delta_cells = 10;
 constexpr std::size_t least_spacing = 16;
+constexpr std::size_t least_fitted = 18; // where texts are shortened: "200 Ans…g SRTP"
 constexpr std::size_t most_spacing = 40;
 
 Ink ink_of(Tone tone) {
@@ -152,6 +153,10 @@ class TextPainter {
     static Ink lock_ink(Lock lock) { return lock == Lock::Secure ? Ink::Green : Ink::Red; }
 
     void find_spacing();
+    // What is between two lifelines, where texts may be shortened.
+    [[nodiscard]] std::string fitted(const std::string& text, std::size_t cells) const {
+        return options_.fit ? shorten(text, cells, sign_.ellipsis) : text;
+    }
     std::size_t cells_of(const Row& row) const;
     void paint_head();
     void paint_columns();
@@ -230,6 +235,7 @@ void TextPainter::find_spacing() {
         spacing_ = needed;
         return;
     }
+    needed = options_.fit ? std::min(needed, least_fitted) : needed;
     // Half of the last column's name stands to the right of its lifeline.
     const auto& last = ladder_.columns.back();
     const auto name = std::max(cell_width(last.name), cell_width(last.address));
@@ -409,6 +415,7 @@ void TextPainter::paint_arrow(const Row& row, std::string_view line, Ink line_in
         text += ' ';
         text += row.detail;
     }
+    text = fitted(text, end - begin - lock_size - 6); // the head, two blanks, one of line
     const auto ink = ink_of(row.tone);
     if (right) {
         canvas_.put(begin, sign_.tail_right, Ink::Dim);
@@ -452,8 +459,8 @@ void TextPainter::paint_pill(const Row& row) {
     canvas_.put(begin, sign_.pill_left, ink);
     canvas_.fill(begin + 1, end, sign_.pill, ink);
     canvas_.put(end, sign_.pill_right, ink);
-    auto text = said(row.label);
     const auto room = end - begin - 5;
+    auto text = fitted(said(row.label), room);
     const auto dot = said(" · ");
     for (std::string_view rest = row.detail; !rest.empty();) {
         const std::string_view separator = " · ";
@@ -480,7 +487,8 @@ void TextPainter::paint_grey(const Row& row) {
     const auto begin = x(std::min(row.from, row.to));
     const auto end = x(std::max(row.from, row.to));
     canvas_.fill(begin, end + 1, sign_.grey, Ink::Dim);
-    put_spaced(begin + 1, said(row.label), Ink::Normal);
+    put_spaced(begin + 1, fitted(said(row.label), std::max<std::size_t>(end - begin, 4) - 3),
+               Ink::Normal);
 }
 
 void TextPainter::paint_media(const Row& row) {

@@ -5,7 +5,8 @@
 //
 // Columns stand at equal distances, chosen so that the whole fits `width` when it can; the text of
 // an arrow is never cut, so a ladder with many columns or long texts is wider than the terminal and
-// is meant to be scrolled sideways.
+// is meant to be scrolled sideways. A screen, which shows the message as well, asks for long texts
+// to be shortened where that brings all columns into sight.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +21,7 @@ struct TextOptions {
     std::size_t width = 100; // cells
     bool ascii = false;
     bool colour = false;
+    bool fit = false; // texts of arrows may be shortened in their middle
 };
 
 // Appends the ladder to `out`.

@@ -141,6 +141,30 @@ TEST(LadderText, ManyBoxesMakeItWiderNotWrong) {
     EXPECT_GT(lines_of(call, {}).size(), 200U);
 }
 
+TEST(LadderText, OnAScreenAllColumnsAreInSightWhereShortTextsBringThemThere) {
+    const auto width_of = [](const std::vector<std::string>& lines) {
+        std::size_t most = 0;
+        for (const auto& line : lines) {
+            most = std::max(most, line.contains("INVITE") ? cell_width(line) : 0);
+        }
+        return most;
+    };
+    auto call = made::dropped_call();
+    for (auto& message : call.messages) {
+        if (message.status == 180) {
+            message.reason = call.pool.add("Ringing at the desk and at home");
+        }
+    }
+    const auto whole = lines_of(call, {.width = 80});
+    const auto fitted = lines_of(call, {.width = 80, .fit = true});
+    EXPECT_GT(width_of(whole), 90U);
+    EXPECT_LE(width_of(fitted), 90U); // four columns at least 18 cells apart, and a badge
+    EXPECT_EQ(whole.size(), fitted.size());
+    EXPECT_TRUE(std::ranges::any_of(fitted, [](const std::string& line) {
+        return line.contains("180 ") && line.contains("…");
+    }));
+}
+
 TEST(LadderText, AMessageToItselfIsMarked) {
     made::CallMaker made{flow::Kind::Options, "sip:a@example.com", "sip:a@example.com"};
     made.request(0, "10.0.0.1:5060", "10.0.0.1:5060", "OPTIONS");

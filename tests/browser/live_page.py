@@ -106,6 +106,7 @@ class LivePage(InBrowser):
             self.call(f"user{i}", status=486 if i % 5 == 0 else 200, hang_up=i % 3 > 0)
         b.wait_for("document.querySelectorAll('#list .line').length > 20")
         b.wait_for("document.querySelector('#cards')?.children.length === 5")
+        b.wait_for("document.querySelector('.shares svg path.bad')?.getAttribute('d').startsWith('M')")  # in clear, over time
         b.picture(PICTURES / "list.png")
         b.run("document.querySelector('#search').value = 'anna'; document.querySelector('#search').dispatchEvent(new Event('input'))")
         b.wait_for("document.querySelectorAll('#list .line').length === 1")
@@ -113,6 +114,8 @@ class LivePage(InBrowser):
         b.press("Enter")
         b.wait_for("document.querySelector('#title').textContent.includes('anna@')")
         self.assertIn("Call-ID: anna@example.com", b.run("document.querySelector('#side pre').textContent"))
+        self.assertFalse(b.run("document.querySelector('#copy-mermaid').hidden"))
+        self.assertTrue(b.run("document.querySelector('#copy-command').hidden"), "nothing is kept that a command could show")
         b.press("ArrowDown")
         self.say("anna", "SIP/2.0 200 OK")
         self.say("anna", "ACK sip:bob@example.com SIP/2.0", "1 ACK")
@@ -159,6 +162,7 @@ class LivePage(InBrowser):
         self.assertIn("SIP/2.0 486", b.run("document.querySelector('#canvas').textContent + document.querySelector('#side').textContent")
                       .replace("486 Busy", "SIP/2.0 486"))
         self.assertRegex(b.run("location.hash"), r"^#call=stored-\d+")
+        self.assertRegex(b.run("commandOf(ladder.entry.call)"), r"^callwright search --store '.*past.db' '.past3@example.com.' --format ladder$")
         self.is_quiet(address)
 
     def test_whatever_a_call_says_stays_text(self):

@@ -69,7 +69,6 @@ function liveRow(row) {
 function take(told) {
     if (told.about) {
         live.about = told.about;
-        byId('copy-command').hidden = !told.about.store && !told.about.command;
         byId('tabs').hidden = !told.about.store;
         for (const row of live.rows.keys()) {
             live.rows.delete(row);

@@ -63,7 +63,7 @@ function showList() {
 
 function setTools(entry) {
     for (const id of ['copy-filter', 'copy-command', 'copy-mermaid']) {
-        byId(id).hidden = !entry || (id !== 'copy-mermaid' && !entry.call);
+        byId(id).hidden = !entry || (id !== 'copy-mermaid' && !entry.call) || (id === 'copy-command' && !commandOf(entry.call));
     }
 }
 

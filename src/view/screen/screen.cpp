@@ -526,9 +526,9 @@ void Screen::lay_out_flow() {
     const auto here = places_.empty() || lines_.rows.empty() || place_ >= places_.size()
                           ? std::size_t{0}
                           : lines_.rows[places_[place_]].row;
-    lines_ =
-        ladder_lines(call_.ladder,
-                     {.width = ladder_width(), .ascii = options_.ascii, .colour = options_.colour});
+    lines_ = ladder_lines(
+        call_.ladder,
+        {.width = ladder_width(), .ascii = options_.ascii, .colour = options_.colour, .fit = true});
     const auto leg = here < call_.ladder.rows.size() ? call_.ladder.rows[here].leg : no_leg;
     places_.clear();
     for (std::size_t i = 0; i < lines_.rows.size(); ++i) {
