@@ -90,9 +90,11 @@ std::string offered_keying(const AudioDescription& own) {
 // [RFC 4568 §5.1.2] "the first valid supported crypto attribute in the list", and our key for it.
 Result<std::string> answered_crypto(const sdp::Session& offer, const sdp::Media& media,
                                     const AudioDescription& own) {
+    const char* broken = nullptr;
     for (const auto& line : offer.cryptos_of(media)) {
         const auto crypto = read_crypto(line);
         if (!crypto) {
+            broken = crypto.error().code == Code::Malformed ? crypto.error().what : broken;
             continue;
         }
         const auto key =
@@ -101,7 +103,8 @@ Result<std::string> answered_crypto(const sdp::Session& offer, const sdp::Media&
             return crypto_line(crypto->tag, *key);
         }
     }
-    return fail(Code::Unsupported, 0, "none of the offered a=crypto lines can be taken");
+    return fail(Code::Unsupported, 0,
+                broken != nullptr ? broken : "none of the offered a=crypto lines can be taken");
 }
 
 // [RFC 5763 §5] To actpass: active or passive, as we like; to the others their opposite.

@@ -113,6 +113,15 @@ TEST(MediaPlan, suites_that_only_one_has_lead_to_a_refusal) {
     EXPECT_STREQ(answer.error().what, "none of the offered a=crypto lines can be taken");
 }
 
+TEST(MediaPlan, a_key_that_is_too_short_is_refused_and_named) {
+    auto offer = write_offer(alice(MediaProtection::Sdes, {SrtpSuite::AesCm128Sha1_80}));
+    offer.erase(offer.find("inline:") + 7, 4);
+    const auto answer =
+        write_answer(offer, bob(MediaProtection::Sdes, {SrtpSuite::AesCm128Sha1_80}));
+    ASSERT_FALSE(answer);
+    EXPECT_STREQ(answer.error().what, "the SRTP key is no base64 of its suite's length");
+}
+
 TEST(MediaPlan, clear_and_protected_do_not_mix_unless_asked_to) {
     EXPECT_FALSE(
         write_answer(write_offer(alice(MediaProtection::Clear)), bob(MediaProtection::Sdes)));

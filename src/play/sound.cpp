@@ -116,9 +116,11 @@ std::string Sound::describe(PartyId party, CallId call, const Carrier& carrier,
     }
     if (answers) {
         auto text = own.answer(facts);
-        own.settle(state_.now);
-        own.agreement = ++agreements_;
-        ask_for_keys(own);
+        if (!text.empty()) { // else the offer cannot be answered, and why stays known
+            own.settle(state_.now);
+            own.agreement = ++agreements_;
+            ask_for_keys(own);
+        }
         return text;
     }
     // A 2xx behind a provisional response that answered already says the same again.
