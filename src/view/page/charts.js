@@ -3,7 +3,7 @@
 // and of the calls that ended: over TLS 1.3, 1.2, older, partly in clear, in clear].
 const charts = {steps: new Map(), span: 90, safety: [], due: false};
 const stepSeconds = 10;
-const safetyNames = [['TLS 1.3', 'good'], ['TLS 1.2', 'fine'], ['older TLS', 'slow'], ['partly in clear', 'mixed'], ['in clear', 'bad']];
+const safetyNames = [['TLS 1.3', 'good'], ['TLS 1.2', 'fine'], ['older TLS', 'slow'], ['partly clear', 'mixed'], ['in clear', 'bad']];
 
 function takeTrend({steps = [], safety = charts.safety}) {
     for (const step of steps) {
