@@ -1,6 +1,8 @@
 #include "host/raw_packet.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <string_view>
 
 namespace cw::host {
@@ -18,20 +20,25 @@ void put32(std::string& out, std::uint32_t value) {
     put16(out, value & 0xffff);
 }
 
+// The sum of 16-bit words in one's complement. Four are taken at once as they lie in memory, and
+// the octets of the sum are changed at the end where the machine has them the other way round [RFC
+// 1071 §2 (B), (C)].
 std::uint32_t sum16(std::string_view octets) {
+    constexpr std::uint64_t low = 0xffff'ffff;
     std::uint64_t sum = 0;
-    std::size_t i = 0;
-    for (; i + 1 < octets.size(); i += 2) {
-        sum += static_cast<std::uint32_t>(static_cast<std::uint8_t>(octets[i])) << 8 |
-               static_cast<std::uint8_t>(octets[i + 1]);
+    std::uint64_t words = 0;
+    for (; octets.size() >= sizeof words; octets.remove_prefix(sizeof words)) {
+        std::memcpy(&words, octets.data(), sizeof words);
+        sum += (words & low) + (words >> 32);
     }
-    if (i < octets.size()) {
-        sum += static_cast<std::uint32_t>(static_cast<std::uint8_t>(octets[i])) << 8;
-    }
+    words = 0; // zero stands behind an octet that has no other
+    std::memcpy(&words, octets.data(), octets.size());
+    sum += (words & low) + (words >> 32);
     while (sum >> 16 != 0) {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    return static_cast<std::uint32_t>(sum);
+    const auto word = static_cast<std::uint32_t>(sum);
+    return std::endian::native == std::endian::big ? word : (word & 0xff) << 8 | word >> 8;
 }
 std::uint16_t folded(std::uint32_t sum) {
     while (sum >> 16 != 0) {
