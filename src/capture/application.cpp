@@ -7,13 +7,29 @@
 namespace cw::capture {
 namespace {
 
+// Junk is of interest where it follows a message whose end the stream has told: then that message
+// announced less than it brought.
 struct SipForward final : SipStream::Sink {
-    SipForward(Side from, Application::Sink& to) : side(from), sink(to) {}
+    SipForward(Side from, std::array<std::uint32_t, 2>& ended_in, flow::StrayBytes& counted,
+               Application::Sink& to)
+        : side(from), message_frame(ended_in[index_of(from)]), stray(counted), sink(to) {}
     void on_message(std::string_view message, bool truncated, const Datagram& by) override {
+        message_frame = truncated ? 0 : by.frame;
         sink.on_sip(side, message, truncated, by);
     }
-    void on_junk(std::uint64_t) override {}
+    void on_junk(std::uint64_t bytes) override {
+        if (message_frame == 0) {
+            return;
+        }
+        if (stray.frame == 0) {
+            stray.frame = message_frame;
+            stray.from_client = side == Side::Client;
+        }
+        stray.bytes += bytes;
+    }
     Side side;
+    std::uint32_t& message_frame;
+    flow::StrayBytes& stray;
     Application::Sink& sink;
 };
 
@@ -109,7 +125,7 @@ void Application::on_bytes(Side from, Bytes bytes, const Datagram& by, Sink& sin
 void Application::deliver(Side from, Bytes bytes, const Datagram& by, Sink& sink) {
     switch (content_) {
     case Content::Sip: {
-        SipForward forward{from, sink};
+        SipForward forward{from, ended_in_, stray_, sink};
         sip_[index_of(from)].on_bytes(bytes, by, forward);
         return;
     }
@@ -135,8 +151,9 @@ void Application::deliver(Side from, Bytes bytes, const Datagram& by, Sink& sink
 void Application::on_gap(Side from, std::uint64_t missing, Sink& sink) {
     switch (content_) {
     case Content::Sip: {
-        SipForward forward{from, sink};
+        SipForward forward{from, ended_in_, stray_, sink};
         sip_[index_of(from)].on_gap(missing, forward);
+        ended_in_[index_of(from)] = 0;
         return;
     }
     case Content::WebSocket: {
@@ -161,7 +178,7 @@ void Application::on_gap(Side from, std::uint64_t missing, Sink& sink) {
 void Application::flush(Sink& sink) {
     for (const auto side : {Side::Client, Side::Server}) {
         if (content_ == Content::Sip) {
-            SipForward forward{side, sink};
+            SipForward forward{side, ended_in_, stray_, sink};
             sip_[index_of(side)].flush(forward);
         }
     }

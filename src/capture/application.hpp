@@ -14,6 +14,7 @@
 #include "capture/side.hpp"
 #include "capture/sip_stream.hpp"
 #include "capture/websocket.hpp"
+#include "flow/call.hpp"
 
 namespace cw::capture {
 
@@ -41,6 +42,7 @@ class Application {
     void flush(Sink& sink);
 
     [[nodiscard]] Content content() const { return content_; }
+    [[nodiscard]] const flow::StrayBytes& stray() const { return stray_; }
     // Nothing more will come out of this stream: it can be ignored.
     [[nodiscard]] bool is_hopeless() const { return content_ == Content::Other; }
 
@@ -58,6 +60,8 @@ class Application {
     std::uint32_t tried_ = 0;
     std::array<std::string, 2> prefix_; // while undecided
     std::array<SipStream, 2> sip_;
+    std::array<std::uint32_t, 2> ended_in_{}; // frame of the latest message; 0: none, or cut
+    flow::StrayBytes stray_;
     std::unique_ptr<WebSocket> websocket_;
     std::unique_ptr<std::array<HepStream, 2>> hep_;
 };

@@ -250,10 +250,14 @@ flow::Connection Conversation::record() const {
     c.missing_bytes = missing_;
     c.lost = lost_;
     c.sip_messages = messages_;
+    if (application_ != nullptr) {
+        c.stray = application_->stray();
+    }
     if (tls_ != nullptr) {
         tls_->describe(c);
         if (tls_->roles_swapped()) {
             std::swap(c.client, c.server);
+            c.stray.from_client = !c.stray.from_client;
             for (auto& place : c.lost) {
                 place.from_client = !place.from_client;
             }

@@ -18,6 +18,8 @@ constexpr Duration silent_and_ignored = seconds(300);
 // Connections that never came about are of interest where somebody wanted SIP; a scan of ports must
 // not fill the memory with them.
 constexpr std::uint32_t most_fruitless = 1000;
+// A scan of all ports must not fill memory.
+constexpr std::uint32_t most_unnamed = 256;
 constexpr std::size_t most_clients = 65'536;
 
 flow::Sighting sighting_of(const Datagram& d) {
@@ -219,6 +221,12 @@ void Decoder::close(Conversation& conversation) {
         record.to_client = to_client;
         listener_.on_connection(record);
     } else {
+        if (conversation.is_fruitless() && unnamed_ < most_unnamed) {
+            ++unnamed_;
+            auto record = conversation.record();
+            record.unnamed = true;
+            listener_.on_connection(record);
+        }
         input(conversation.input()).ignored.add("tcp connection, not sip or tls");
     }
 }

@@ -88,6 +88,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
     boost::unordered_flat_set<Endpoint> clients_; // of connections with SIP, see to_client
     boost::unordered_flat_set<Endpoint> servers_; // of the same
     std::uint32_t fruitless_ = 0;                 // connections that did not come about
+    std::uint32_t unnamed_ = 0;                   // of those at a place of which nothing is known
     std::uint32_t next_id_ = 1;
     std::size_t sweep_at_ = 256; // conversations
     Instant last_;

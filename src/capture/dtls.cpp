@@ -135,6 +135,11 @@ void DtlsHandshakes::on_records(Known& known, const Datagram& datagram) {
     // Records of DTLS 1.3 that are encrypted have another header [RFC 9147 §4].
     if (!rest.empty() && (rest[0] & 0xe0U) == 0x20) {
         note_protected(known, datagram);
+        // "The low two bits (0x03) include the low-order two bits of the epoch": 2 is for the
+        // handshake, 3 is the first for what comes after it [RFC 9147 §4, §6.1].
+        if ((rest[0] & 3U) != 2) {
+            note_confirmed(known);
+        }
     }
     while (rest.size() > record_header && rest[0] >= first_record && rest[0] <= last_record) {
         if (load_be16(rest.data() + 3) != 0) { // and so are those of a renegotiation
@@ -254,6 +259,7 @@ void DtlsHandshakes::on_server_hello(Known& known, Bytes body, const Datagram& d
     auto& progress = progress_of(known, datagram, true);
     progress.told &= progress.exchange.agreed;
     progress.exchange.agreed = true;
+    progress.exchange.modern = hello->version == tls::version::dtls13;
     // In DTLS 1.3 it stands among what is encrypted.
     progress.exchange.no_profile =
         hello->version != tls::version::dtls13 && hello->srtp_profile == 0;
@@ -278,6 +284,14 @@ void DtlsHandshakes::note_protected(Known& known, const Datagram& datagram) {
             datagram.source == exchange.client ? exchange.client_went_on : exchange.server_went_on;
         progress.told &= went_on;
         went_on = true;
+    }
+}
+
+void DtlsHandshakes::note_confirmed(Known& known) {
+    for (auto& progress : known.progress) {
+        if (progress.exchange.modern) {
+            progress.told &= std::exchange(progress.exchange.confirmed, true);
+        }
     }
 }
 

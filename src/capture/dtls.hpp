@@ -78,6 +78,7 @@ class DtlsHandshakes {
     // What this end has begun, or, `answers`, what the other end has.
     static Progress& progress_of(Known& known, const Datagram& datagram, bool answers);
     static void note_protected(Known& known, const Datagram& datagram);
+    static void note_confirmed(Known& known);
     static void note_alert(Known& known, Bytes record, const Datagram& datagram);
     static void note_certificate(Known& known, Bytes body, const Datagram& datagram);
     void tell(Handshake& handshake, flow::Listener& listener);

@@ -46,7 +46,27 @@ struct Pair {
     const flow::Call* a = nullptr; // nullptr: only the other capture has it
     const flow::Call* b = nullptr;
     flow::CallDifference difference;
+    std::vector<const flow::Finding*> only_a; // rules that found something in this call alone
+    std::vector<const flow::Finding*> only_b;
+
+    // What a capture lacks makes no other call of it.
+    [[nodiscard]] bool alike() const {
+        const auto of_call = [](const flow::Finding* one) { return one->rule.starts_with('D'); };
+        return a != nullptr && b != nullptr && difference.none_found() &&
+               std::ranges::none_of(only_a, of_call) && std::ranges::none_of(only_b, of_call);
+    }
 };
+
+// What was found in `a` by rules that found nothing in `b`.
+std::vector<const flow::Finding*> found_only_in(const flow::Call& a, const flow::Call& b) {
+    std::vector<const flow::Finding*> out;
+    for (const auto& finding : a.findings) {
+        if (std::ranges::find(b.findings, finding.rule, &flow::Finding::rule) == b.findings.end()) {
+            out.push_back(&finding);
+        }
+    }
+    return out;
+}
 
 bool is_this(const flow::Call& call, std::string_view wanted) {
     return parse_number<std::uint32_t>(wanted) == call.id ||
@@ -95,9 +115,7 @@ class Differ {
             return status;
         }
         pair_up();
-        const bool alike = std::ranges::all_of(pairs_, [](const Pair& pair) {
-            return pair.a != nullptr && pair.b != nullptr && pair.difference.none_found();
-        });
+        const bool alike = std::ranges::all_of(pairs_, &Pair::alike);
         options_.format == "json" ? show_json(alike) : show_text(alike);
         return alike ? Good : WorkFailed;
     }
@@ -118,8 +136,9 @@ class Differ {
         for (const auto& file : options_.files) {
             Half half{file, std::make_shared<Reading>(), {}};
             if (const auto failure = half.reading->open({file}, options_.keys)) {
-                fmt::print(stderr, "callwright: {}\n", failure->message);
-                return BadInput;
+                auto why = std::string_view{failure->message};
+                why.remove_prefix(why.starts_with("read: ") ? 6 : 0);
+                return complain(BadInput, std::string{why});
             }
             half.reading->keep_originals();
             half.reading->run();
@@ -185,15 +204,17 @@ class Differ {
         }
         for (std::size_t i = 0; i < partners.size(); ++i) {
             const auto& a = halves_[0].calls[i];
-            Pair pair{&a, partners[i], {}};
+            Pair pair{.a = &a, .b = partners[i], .difference = {}, .only_a = {}, .only_b = {}};
             if (pair.b != nullptr) {
                 pair.difference =
                     flow::compare(a, *pair.b, halves_[0].bytes(a), halves_[1].bytes(*pair.b));
+                pair.only_a = found_only_in(a, *pair.b);
+                pair.only_b = found_only_in(*pair.b, a);
             }
             pairs_.push_back(std::move(pair));
         }
         for (const auto* b : left) {
-            pairs_.push_back({nullptr, b, {}});
+            pairs_.push_back({.a = nullptr, .b = b, .difference = {}, .only_a = {}, .only_b = {}});
         }
     }
 
@@ -207,10 +228,11 @@ class Differ {
                 print(fmt::format("only in {}  {}\n\n",
                                   view::printable(halves_[first ? 0 : 1].file),
                                   headline(first ? *pair.a : *pair.b)));
-            } else if (pair.difference.none_found()) {
-                ++same;
             } else {
-                show_pair(pair);
+                same += pair.alike();
+                if (!pair.difference.none_found() || !pair.only_a.empty() || !pair.only_b.empty()) {
+                    show_pair(pair);
+                }
             }
         }
         print(alike ? fmt::format("alike: {} {}\n", pairs_.size(),
@@ -252,6 +274,12 @@ class Differ {
                                   view::printable(field.name, 64), value(field.a), value(field.b)));
             }
         }
+        for (const auto* found : {&pair.only_a, &pair.only_b}) {
+            for (const auto* one : *found) {
+                print(fmt::format("{}  {} {}\n     {}\n", found == &pair.only_a ? 'A' : 'B',
+                                  one->rule, one->title, view::printable(one->evidence, 300)));
+            }
+        }
         if (d.cut) {
             print(fmt::format("   only the first {} messages were compared\n",
                               flow::longest_compared));
@@ -289,6 +317,19 @@ class Differ {
         json.close_object();
     }
 
+    static void write_findings(view::JsonWriter& json,
+                               const std::vector<const flow::Finding*>& findings) {
+        json.open_array();
+        for (const auto* one : findings) {
+            json.open_object();
+            json.member("rule", one->rule);
+            json.member("severity", one->severity);
+            json.member("evidence", std::string_view{one->evidence});
+            json.close_object();
+        }
+        json.close_array();
+    }
+
     void show_json(bool alike) {
         view::JsonWriter json;
         json.open_object();
@@ -306,6 +347,10 @@ class Differ {
             json.member("alike_messages", pair.difference.alike);
             json.member("alike_before", pair.difference.alike_before);
             json.member("cut", pair.difference.cut);
+            json.key("findings_only_in_a");
+            write_findings(json, pair.only_a);
+            json.key("findings_only_in_b");
+            write_findings(json, pair.only_b);
             json.key("differences");
             json.open_array();
             for (const auto& step : pair.difference.steps) {
@@ -347,7 +392,8 @@ Command add_diff(CLI::App& app) {
     auto* command = app.add_subcommand(
         "diff",
         "Compares two calls, or the calls of two captures: message by message, header field "
-        "by header field. What differs by nature (tags, ports, nonces, times) is left out.");
+        "by header field, and what was found in one of them alone. What differs by nature (tags, "
+        "ports, nonces, times) is left out.");
     command->footer(R"(
 Examples:
   callwright diff before.pcapng after.pcapng        the same Call-ID, or the same kind, from and to

@@ -632,12 +632,15 @@ class Reader {
                 {.name = input.file, .ignored = input.ignored, .problems = input.problems}));
             end = std::max(end, input.last);
         }
+        flow::diagnose::ConnectionCrowd crowd;
         reading_.book().for_each_connection([&](const flow::Connection& connection) {
+            crowd.add(connection);
             if (connection.sip_messages == 0) {
                 add(flow::diagnose::judge_connection(connection, {connection.opened, end}));
             }
             return true;
         });
+        add(crowd.judge());
     }
     void show_general_findings() {
         for (const auto& finding : general_) {

@@ -98,6 +98,7 @@ void transfer(Io& io, C& c) {
     io(c.names);
     io(c.not_before);
     io(c.not_after);
+    io(c.key), io(c.key_bits), io(c.signature);
 }
 
 template <class Io, class S>
@@ -116,6 +117,7 @@ void transfer(Io& io, C& c) {
         io(c.rst);
     io(c.frame), io(c.opened), io(c.hello), io(c.established), io(c.closed);
     io(c.records), io(c.bytes), io(c.missing_bytes), io(c.lost), io(c.sip_messages);
+    io(c.stray), io(c.unnamed);
     io(c.version), io(c.offered), io(c.cipher), io(c.group), io(c.sni), io(c.alpn);
     io(c.reason), io(c.key_hint);
     io(c.server_chain), io(c.client_chain), io(c.alerts);
@@ -130,6 +132,7 @@ void transfer(Io& io, S& s) {
     io(s.packets), io(s.expected), io(s.duplicates), io(s.out_of_order), io(s.missing), io(s.lost);
     io(s.jitter_ms), io(s.mean_jitter_ms), io(s.max_gap_ms), io(s.mos);
     io(s.rtcp_reports), io(s.rtcp_loss), io(s.dtmf);
+    io(s.stray_events), io(s.stray_type);
 }
 
 } // namespace

@@ -331,6 +331,9 @@ void Book::on_connection(const Connection& connection) {
                                     connection.closed, connection.id});
         }
     }
+    if (connection.unnamed) {
+        unnamed_.push_back({connection.server, connection.opened, connection.id});
+    }
     pack(connection, packed_);
     connections_.push_back({connection.id, spool_.put(packed_), connection.closed});
 }

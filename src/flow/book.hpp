@@ -128,7 +128,7 @@ class Book final : public Listener {
     // In the order of their start, numbered from 1. The call is valid during `visit`, which returns
     // false to stop.
     void for_each_call(const std::function<bool(const Call&)>& visit);
-    // In the order of their ids.
+    // In the order of their ids; without those that are Connection::unnamed.
     void for_each_connection(const std::function<bool(const Connection&)>& visit);
     // RTP streams that belong to no call; `texts` holds their texts.
     void for_each_stray_stream(
@@ -228,6 +228,12 @@ class Book final : public Listener {
         std::uint32_t id = 0;
     };
 
+    struct Unnamed { // see Connection::unnamed
+        Endpoint server;
+        Instant opened;
+        std::uint32_t id = 0;
+    };
+
     Unused& unused_of(std::uint16_t input);
     [[nodiscard]] std::uint64_t leg_id(const sip::MessageView& message, const Sighting& at) const;
     static constexpr std::size_t recent_size = 8192;
@@ -265,6 +271,7 @@ class Book final : public Listener {
     void add_joins(std::span<const std::uint32_t> slots, Call& call);
     void add_streams(std::span<const std::uint32_t> slots, Call& call);
     void add_connections(Call& call);
+    void add_unnamed(const Call& call, std::vector<std::uint32_t>& ids) const;
     void add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) const;
     const Connection* connection(std::uint32_t id);
 
@@ -295,6 +302,7 @@ class Book final : public Listener {
     std::vector<JoinRecord> joins_;
     std::vector<StoredConnection> connections_;
     std::vector<Undecrypted> undecrypted_;
+    std::vector<Unnamed> unnamed_;
     boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
     diagnose::ConnectionFindings connection_findings_;
     std::vector<StoredStream> streams_;

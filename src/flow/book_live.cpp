@@ -197,6 +197,7 @@ void Book::forget_closed(Instant now) {
     });
     std::erase_if(undecrypted_,
                   [&](const Undecrypted& one) { return now - one.last > closed_kept; });
+    std::erase_if(unnamed_, [&](const Unnamed& one) { return now - one.opened > closed_kept; });
     // RTP that no session description announced.
     if (constexpr std::size_t most_strays = 1000; streams_.size() > most_strays) {
         std::erase_if(streams_, [&](const StoredStream& stream) {

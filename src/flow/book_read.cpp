@@ -174,6 +174,31 @@ void Book::add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) co
     }
 }
 
+// Connections that did not come about, at a place that a message of the call has told before: then
+// SIP was to go there.
+void Book::add_unnamed(const Call& call, std::vector<std::uint32_t>& ids) const {
+    for (const auto& one : unnamed_) {
+        const auto valid = call.kind == Kind::Registration ? seconds(3600) : seconds(32);
+        if (one.opened < call.start || one.opened > call.end + valid) {
+            continue;
+        }
+        const auto place = to_string(one.server);
+        const auto tells = [&](std::string_view text) {
+            const auto at = text.find(place);
+            const auto end = at + place.size();
+            return at != std::string_view::npos &&
+                   (end == text.size() || text[end] < '0' || text[end] > '9');
+        };
+        if (std::ranges::any_of(call.messages, [&](const Message& m) {
+                return m.time <= one.opened &&
+                       (tells(call.text(m.contact)) || tells(call.text(m.request_uri)) ||
+                        tells(call.text(m.facts)));
+            })) {
+            ids.push_back(one.id);
+        }
+    }
+}
+
 void Book::add_connections(Call& call) {
     std::vector<std::uint32_t> ids;
     for (const auto& m : call.messages) {
@@ -182,6 +207,7 @@ void Book::add_connections(Call& call) {
         }
     }
     add_undecrypted(call, ids);
+    add_unnamed(call, ids);
     std::ranges::sort(ids);
     for (const auto id : ids) {
         if (const auto* known = connection(id)) {
@@ -227,7 +253,8 @@ void Book::for_each_call(const std::function<bool(const Call&)>& visit) {
 void Book::for_each_connection(const std::function<bool(const Connection&)>& visit) {
     for (const auto& stored : connections_) {
         Connection connection;
-        if (unpack(spool_.get(stored.blob), connection) && !visit(connection)) {
+        if (unpack(spool_.get(stored.blob), connection) && !connection.unnamed &&
+            !visit(connection)) {
             return;
         }
     }

@@ -63,18 +63,20 @@ inline constexpr std::uint32_t none = 0xffff'ffff; // "no such index"
 
 // What a session description in a message said, as far as a ladder needs it.
 struct MediaLine {
-    Endpoint receive;            // where its sender wants the media; port 0 = refused
-    Text type;                   // "audio", "video", "image"…
-    Text profile;                // "RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"…
-    Text codecs;                 // "PCMU PCMA telephone-event"
-    Text crypto_suite;           // of the first a=crypto, never its key
-    Text cryptos;                // of each its tag and suite: "1 AES_CM_128_HMAC_SHA1_80,2 …"
-    std::uint32_t key = 0;       // a hash of the first one's key, to see two alike; 0: none
-    bool key_invalid = false;    // its length does not fit its suite
-    bool dtls = false;           // a=fingerprint is there
-    bool secure_profile = false; // SAVP, SAVPF
-    char direction = 'b';        // s(endonly) r(ecvonly) b(oth) i(nactive)
-    char setup = 0;              // a(ctive) p(assive) x: actpass, h(oldconn); 0: none
+    Endpoint receive;              // where its sender wants the media; port 0 = refused
+    Text type;                     // "audio", "video", "image"…
+    Text profile;                  // "RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"…
+    Text codecs;                   // "PCMU PCMA telephone-event"
+    Text crypto_suite;             // of the first a=crypto, never its key
+    Text cryptos;                  // of each its tag and suite: "1 AES_CM_128_HMAC_SHA1_80,2 …"
+    std::uint32_t key = 0;         // a hash of the first one's key, to see two alike; 0: none
+    bool key_invalid = false;      // its length does not fit its suite
+    bool dtls = false;             // a=fingerprint is there
+    bool secure_profile = false;   // SAVP, SAVPF
+    bool ice = false;              // a=candidate or a=ice-ufrag: media may go elsewhere
+    char direction = 'b';          // s(endonly) r(ecvonly) b(oth) i(nactive)
+    char setup = 0;                // a(ctive) p(assive) x: actpass, h(oldconn); 0: none
+    std::uint8_t event_type = 255; // payload type of telephone-event [RFC 4733]; 255: none
 };
 
 // What is worth a bit of a message.
@@ -165,6 +167,7 @@ struct Dtmf {
     Instant time;
     char digit = 0;
     std::uint16_t duration_ms = 0;
+    bool ended = true; // a packet with the end bit was seen
 };
 
 // How the key came that opened an SRTP stream: in signalling [RFC 4568], or by DTLS [RFC 5764].
@@ -216,6 +219,9 @@ struct MediaStream {
     std::uint32_t rtcp_reports = 0;
     double rtcp_loss = -1; // fraction lost that the receiver reported last; −1: none seen
     std::vector<Dtmf> dtmf;
+    // Packets that look like a telephone-event, of a payload type that its receiver has not named.
+    std::uint32_t stray_events = 0;
+    std::uint8_t stray_type = 0;
 };
 
 struct Certificate {
@@ -224,6 +230,9 @@ struct Certificate {
     std::vector<std::string> names; // "DNS:example.com", "URI:sip:example.com"
     Instant not_before;
     Instant not_after;
+    std::string key; // "RSA", "EC", "ED25519"…; empty: not read
+    std::uint16_t key_bits = 0;
+    std::string signature; // by its issuer: "sha256WithRSAEncryption"
 };
 
 struct Alert {
@@ -246,6 +255,13 @@ struct HandshakeStep {
 struct LostBytes {
     Instant time; // of the packet behind the place
     std::uint64_t bytes = 0;
+    bool from_client = false;
+};
+
+// Bytes of a stream of SIP that belong to no message, right behind one.
+struct StrayBytes {
+    std::uint64_t bytes = 0;
+    std::uint32_t frame = 0; // in which that message ended; 0: there are none
     bool from_client = false;
 };
 
@@ -279,6 +295,9 @@ struct Connection {
     std::uint64_t missing_bytes = 0; // lost from the capture, both directions
     std::vector<LostBytes> lost;     // where; of very many places only the first
     std::uint32_t sip_messages = 0;
+    StrayBytes stray;
+    // Nobody was seen to speak SIP at its server: worth keeping only if a message names that place.
+    bool unnamed = false;
     std::string version; // "TLSv1.3"; empty when it is not TLS
     std::string offered; // versions the client offered: "TLSv1.2 TLSv1.3"
     std::string cipher;  // "TLS_AES_256_GCM_SHA384"

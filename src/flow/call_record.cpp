@@ -37,11 +37,11 @@ void fields(A& a, Message& m) {
 template <class A>
 void fields(A& a, MediaLine& m) {
     a(m.receive, m.type, m.profile, m.codecs, m.crypto_suite, m.dtls, m.secure_profile, m.direction,
-      m.cryptos, m.key, m.key_invalid, m.setup);
+      m.cryptos, m.key, m.key_invalid, m.setup, m.ice, m.event_type);
 }
 template <class A>
 void fields(A& a, Dtmf& d) {
-    a(d.time, d.digit, d.duration_ms);
+    a(d.time, d.digit, d.duration_ms, d.ended);
 }
 template <class A>
 void fields(A& a, Opening& o) {
@@ -54,11 +54,11 @@ void fields(A& a, MediaStream& s) {
     a(s.first, s.last, s.source, s.destination, s.ssrc, s.payload_type, s.announced, s.codec,
       s.srtp, s.packets, s.expected, s.duplicates, s.out_of_order, s.missing, s.lost, s.jitter_ms,
       s.mean_jitter_ms, s.max_gap_ms, s.mos, s.rtcp_reports, s.rtcp_loss, s.dtmf, s.suite,
-      s.srtp_problem, s.opening);
+      s.srtp_problem, s.opening, s.stray_events, s.stray_type);
 }
 template <class A>
 void fields(A& a, Certificate& c) {
-    a(c.subject, c.issuer, c.names, c.not_before, c.not_after);
+    a(c.subject, c.issuer, c.names, c.not_before, c.not_after, c.key, c.key_bits, c.signature);
 }
 template <class A>
 void fields(A& a, Alert& alert) {
@@ -73,13 +73,17 @@ void fields(A& a, LostBytes& l) {
     a(l.time, l.bytes, l.from_client);
 }
 template <class A>
+void fields(A& a, StrayBytes& s) {
+    a(s.bytes, s.frame, s.from_client);
+}
+template <class A>
 void fields(A& a, Connection& c) {
     a(c.id, c.client, c.server, c.transport, c.start_seen, c.decrypted, c.resumed, c.hello_retry,
       c.mutual, c.handshake_done, c.close_notify_client, c.close_notify_server, c.fin, c.rst,
       c.frame, c.opened, c.hello, c.established, c.closed, c.records, c.bytes, c.missing_bytes,
       c.lost, c.sip_messages, c.version, c.offered, c.cipher, c.group, c.sni, c.alpn, c.reason,
       c.key_hint, c.server_chain, c.client_chain, c.alerts, c.handshake, c.verdict, c.verdict_good,
-      c.accepted, c.to_client, c.unanswered_ping, c.heard_after_ping);
+      c.accepted, c.to_client, c.unanswered_ping, c.heard_after_ping, c.stray, c.unnamed);
 }
 template <class A>
 void fields(A& a, Hop& h) {

@@ -41,6 +41,8 @@ Call made() {
         m.branch = 0xdead'beef'0000'0000 + i;
     }
     call.media_lines.emplace_back().codecs = call.pool.add("PCMU");
+    call.media_lines.back().ice = true;
+    call.media_lines.back().event_type = 101;
     call.messages[0].media_count = 1;
     auto& stream = call.streams.emplace_back();
     stream.ssrc = 0x1a2b3c4d;
@@ -49,10 +51,17 @@ Call made() {
     stream.opening.opened = 221;
     stream.opening.by = KeyExchange::Sdes;
     stream.suite = call.pool.add("AES_CM_128_HMAC_SHA1_80");
-    stream.dtmf.push_back({call.start, '#', 120});
+    stream.dtmf.push_back({call.start, '#', 120, false});
+    stream.stray_events = 8;
+    stream.stray_type = 96;
     auto& connection = call.connections.emplace_back();
     connection.version = "TLSv1.3";
-    connection.server_chain.emplace_back().names = {"DNS:example.com"};
+    auto& certificate = connection.server_chain.emplace_back();
+    certificate.names = {"DNS:example.com"};
+    certificate.key = "RSA";
+    certificate.key_bits = 1024;
+    certificate.signature = "sha1WithRSAEncryption";
+    connection.stray = {.bytes = 17, .frame = 3, .from_client = true};
     auto& alert = connection.alerts.emplace_back();
     alert.fatal = true;
     alert.number = 48;
@@ -97,13 +106,21 @@ TEST(CallRecord, ComesBackAsItWas) {
     EXPECT_EQ(back.text(back.messages[0].facts), (std::string_view{"\0\1facts", 7}));
     EXPECT_EQ(back.messages[0].destination, call.messages[0].destination);
     EXPECT_EQ(back.text(back.media_lines[0].codecs), "PCMU");
+    EXPECT_TRUE(back.media_lines[0].ice);
+    EXPECT_EQ(back.media_lines[0].event_type, 101);
     EXPECT_EQ(back.streams[0].lost, -3);
     EXPECT_EQ(back.streams[0].opening.opened, 221U);
     EXPECT_EQ(back.streams[0].opening.by, KeyExchange::Sdes);
     EXPECT_EQ(back.text(back.streams[0].suite), "AES_CM_128_HMAC_SHA1_80");
     EXPECT_EQ(back.streams[0].dtmf[0].digit, '#');
+    EXPECT_FALSE(back.streams[0].dtmf[0].ended);
+    EXPECT_EQ(back.streams[0].stray_events, 8U);
+    EXPECT_EQ(back.streams[0].stray_type, 96);
     EXPECT_EQ(back.connections[0].alerts[0].name, "unknown_ca");
     EXPECT_EQ(back.connections[0].server_chain[0].names, call.connections[0].server_chain[0].names);
+    EXPECT_EQ(back.connections[0].server_chain[0].key_bits, 1024);
+    EXPECT_EQ(back.connections[0].server_chain[0].signature, "sha1WithRSAEncryption");
+    EXPECT_EQ(back.connections[0].stray.bytes, 17U);
     EXPECT_EQ(back.security.weakest, "the last hop");
     ASSERT_EQ(back.security.hops.size(), 1U);
     EXPECT_EQ(back.security.hops[0].notes, call.security.hops[0].notes);
@@ -122,8 +139,8 @@ TEST(CallRecord, ComesBackAsItWas) {
 TEST(CallRecord, HoldsEveryField) {
     EXPECT_EQ(sizeof(Message), 216U);
     EXPECT_EQ(sizeof(MediaLine), 72U);
-    EXPECT_EQ(sizeof(MediaStream), 288U);
-    EXPECT_EQ(sizeof(Connection), 552U);
+    EXPECT_EQ(sizeof(MediaStream), 296U);
+    EXPECT_EQ(sizeof(Connection), 576U);
     EXPECT_EQ(sizeof(Finding), 184U);
     EXPECT_EQ(sizeof(Call), 552U);
 }

@@ -23,6 +23,8 @@ struct DtlsExchange {
     bool no_profile = false;     // ServerHello without a profile for SRTP, where it would be seen
     bool client_went_on = false; // it has sent encrypted records, so it has keys
     bool server_went_on = false;
+    bool modern = false;    // DTLS 1.3: what follows the hellos is encrypted, alerts as well
+    bool confirmed = false; // of DTLS 1.3, a record by keys that only a finished handshake gives
     bool alert_from_client = false;
     std::uint8_t alert = 0;           // fatal, in clear; 0: none
     std::string_view alert_name = {}; // static text

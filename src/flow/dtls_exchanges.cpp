@@ -7,37 +7,41 @@
 namespace cw::flow {
 namespace {
 
-Endpoint lesser_end(const DtlsExchange& exchange) {
-    return std::min(exchange.client, exchange.server);
-}
-
-bool is_between(const DtlsExchange& exchange, const Promise& promise) {
-    return (exchange.client == promise.offerer && exchange.server == promise.answerer) ||
-           (exchange.client == promise.answerer && exchange.server == promise.offerer);
+bool is_same(const DtlsExchange& a, const DtlsExchange& b) {
+    return a.first == b.first && a.client == b.client && a.server == b.server;
 }
 
 } // namespace
 
 void DtlsExchanges::add(const DtlsExchange& exchange) {
-    const auto end = lesser_end(exchange);
-    auto& there = by_end_[end];
-    const auto known = std::ranges::find_if(there, [&](const DtlsExchange& o) {
-        return o.first == exchange.first && o.client == exchange.client &&
-               o.server == exchange.server;
-    });
-    if (known != there.end()) {
-        *known = exchange;
-        return;
-    }
-    there.push_back(exchange);
-    order_.push_back(end);
-    if (order_.size() > most) {
-        const auto oldest = by_end_.find(order_.front());
-        order_.pop_front();
-        oldest->second.erase(oldest->second.begin());
-        if (oldest->second.empty()) {
-            by_end_.erase(oldest);
+    bool fresh = true;
+    for (const auto& end : {exchange.client, exchange.server}) {
+        auto& there = by_end_[end];
+        const auto known =
+            std::ranges::find_if(there, [&](const auto& o) { return is_same(o, exchange); });
+        fresh = known == there.end();
+        if (fresh) {
+            there.push_back(exchange);
+        } else {
+            *known = exchange;
         }
+    }
+    if (fresh) {
+        order_.emplace_back(exchange.client, exchange.server);
+    }
+    if (order_.size() > most) {
+        forget(order_.front().first);
+        forget(order_.front().second);
+        order_.pop_front();
+    }
+}
+
+// Its oldest one.
+void DtlsExchanges::forget(const Endpoint& end) {
+    const auto oldest = by_end_.find(end);
+    oldest->second.erase(oldest->second.begin());
+    if (oldest->second.empty()) {
+        by_end_.erase(oldest);
     }
 }
 
@@ -47,15 +51,26 @@ std::vector<DtlsExchange> DtlsExchanges::of(const Call& call) const {
     if (by_end_.empty() || std::ranges::none_of(call.media_lines, &MediaLine::dtls)) {
         return out;
     }
-    for (const auto& promise : promises_of(call)) {
-        const auto there = by_end_.find(std::min(promise.offerer, promise.answerer));
-        if (there == by_end_.end()) {
-            continue;
+    const auto take = [&](const DtlsExchange& exchange) {
+        if (exchange.first >= call.start && exchange.first <= call.end + seconds(2) &&
+            out.size() < most_of_a_call &&
+            std::ranges::none_of(out, [&](const auto& o) { return is_same(o, exchange); })) {
+            out.push_back(exchange);
         }
-        for (const auto& exchange : there->second) {
-            if (is_between(exchange, promise) && exchange.first >= call.start &&
-                exchange.first <= call.end + seconds(2) && out.size() < most_of_a_call) {
-                out.push_back(exchange);
+    };
+    for (const auto& promise : promises_of(call)) {
+        const auto ends = ends_of(call, promise);
+        for (const auto* side : {&ends.offerer, &ends.answerer}) {
+            for (const auto& end : *side) {
+                const auto there = by_end_.find(end);
+                if (there == by_end_.end()) {
+                    continue;
+                }
+                for (const auto& exchange : there->second) {
+                    if (ends.direction(exchange.client, exchange.server) != 0) {
+                        take(exchange);
+                    }
+                }
             }
         }
     }

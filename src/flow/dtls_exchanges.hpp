@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -20,12 +21,15 @@ class DtlsExchanges {
     // The same one as before, when its ends and its beginning are.
     void add(const DtlsExchange& exchange);
     // Those between the ends that the session descriptions of this call name, in its time, by time.
+    // With ICE, one end has to be a candidate: the other may be an address that only STUN has seen.
     [[nodiscard]] std::vector<DtlsExchange> of(const Call& call) const;
 
   private:
-    // By the address that is the lesser of the two.
+    void forget(const Endpoint& end);
+
+    // By each of its two ends.
     boost::unordered_flat_map<Endpoint, std::vector<DtlsExchange>> by_end_;
-    std::deque<Endpoint> order_; // of each that is kept, the oldest first
+    std::deque<std::pair<Endpoint, Endpoint>> order_; // of each that is kept, the oldest first
 };
 
 } // namespace cw::flow

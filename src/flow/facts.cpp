@@ -7,6 +7,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "sdp/candidate.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
 #include "sip/scan.hpp"
@@ -100,6 +101,20 @@ void add_fingerprints(std::string_view body, std::string& out) {
         const auto line = body.substr(at);
         add_fact(HeaderId::Other, line.substr(0, line.find_first_of("\r\n")), out);
         at = body.find("a=fingerprint:", at + 1);
+    }
+}
+
+// The addresses of those of an SDP body that RTP may use, each as "candidate 192.0.2.1:5000".
+void add_candidates(std::string_view body, std::string& out) {
+    constexpr std::size_t most = 16;
+    constexpr std::string_view begin = "a=candidate:";
+    auto at = body.find(begin);
+    for (std::size_t n = 0; n < most && at != std::string_view::npos; ++n) {
+        const auto line = body.substr(at + begin.size());
+        if (const auto told = sdp::rtp_candidate(line.substr(0, line.find_first_of("\r\n")))) {
+            add_fact(HeaderId::Other, "candidate " + to_string(*told), out);
+        }
+        at = body.find(begin, at + 1);
     }
 }
 
@@ -208,6 +223,7 @@ std::string_view collect_facts(const MessageView& message, Message& m, std::stri
     }
     if (istarts_with(message.value(HeaderId::ContentType), "application/sdp")) {
         add_fingerprints(message.body(), buffer);
+        add_candidates(message.body(), buffer);
     }
     return buffer;
 }

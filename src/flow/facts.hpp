@@ -20,7 +20,8 @@ std::string_view collect_facts(const sip::MessageView& message, Message& m, std:
 class Facts {
   public:
     struct Field {
-        // Other: a line of the body, the first of a sipfrag or a=fingerprint of SDP.
+        // Other: a line of the body, the first of a sipfrag or a=fingerprint of SDP; or of SDP
+        // "candidate 192.0.2.1:5000", an address that ICE may choose for RTP.
         sip::HeaderId id = sip::HeaderId::Other;
         std::string_view value;
     };

@@ -10,6 +10,7 @@
 #include "rtp/payload_types.hpp"
 #include "rtp/quality.hpp"
 #include "rtp/rtcp.hpp"
+#include "sdp/candidate.hpp"
 
 namespace cw::flow {
 namespace {
@@ -70,20 +71,31 @@ void MediaTable::announce(std::uint32_t slot, const sdp::Session& session,
         if (!at || at->port == 0 || at->address.is_unspecified()) {
             continue;
         }
-        auto& entry = announcements_[*at];
-        if (!entry.has(slot)) {
-            std::ranges::rotate(entry.slots, entry.slots.end() - 1);
-            entry.slots[0] = slot;
-        }
-        entry.time = now;
-        const bool was_protected = entry.description && !entry.description->srtp.empty();
-        entry.description = describe(session, media);
-        srtp_.announce(slot, session, media, *at, sighting);
-        if (was_protected || !entry.description->srtp.empty() || srtp_.has(slot)) {
-            srtp_.note_change();
+        announce(slot, session, media, *at, sighting);
+        for (const auto candidate : session.candidates_of(media)) {
+            if (const auto place = sdp::rtp_candidate(candidate); place && place != at) {
+                announce(slot, session, media, *place, sighting);
+            }
         }
     }
     sweep(now);
+}
+
+// One of the places where this media may be received.
+void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, const sdp::Media& media,
+                          const Endpoint& place, const Sighting& sighting) {
+    auto& entry = announcements_[place];
+    if (!entry.has(slot)) {
+        std::ranges::rotate(entry.slots, entry.slots.end() - 1);
+        entry.slots[0] = slot;
+    }
+    entry.time = sighting.time;
+    const bool was_protected = entry.description && !entry.description->srtp.empty();
+    entry.description = describe(session, media);
+    srtp_.announce(slot, session, media, place, sighting);
+    if (was_protected || !entry.description->srtp.empty() || srtp_.has(slot)) {
+        srtp_.note_change();
+    }
 }
 
 void MediaTable::release(std::uint32_t slot, Instant now) {
@@ -227,6 +239,14 @@ const MediaTable::Format& MediaTable::format_of(Stream& stream, std::uint8_t pay
     return stream.formats.emplace_back(std::move(format));
 }
 
+// A dynamic payload type that nobody has named, and a payload of four octets whose event is a key
+// [RFC 4733 §2.3]: no codec makes such packets.
+bool MediaTable::is_stray_event(const Format& format, const rtp::Packet& packet) {
+    constexpr std::uint8_t first_dynamic = 96;
+    return packet.payload.size() == 4 && format.encoding.empty() &&
+           packet.payload_type >= first_dynamic && rtp::digit_of(packet.payload[0]) != 0;
+}
+
 void MediaTable::count(Stream& stream, const FlowKey& key, const MediaEvent& event,
                        const rtp::Packet& packet) {
     const auto& format = format_of(stream, packet.payload_type);
@@ -241,7 +261,8 @@ void MediaTable::count(Stream& stream, const FlowKey& key, const MediaEvent& eve
     }
     if (stream.opening != nullptr) {
         open(stream, key, event, packet);
-    } else if (stream.srtp.empty() && (format.event || tap_ != nullptr)) {
+    } else if (stream.srtp.empty() &&
+               (format.event || tap_ != nullptr || is_stray_event(format, packet))) {
         take_payload(stream, key, event.at.time, packet);
     }
 }
@@ -250,6 +271,10 @@ void MediaTable::count(Stream& stream, const FlowKey& key, const MediaEvent& eve
 void MediaTable::take_payload(Stream& stream, const FlowKey& key, Instant time,
                               const rtp::Packet& packet) {
     const auto& format = format_of(stream, packet.payload_type);
+    if (is_stray_event(format, packet)) {
+        ++stream.stray_events;
+        stream.stray_type = packet.payload_type;
+    }
     if (format.event && stream.digits.size() < most_digits) {
         const auto digit = stream.dtmf.add({.time = time,
                                             .timestamp = packet.timestamp,
@@ -257,7 +282,7 @@ void MediaTable::take_payload(Stream& stream, const FlowKey& key, Instant time,
                                             .marker = packet.marker,
                                             .payload = packet.payload});
         if (digit) {
-            stream.digits.push_back({digit->time, digit->digit, digit->duration_ms});
+            stream.digits.push_back({digit->time, digit->digit, digit->duration_ms, digit->ended});
         }
     }
     if (tap_ != nullptr) {
@@ -319,7 +344,7 @@ void MediaTable::hand_over(const FlowKey& key, Stream& stream) {
     TextPool texts;
     conclude(stream, key, out, texts);
     if (const auto last = stream.dtmf.finish()) {
-        stream.digits.push_back({last->time, last->digit, last->duration_ms});
+        stream.digits.push_back({last->time, last->digit, last->duration_ms, last->ended});
     }
     picture(stream, key, out, texts);
     out.dtmf = std::move(stream.digits);
@@ -378,6 +403,8 @@ void MediaTable::picture(Stream& stream, const FlowKey& key, MediaStream& out, T
                                          .jitter_ms = stats.mean_jitter_ms()});
     out.rtcp_reports = stream.rtcp_reports;
     out.rtcp_loss = stream.rtcp_loss;
+    out.stray_events = stream.stray_events;
+    out.stray_type = stream.stray_type;
 }
 
 // Lets go of what has ended. Costs a look at every entry, so it waits until the tables have

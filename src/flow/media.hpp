@@ -95,6 +95,8 @@ class MediaTable {
         std::uint64_t keys_looked = 0;        // SrtpKeys::changes() when they were looked for
         std::uint32_t rtcp_reports = 0;
         double rtcp_loss = -1;
+        std::uint32_t stray_events = 0;
+        std::uint8_t stray_type = 0;
     };
     using FlowKey = MediaFlow;
     struct Control { // SRTCP of one source
@@ -120,6 +122,9 @@ class MediaTable {
                    const rtp::Packet& packet);
     void count(Stream& stream, const FlowKey& key, const MediaEvent& event,
                const rtp::Packet& packet);
+    void announce(std::uint32_t slot, const sdp::Session& session, const sdp::Media& media,
+                  const Endpoint& place, const Sighting& sighting);
+    static bool is_stray_event(const Format& format, const rtp::Packet& packet);
     void take_payload(Stream& stream, const FlowKey& key, Instant time, const rtp::Packet& packet);
     // SRTP, in media_srtp.cpp.
     struct FromOpening;

@@ -47,6 +47,18 @@ Text add(std::string& texts, std::string_view text, Text like) {
     return text_from(texts, begin, like);
 }
 
+// Of telephone-event [RFC 4733]; 255: there is none.
+std::uint8_t event_type_of(const sdp::Session& session, const sdp::Media& media) {
+    for (const auto format : session.formats_of(media)) {
+        const auto number = parse_number<std::uint8_t>(format);
+        const auto* map = number ? session.rtpmap(media, *number) : nullptr;
+        if (map != nullptr && iequals(map->encoding, "telephone-event")) {
+            return *number;
+        }
+    }
+    return 255;
+}
+
 bool is_secure_profile(std::string_view profile) {
     return profile.find("SAVP") != std::string_view::npos;
 }
@@ -112,6 +124,8 @@ MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, co
     line.dtls = !media.fingerprint.value.empty();
     line.secure_profile = is_secure_profile(media.protocol);
     line.direction = direction_letter(media.direction);
+    line.ice = !media.ice_ufrag.empty() || media.candidates.count > 0;
+    line.event_type = event_type_of(session, media);
     return line;
 }
 

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "flow/facts.hpp"
+
 namespace cw::flow {
 namespace {
 
@@ -60,11 +62,10 @@ void pair_lines(const Call& call, std::uint32_t offer, std::uint32_t answer,
     }
 }
 
-} // namespace
-
-std::vector<Promise> promises_of(const Call& call) {
+// Of each answer, by its message: (offer, answer).
+std::vector<std::pair<std::uint32_t, std::uint32_t>> exchanges_of(const Call& call) {
     std::map<ExchangeKey, std::uint32_t> offers; // by transaction, or late offers by CSeq
-    std::vector<Promise> found;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> found;
     for (std::uint32_t i = 0; i < call.messages.size(); ++i) {
         const auto& m = call.messages[i];
         if (m.media_count == 0 || m.retransmission_of != none || m.duplicate_of != none ||
@@ -73,7 +74,7 @@ std::vector<Promise> promises_of(const Call& call) {
         }
         if (m.method == sip::Method::Ack) {
             if (const auto offer = offers.find(key_of(m, 0)); offer != offers.end()) {
-                pair_lines(call, offer->second, i, found);
+                found.emplace_back(offer->second, i);
             }
             continue;
         }
@@ -83,10 +84,20 @@ std::vector<Promise> promises_of(const Call& call) {
         }
         const auto offer = offers.find(key_of(m, m.branch));
         if (offer != offers.end()) {
-            pair_lines(call, offer->second, i, found);
+            found.emplace_back(offer->second, i);
         } else if (m.cseq_method == sip::Method::Invite) {
             offers.emplace(key_of(m, 0), i); // the offer is in the response [RFC 3261 §13.2.1]
         }
+    }
+    return found;
+}
+
+} // namespace
+
+std::vector<Promise> promises_of(const Call& call) {
+    std::vector<Promise> found;
+    for (const auto& [offer, answer] : exchanges_of(call)) {
+        pair_lines(call, offer, answer, found);
     }
     std::map<std::pair<Endpoint, Endpoint>, std::size_t> last;
     std::vector<Promise> out;
@@ -97,6 +108,67 @@ std::vector<Promise> promises_of(const Call& call) {
             out.push_back(promise);
         } else {
             out[at->second] = promise;
+        }
+    }
+    return out;
+}
+
+std::vector<Endpoint> places_of(const Call& call, std::uint32_t message, std::uint32_t line) {
+    std::vector<Endpoint> out{call.media_lines[line].receive};
+    if (!call.media_lines[line].ice) {
+        return out;
+    }
+    Facts facts{call, call.messages[message]};
+    while (const auto field = facts.next()) {
+        constexpr std::string_view prefix = "candidate ";
+        if (field->id != sip::HeaderId::Other || !field->value.starts_with(prefix)) {
+            continue;
+        }
+        if (const auto place = parse_endpoint(field->value.substr(prefix.size()), 0)) {
+            out.push_back(*place);
+        }
+    }
+    return out;
+}
+
+PromiseEnds ends_of(const Call& call, const Promise& promise) {
+    return {.offerer = places_of(call, promise.offer, promise.offer_line),
+            .answerer = places_of(call, promise.answer, promise.answer_line),
+            .ice = call.media_lines[promise.offer_line].ice &&
+                   call.media_lines[promise.answer_line].ice};
+}
+
+int PromiseEnds::direction(const Endpoint& source, const Endpoint& destination) const {
+    const auto has = [](const std::vector<Endpoint>& places, const Endpoint& one) {
+        return std::ranges::find(places, one) != places.end();
+    };
+    const bool from_offerer = has(offerer, source);
+    const bool to_answerer = has(answerer, destination);
+    const bool from_answerer = has(answerer, source);
+    const bool to_offerer = has(offerer, destination);
+    if (ice ? from_offerer || to_answerer : from_offerer && to_answerer) {
+        return 1;
+    }
+    return (ice ? from_answerer || to_offerer : from_answerer && to_offerer) ? -1 : 0;
+}
+
+std::vector<Refusal> refusals_of(const Call& call) {
+    std::vector<Refusal> out;
+    for (const auto& [offer, answer] : exchanges_of(call)) {
+        const auto& o = call.messages[offer];
+        const auto& a = call.messages[answer];
+        for (std::uint32_t i = 0; i < std::min(o.media_count, a.media_count); ++i) {
+            const auto& wanted = call.media_lines[o.media_begin + i];
+            const auto& given = call.media_lines[a.media_begin + i];
+            bool taken = wanted.receive.port == 0 || given.receive.port != 0;
+            for (std::uint32_t j = 0; j < a.media_count; ++j) {
+                const auto& other = call.media_lines[a.media_begin + j];
+                taken = taken || (other.receive.port != 0 &&
+                                  call.text(other.type) == call.text(wanted.type));
+            }
+            if (!taken) {
+                out.push_back({offer, answer, o.media_begin + i, a.media_begin + i});
+            }
         }
     }
     return out;

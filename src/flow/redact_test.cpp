@@ -78,7 +78,7 @@ TEST(Redact, NothingOfTheOldTextsIsLeftInACall) {
     connection.sni = "sip.secret.example";
     connection.reason = "no key for client random 5ec2e7";
     connection.server_chain.push_back(
-        {"CN=secret", "CN=secret CA", {"DNS:sip.secret.example"}, {}, {}});
+        {"CN=secret", "CN=secret CA", {"DNS:sip.secret.example"}, {}, {}, "EC", 256, {}});
     call.connections.push_back(connection);
 
     Redactor redactor;

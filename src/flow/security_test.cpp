@@ -45,7 +45,10 @@ class Verdict : public testing::Test {
                                   .issuer = "CN=CA",
                                   .names = {"DNS:" + name},
                                   .not_before = {},
-                                  .not_after = {}});
+                                  .not_after = {},
+                                  .key = {},
+                                  .key_bits = 0,
+                                  .signature = {}});
         call.connections.push_back(c);
     }
     Message& say(std::uint32_t connection, std::string_view from, std::string_view to,
@@ -186,7 +189,10 @@ TEST(VerdictNames, AreUrisThenDnsThenTheCommonName) {
                                       .issuer = "",
                                       .names = std::move(names),
                                       .not_before = {},
-                                      .not_after = {}};
+                                      .not_after = {},
+                                      .key = {},
+                                      .key_bits = 0,
+                                      .signature = {}};
         return names_domain(certificate, domain);
     };
     EXPECT_EQ(how({"URI:sip:example.com", "DNS:host.example.com"}, "EXAMPLE.com"), "URI");

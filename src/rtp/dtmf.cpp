@@ -9,7 +9,9 @@ constexpr std::uint8_t events_known = 17; // 0 to 15 are keys, 16 is the flash
 
 Digit make_digit(Instant time, std::uint8_t event, std::uint32_t ticks, std::uint32_t clock) {
     const auto ms = clock == 0 ? 0 : std::uint64_t{ticks} * 1000 / clock;
-    return {time, digit_of(event), static_cast<std::uint16_t>(std::min<std::uint64_t>(ms, 65535))};
+    return {.time = time,
+            .digit = digit_of(event),
+            .duration_ms = static_cast<std::uint16_t>(std::min<std::uint64_t>(ms, 65535))};
 }
 
 } // namespace
@@ -51,6 +53,7 @@ std::optional<Digit> DtmfCollector::add(const Packet& packet) {
     open_->segment = packet.timestamp;
     if (event->end && !completed) {
         completed = finish();
+        completed->ended = true;
     }
     return completed;
 }

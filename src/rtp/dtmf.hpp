@@ -28,6 +28,7 @@ struct Digit {
     Instant time; // its first packet
     char digit = 0;
     std::uint16_t duration_ms = 0;
+    bool ended = false; // by a packet with the end bit
 };
 
 // Makes digits of event packets. A digit is all packets with one timestamp: its end packet comes

@@ -6,7 +6,6 @@ CYBERCITY = {
            "refused four times, once with success between",
     "D06": "the server says 100 and then nothing; 408 after 32 s",
 }
-FAX = {"D67": "the change to T.38 is refused with 488"}
 TWO_ADDRESSES = {
     "D73": "no session description names the address 192.168.105.172, to which all media goes: to those that are named goes none",
 }
@@ -34,12 +33,10 @@ FLOWS = {
 CAPTURES = {
     "hep-wireshark/hep.pcap": {"D37": "407, and none of the requests in the six seconds after it has credentials"},
     "lab/tcp_sdes.pcap": {"D69": "SRTP keys over TCP, as the name says"},
-    "nDPI/FAX-Call-t38-CA-TDM-SIP-FB-1.pcap": FAX,
     "nDPI/sip.pcap": CYBERCITY,
     "sipnab/tests/pcap-samples/SIP_DTMF2.cap": TWO_ADDRESSES,
     "sngrep/aaa.pcap": CYBERCITY,
     "suricata-verify/sip-method__sip.pcap": CYBERCITY,
-    "wireshark-wiki/FAX-Call-t38-CA-TDM-SIP-FB-1.pcap": FAX,
     "wireshark-wiki/SIP_DTMF2.cap": TWO_ADDRESSES,
     "wireshark-wiki/aaa.pcap": CYBERCITY,
     "zeek/sip__wireshark.pcap": CYBERCITY,

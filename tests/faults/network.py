@@ -8,6 +8,7 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -81,6 +82,48 @@ class Dumpcap:
         os.kill(self.process.pid, signal.SIGINT)
         self.process.wait(timeout=PATIENCE)
         return self.files()
+
+
+class Witness:
+    """The capture of another machine, by its own clock: a program that listens, and writes down each packet when it has it, as agents
+    do that send HEP. Its clock is `clock` seconds off; `sees`: the answers or
+    the requests."""
+    RAW_IP = 101
+
+    def __init__(self, clock, sees, path):
+        self.clock, self.sees, self.path = float(clock), sees, path
+        self.listening = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+        self.listening.bind(("lo", 0))
+        self.file = path.open("wb")
+        self.file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, self.RAW_IP))
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            packet, where = self.listening.recvfrom(65535)
+            if where[2] == socket.PACKET_OUTGOING or packet[9] != socket.IPPROTO_UDP:
+                continue  # loopback shows each packet twice: as it goes, and as it comes
+            payload = packet[(packet[0] & 15) * 4 + 8:]
+            if payload == LAST:
+                self.file.close()
+                return
+            if payload.startswith(b"SIP/2.0 ") == (self.sees == "answers"):
+                now = time.time() + self.clock
+                self.file.write(struct.pack("<IIII", int(now), int(now % 1 * 1e6), len(packet), len(packet)) + packet)
+
+    def end(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+            until = time.monotonic() + PATIENCE
+            while not self.file.closed and time.monotonic() < until:
+                mine.sendto(LAST, ("127.0.0.1", LAST_PORT))
+                time.sleep(0.2)
+        return [self.path]
+
+
+def start(words, path):
+    """What a line `%% Capture: …` says."""
+    kind, _, rest = words.partition(" ")
+    return Witness(*rest.split(), path) if kind == "witness" else Dumpcap(rest, path)
 
 
 def all_but_the_first(folder, captures):

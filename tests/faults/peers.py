@@ -18,13 +18,17 @@ SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # of Linux
 OWN_HOST = f"127.{os.getpid() % 250 + 1}.{os.getpid() // 250 % 250}.46"
 
 
-def certificate(folder):
-    """A self-signed pair: (certificate, key)."""
-    pair = folder / "peer.pem", folder / "peer.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-keyout", pair[1], "-out", pair[0],
-                    "-subj", "/CN=server.example.com", "-addext", "subjectAltName=DNS:server.example.com,URI:sip:server.example.com"],
-                   check=True, capture_output=True)
-    return pair
+def certificate(folder, key="rsa:2048", digest="sha256", by_ca=False):
+    """A pair (certificate, key), self-signed or of a CA of its own."""
+    def make(name, *words):
+        pair = folder / f"{name}.pem", folder / f"{name}.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", key, f"-{digest}", "-nodes", "-days", "30", "-keyout", pair[1],
+                        "-out", pair[0], *words], check=True, capture_output=True)
+        return pair
+    ca = make("ca", "-subj", "/CN=CA") if by_ca else None
+    return make("peer", "-subj", "/CN=server.example.com", "-addext",
+                "subjectAltName=DNS:server.example.com,URI:sip:server.example.com",
+                *(("-CA", ca[0], "-CAkey", ca[1]) if ca else ()))
 
 
 def answer(request, status, tag="peer"):
@@ -229,6 +233,17 @@ class Peer:
             mine.sendto(response(request.decode(), "200 OK").encode(), asking)
         return self.udp(work)
 
+    def calling_at_contact(self):
+        """Registers a phone over UDP, and wants to call it over TCP where its Contact says."""
+        def work(mine):
+            request, asking = mine.recvfrom(65535)
+            mine.sendto(response(request.decode(), "200 OK").encode(), asking)
+            host, port = re.search(rb"^Contact: <sip:\w+@([\d.]+):(\d+)", request, re.M).groups()
+            for _ in range(2):
+                with socket.socket() as call:
+                    call.connect_ex((host.decode(), int(port)))
+        return self.udp(work)
+
     def calling_back(self):
         """Registers a phone, and calls it at the port from which it has connected, by another connection."""
         def work(came):
@@ -291,9 +306,9 @@ class Peer:
                 came.sendall(response(request.decode(), "200 OK").encode())
         return self.tcp(work)
 
-    def old_tls(self, version):
+    def old_tls(self, version, proof=()):
         """Answers over UDP; and a phone of its own asks it over TLS of that version, at OpenSSL's lowest security level. Their secrets
-        are in peer.keys."""
+        are in peer.keys. `proof`: of its certificate, see certificate()."""
         def work(secure):
             secure.write(response(secure.read(65535).decode(), "200 OK").encode())
             time.sleep(0.5)
@@ -312,7 +327,7 @@ class Peer:
                               "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n").encode())
                 secure.read(65535)
                 secure.unwrap()
-        at = self.tls(work, minimum_version=version, maximum_version=version)[4:].split(":")
+        at = self.tls(work, proof=proof, minimum_version=version, maximum_version=version)[4:].split(":")
 
         def answer_later(mine):
             request, asking = mine.recvfrom(65535)
@@ -356,16 +371,16 @@ class Peer:
                 came.close()
         return self.tcp(handshake, "tcp", OWN_HOST, 5061)
 
-    def context(self, **settings):
+    def context(self, proof=(), **settings):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        made.load_cert_chain(*certificate(self.folder))
         made.set_ciphers("ALL:@SECLEVEL=0")
+        made.load_cert_chain(*certificate(self.folder, *proof))
         for name, value in settings.items():
             setattr(made, name, value)
         return made
 
-    def tls(self, work, delay=0.0, **settings):
-        context = self.context(**settings)
+    def tls(self, work, delay=0.0, proof=(), **settings):
+        context = self.context(proof, **settings)
 
         def handshake(came):
             time.sleep(delay)
@@ -454,12 +469,15 @@ WAYS = {
     r"listens no longer at port (\d+)": lambda peer, port: peer.refused(port, "tls"),
     r"is refused at port (\d+)": lambda peer, port: peer.refused(port, "tcp"),
     r"calls back at the old port": Peer.calling_back,
+    r"calls over TCP at the Contact": Peer.calling_at_contact,
     r"gives no sign of life over TCP": lambda peer: peer.pinging(False),
     r"gives a sign of life over TCP": lambda peer: peer.pinging(True),
     r"answers once over TCP": Peer.once_tcp,
     r"loses what comes over TCP for a while": Peer.deaf_tcp,
     r"speaks TLS 1.0": lambda peer: peer.old_tls(ssl.TLSVersion.TLSv1),
     r"speaks TLS 1.2": lambda peer: peer.old_tls(ssl.TLSVersion.TLSv1_2),
+    r"has a key of (\d+) bits": lambda peer, bits: peer.old_tls(ssl.TLSVersion.TLSv1_2, (f"rsa:{bits}",)),
+    r"has a certificate by (SHA-\d+)": lambda peer, name: peer.old_tls(ssl.TLSVersion.TLSv1_2, ("rsa:2048", name.replace("-", "").lower(), True)),
     r"is silent over TCP": Peer.silent_tcp,
     r"speaks SIP without TLS at port 5060": Peer.plain_tcp,
     r"wants TLS at port 5061": Peer.tls_at_its_port,

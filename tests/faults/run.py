@@ -8,7 +8,8 @@ each says beneath `sequenceDiagram`:
     %% Capture: dumpcap …       in a network of its own, and captured with these options: see network.py. More than one: at once
     %% Files: …                 what is done with its files before they are read
     %% Network: mtu 600         of that network
-    %% Capture: …               else the capture is changed first, see changes.py
+    %% Capture: witness -1 answers   by a program of another machine, whose clock is a second slow and which sees the answers
+    %% Lingers: 5               seconds until the capture ends, after all is said
     %% Keys: none               it is read without its keys; "of another run": with those of another
     %% Hosts: alice=tls …       these parties listen at addresses of their own; alice=udp:203.0.113.2 at this one
     %% The flow fails           and what it has put on the wire is read all the same
@@ -31,10 +32,8 @@ import sys
 import tempfile
 import time
 
-import capture_file
 import known
 import network
-from changes import CHANGES
 from peers import Peer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -92,9 +91,8 @@ class Flow:
             self.finds[group[0]] = ""
             self.finds.update((rule, group[0]) for rule in group[1].split())
         self.unlike = self.line(text, "Looks like")
-        captures = self.lines(text, "Capture")
-        self.dumpcaps = [words[len("dumpcap"):] for words in captures if words.split(" ")[0] == "dumpcap"]
-        self.change = "" if self.dumpcaps or not captures else captures[0]
+        self.captures = self.lines(text, "Capture")
+        self.lingers = float(self.line(text, "Lingers") or 0)
         self.files = self.line(text, "Files")
         self.mtu = self.line(text, "Network").removeprefix("mtu ")
         self.keys = self.line(text, "Keys")
@@ -111,7 +109,7 @@ class Flow:
 
     def perform(self):
         """What is found in it."""
-        if not self.dumpcaps:
+        if not self.captures:
             with tempfile.TemporaryDirectory() as folder:
                 return self.with_own_recorder(pathlib.Path(folder))
         if why := network.why_not():
@@ -124,19 +122,14 @@ class Flow:
 
     def with_own_recorder(self, there):
         self.run(there, "--pcap-out", there / "call.pcapng")
-        items = capture_file.read(there / "call.pcapng")
-        if self.change:
-            items = CHANGES[self.change](items)
-        if self.keys == "none":
-            items = CHANGES["without secrets"](items)
-        capture_file.write(there / "changed.pcapng", items)
-        return read(there / "changed.pcapng")
+        return read(there / "call.pcapng")
 
-    def with_dumpcap(self, there):
+    def with_captures(self, there):
         """In the network that this process has been started in."""
         network.set_up([host.split(":")[1] for host in self.hosts if ":" in host], self.mtu)
-        captures = [network.Dumpcap(words, there / f"{n}.pcapng") for n, words in enumerate(self.dumpcaps)]
+        captures = [network.start(words, there / f"{n}.pcapng") for n, words in enumerate(self.captures)]
         self.run(there, "--keys-out", there / "keys")
+        time.sleep(self.lingers)
         files = network.FILES[self.files](there, [capture.end() for capture in captures])
         if self.keys == "of another run":
             (there / "keys").unlink()
@@ -232,7 +225,7 @@ def read_capture(path, keys):
 def main():
     if "--within" in sys.argv:  # see Flow.perform
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(Flow(pathlib.Path(sys.argv[-1])).with_dumpcap(pathlib.Path(folder))))
+            print(json.dumps(Flow(pathlib.Path(sys.argv[-1])).with_captures(pathlib.Path(folder))))
         return
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     everything = not words and "--only-here" not in sys.argv

@@ -8,6 +8,8 @@
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -99,17 +101,33 @@ std::vector<std::string> alternative_names(const X509* certificate) {
     return out;
 }
 
+// "RSA", "EC"; empty for one that cannot be read.
+std::string key_name(const EVP_PKEY* key) {
+    const auto* name = key != nullptr ? EVP_PKEY_get0_type_name(key) : nullptr;
+    return name != nullptr ? name : "";
+}
+
+std::string signature_name(const X509* certificate) {
+    const auto nid = X509_get_signature_nid(certificate);
+    return nid == NID_undef ? "" : OBJ_nid2ln(nid);
+}
+
 flow::Certificate describe(const X509* certificate) {
     if (certificate == nullptr) {
         flow::Certificate malformed;
         malformed.subject = "(malformed)";
         return malformed;
     }
+    const auto* key = X509_get0_pubkey(certificate);
+    const auto key_bits = key != nullptr ? EVP_PKEY_get_bits(key) : 0;
     return {.subject = one_line(X509_get_subject_name(certificate)),
             .issuer = one_line(X509_get_issuer_name(certificate)),
             .names = alternative_names(certificate),
             .not_before = to_instant(X509_get0_notBefore(certificate)),
-            .not_after = to_instant(X509_get0_notAfter(certificate))};
+            .not_after = to_instant(X509_get0_notAfter(certificate)),
+            .key = key_name(key),
+            .key_bits = static_cast<std::uint16_t>(std::clamp(key_bits, 0, 0xffff)),
+            .signature = signature_name(certificate)};
 }
 
 KnownChain read_chain(Bytes body, bool modern) {

@@ -1,10 +1,28 @@
 #include "flow/diagnose/diagnose.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "flow/diagnose/families.hpp"
 
 namespace cw::flow::diagnose {
+
+namespace {
+
+// A handshake at the port of the web or of mail that did not fail is hardly one of SIP, nor is one
+// there whose beginning was not captured.
+bool is_of_others(const Connection& connection) {
+    constexpr std::array<std::uint16_t, 9> theirs{443, 465, 563, 587, 636, 853, 990, 993, 995};
+    if (connection.sip_messages > 0 ||
+        std::ranges::find(theirs, connection.server.port) == theirs.end()) {
+        return false;
+    }
+    const bool failed = std::ranges::any_of(connection.alerts, &Alert::fatal);
+    return !failed &&
+           (connection.handshake_done || !connection.hello.known() || !connection.cipher.empty());
+}
+
+} // namespace
 
 const std::vector<Finding>& ConnectionFindings::of(const Connection& connection,
                                                    const Window& window) {
@@ -59,11 +77,7 @@ void judge(Call& call, const Window& window, ConnectionFindings& connections,
 
 std::vector<Finding> judge_connection(const Connection& connection, const Window& window) {
     Findings found;
-    // A handshake that went well at the port of the web is hardly one of SIP.
-    constexpr std::uint16_t web = 443;
-    const bool went_well =
-        connection.handshake_done && std::ranges::none_of(connection.alerts, &Alert::fatal);
-    if (connection.server.port == web && went_well && connection.sip_messages == 0) {
+    if (is_of_others(connection)) {
         return {};
     }
     check_readable(connection, found);

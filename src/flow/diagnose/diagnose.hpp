@@ -42,6 +42,24 @@ void judge(Call& call, const Window& window);
 // Of a connection that carried no message, so that no call has it.
 std::vector<Finding> judge_connection(const Connection& connection, const Window& window);
 
+// What the connections of many calls show together: D54. Not thread-safe.
+class ConnectionCrowd {
+  public:
+    void add(const Connection& connection); // each once
+    // The worst pair of a client and a server.
+    [[nodiscard]] std::vector<Finding> judge() const;
+
+  private:
+    struct Brief {
+        IpAddress client;
+        Endpoint server;
+        Instant opened;
+        Duration lasted;
+        std::uint32_t id = 0;
+    };
+    std::vector<Brief> brief_; // full handshakes that served for less than a minute
+};
+
 // What a file brought besides its packets.
 struct InputFacts {
     std::string_view name;

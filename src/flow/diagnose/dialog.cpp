@@ -85,6 +85,14 @@ bool same_place(const sip::Uri& a, const sip::Uri& b) {
     return a.user == b.user && iequals(a.host, b.host) && port(a) == port(b);
 }
 
+// Is it the address from which a message came? Who finds the other side behind NAT puts that in the
+// place of a Contact that only its own network can use.
+bool is_source_of(const Message& m, const sip::Uri& uri) {
+    const auto address = sip::host_to_address(uri.host);
+    return address && *address == m.source.address &&
+           (uri.port != 0 ? uri.port : 5060) == m.source.port;
+}
+
 // D02: what the ACK says and where it goes, against the 2xx that it answers.
 void check_ack_address(const Case& c, Findings& out) {
     for (const auto& t : c.transactions()) {
@@ -106,7 +114,8 @@ void check_ack_address(const Case& c, Findings& out) {
             }
             const auto contact = uri_in(c.text(answer.contact));
             const auto target = uri_in(c.text(ack.request_uri));
-            if (contact && target && !same_place(*target, *contact)) {
+            if (contact && target && !same_place(*target, *contact) &&
+                (iequals(target->host, contact->host) || !is_source_of(answer, *target))) {
                 const bool heard = t.finals < 3;
                 auto& finding = out.add(
                     "D02", {index, t.final},
@@ -148,6 +157,20 @@ void check_transport_changed(const Case& c, Findings& out) {
             const bool by_caller = c.at(t.request).vias == 1 && c.same_party(m.source, t.client);
             const bool by_callee = c.same_party(m.source, t.server) && is_accepted_invite(t);
             if (!by_caller && !by_callee) {
+                continue;
+            }
+            // A back-to-back user agent may use one Call-ID on both sides, and TLS on one of them.
+            const bool clear_from_start =
+                std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
+                    const bool forth =
+                        c.same_party(o.client, m.source) && c.same_party(o.server, m.destination);
+                    const bool back =
+                        c.same_party(o.client, m.destination) && c.same_party(o.server, m.source);
+                    return o.method == Method::Invite && !o.in_dialog && o.leg == m.leg &&
+                           o.request != none && !is_secure(c.at(o.request).transport) &&
+                           (forth || back);
+                });
+            if (clear_from_start) {
                 continue;
             }
             const auto other = by_caller ? t.final : t.request;
@@ -225,10 +248,16 @@ void check_private_contact(const Case& c, Findings& out) {
                                 fmt::format("Contact is {}, the message comes from {}",
                                             quoted(c.text(m.contact)), shown(m.source)),
                                 failed != none ? Confidence::Certain : Confidence::Likely);
-        // A registrar that routes by the connection or by what it received can live with it.
-        set_severity(finding, failed != none || out.has("D01") ? Severity::Error
-                              : m.transport == Transport::Udp  ? Severity::Warning
-                                                               : Severity::Note);
+        // A server that routes by the connection or by what it received can live with it: one that
+        // has sent a request there, or has ended the call well, does.
+        const bool lived_with = std::ranges::any_of(c.transactions(), [&](const Transaction& t) {
+            const bool there = t.server == m.source && t.final != none;
+            const bool well_over = t.method == Method::Bye && t.status >= 200 && t.status < 300;
+            return (there || well_over) && t.request != none && c.at(t.request).time > m.time;
+        });
+        set_severity(finding, failed != none || out.has("D01")               ? Severity::Error
+                              : m.transport == Transport::Udp && !lived_with ? Severity::Warning
+                                                                             : Severity::Note);
         return;
     }
 }

@@ -48,7 +48,7 @@ std::span<const Rule> dialog_rules() {
             .id = "D03",
             .severity = Error,
             .title = "A request within the dialog left TLS",
-            .rfc = "RFC 3261 §12.1.1",
+            .rfc = "RFC 3263 §4.1",
             .means =
                 "The call was set up over TLS and this request of the same side goes over UDP or "
                 "TCP. Mostly the other side's Contact or a Record-Route has neither the sips "
@@ -338,7 +338,7 @@ std::span<const Rule> dialog_rules() {
         Rule{.id = "D25",
              .severity = Error,
              .title = "Session-Expires is too small, and the caller does not raise it",
-             .rfc = "RFC 4028 §7.4",
+             .rfc = "RFC 4028 §7.3",
              .means = "422 says in Min-SE how long the interval has to be at least. The next "
                       "attempt has to ask for that much; here it does not, or there is none.",
              .fix = "Raise Session-Expires in the caller to the Min-SE of the 422, or lower Min-SE "

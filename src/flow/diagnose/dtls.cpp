@@ -93,12 +93,24 @@ std::string other_certificate(const Case& c, const DtlsExchange& exchange, const
                        quoted(wrong->substr(std::min(hash.size() + 1, wrong->size())), 100));
 }
 
+// Does RTP go between its ends? Then it has given keys.
+bool carries_media(const Case& c, const DtlsExchange& exchange) {
+    constexpr std::uint64_t some = 5;
+    return std::ranges::any_of(c.call().streams, [&](const MediaStream& s) {
+        const bool forth = s.source == exchange.client && s.destination == exchange.server;
+        const bool back = s.source == exchange.server && s.destination == exchange.client;
+        return s.packets > some && (forth || back);
+    });
+}
+
 // Why this handshake gave no keys, by what was seen of it.
-std::string why_failed(const Case& c, const DtlsExchange& exchange, const Promise& p) {
+std::string why_failed(const Case& c, const DtlsExchange& exchange, const Promise& p,
+                       bool by_offerer) {
     constexpr Duration patience = seconds(3);
     const auto ends = fmt::format("{} → {}", shown(exchange.client), shown(exchange.server));
     for (const auto& [end, message] :
-         {std::pair{p.offerer, p.offer}, std::pair{p.answerer, p.answer}}) {
+         {std::pair{by_offerer ? exchange.client : exchange.server, p.offer},
+          std::pair{by_offerer ? exchange.server : exchange.client, p.answer}}) {
         if (auto words = other_certificate(c, exchange, end, message); !words.empty()) {
             return words;
         }
@@ -126,27 +138,40 @@ std::string why_failed(const Case& c, const DtlsExchange& exchange, const Promis
                            "encrypted",
                            ends, exchange.client_went_on ? "the server" : "the client");
     }
+    // In DTLS 1.3 the certificates and all that is said of them are encrypted: a refusal shows by
+    // what does not follow.
+    if (exchange.modern && exchange.client_went_on && exchange.server_went_on &&
+        !exchange.confirmed && !carries_media(c, exchange) &&
+        c.window().end - exchange.last >= patience) {
+        return fmt::format("{}: DTLS 1.3 came as far as what is encrypted, and nothing uses the "
+                           "keys of a finished handshake in the {} after it: one side has refused "
+                           "the other",
+                           ends, shown(c.window().end - exchange.last));
+    }
     return {};
 }
 
 std::string why_not_set_up(const Case& c, const Promise& p) {
     const auto& lines = c.call().media_lines;
     auto words = wrong_roles(lines[p.offer_line], lines[p.answer_line]);
-    const auto by = [&](const Endpoint& client, const Endpoint& server) {
+    const auto works = [&](const DtlsExchange* one) {
+        return one != nullptr && one->client_went_on && one->server_went_on &&
+               (!one->modern || one->confirmed || carries_media(c, *one));
+    };
+    // With ICE there may be several, of which one has to work; else the latest counts.
+    const auto ends = ends_of(c.call(), p);
+    const auto by = [&](int direction) {
         const DtlsExchange* latest = nullptr;
         for (const auto& exchange : c.dtls()) {
-            if (exchange.client == client && exchange.server == server &&
-                exchange.first >= c.at(p.offer).time) {
+            if (ends.direction(exchange.client, exchange.server) == direction &&
+                exchange.first >= c.at(p.offer).time && !(ends.ice && works(latest))) {
                 latest = &exchange;
             }
         }
         return latest;
     };
-    const auto* forth = by(p.offerer, p.answerer);
-    const auto* back = by(p.answerer, p.offerer);
-    const auto works = [](const DtlsExchange* one) {
-        return one != nullptr && one->client_went_on && one->server_went_on;
-    };
+    const auto* forth = by(1);
+    const auto* back = by(-1);
     if (!words.empty()) {
         return works(forth) || works(back) ? std::string{} : words; // they came to terms
     }
@@ -156,8 +181,9 @@ std::string why_not_set_up(const Case& c, const Promise& p) {
                            shown(p.answerer));
     }
     for (const auto* one : {forth, back}) {
-        if (one != nullptr && words.empty()) {
-            words = why_failed(c, *one, p);
+        const bool other_works = ends.ice && works(one == forth ? back : forth);
+        if (one != nullptr && words.empty() && !other_works) {
+            words = why_failed(c, *one, p, one == forth);
         }
     }
     return words;

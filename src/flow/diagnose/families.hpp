@@ -19,7 +19,8 @@ void check_media(const Case& c, Findings& out);        // media.cpp
 void check_path(const Case& c, Findings& out);         // path.cpp
 void check_streams(const Case& c, Findings& out);      // stream.cpp
 
-// A part of check_media(). srtp.cpp
+// Parts of check_media(). digits.cpp, srtp.cpp
+void check_digits(const Case& c, Findings& out);
 void check_media_keys(const Case& c, const std::vector<Promise>& promises, Findings& out);
 
 // A part of that. dtls.cpp

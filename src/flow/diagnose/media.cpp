@@ -71,10 +71,19 @@ void check_refused_offer(const Case& c, Findings& out) {
             continue;
         }
         const auto warning = Facts{c.call(), c.at(t.final)}.value(HeaderId::Warning);
-        out.add("D67", {t.final, t.request},
-                fmt::format("{} to the offer {}{}{}", t.status,
-                            c.at(t.request).media_count > 0 ? codecs_of(c, t.request) : "(none)",
-                            warning.empty() ? "" : "; Warning: ", quoted(warning)));
+        // "If a UA receives a non-2xx final response to a re-INVITE, the session parameters MUST
+        // remain unchanged" [RFC 3261 §14.1]; and a call that another offer opened has not failed.
+        const bool call_goes_on =
+            t.in_dialog || (c.call().answered.known() && c.call().answered > c.at(t.final).time);
+        auto& finding = out.add(
+            "D67", {t.final, t.request},
+            fmt::format("{} to the offer {}{}{}{}", t.status,
+                        c.at(t.request).media_count > 0 ? codecs_of(c, t.request) : "(none)",
+                        warning.empty() ? "" : "; Warning: ", quoted(warning),
+                        t.in_dialog ? "; the session goes on as it was" : ""));
+        if (call_goes_on) {
+            set_severity(finding, Severity::Warning);
+        }
         return;
     }
 }
@@ -92,6 +101,18 @@ void check_profiles(const Case& c, const std::vector<Promise>& promises, Finding
                 fmt::format("offered {}, answered {}", quoted(c.text(wanted.profile), 32),
                             quoted(c.text(given.profile), 32)));
         return;
+    }
+    // Who does not want a line because of its profile takes it with port 0.
+    for (const auto& r : refusals_of(c.call())) {
+        const auto& wanted = c.call().media_lines[r.offer_line];
+        if (wanted.secure_profile) {
+            out.add("D68", {r.answer, r.offer},
+                    fmt::format("offered {} {}, and the answer refuses it with port 0",
+                                quoted(c.text(wanted.type), 16),
+                                quoted(c.text(wanted.profile), 32)),
+                    Confidence::Likely);
+            return;
+        }
     }
 }
 
@@ -141,6 +162,13 @@ bool lasted(const Case& c, const Promise& p) {
     return end - begin >= enough;
 }
 
+// Is anything of this host in the call?
+bool is_source(const Case& c, const IpAddress& host) {
+    const auto from_there = [&host](const auto& one) { return one.source.address == host; };
+    return std::ranges::any_of(c.call().messages, from_there) ||
+           std::ranges::any_of(c.call().streams, from_there);
+}
+
 // D73: audio was agreed both ways and was heard in one.
 void check_one_way(const Case& c, const std::vector<Promise>& promises, Findings& out) {
     if (c.call().duration_s < 4) {
@@ -153,19 +181,34 @@ void check_one_way(const Case& c, const std::vector<Promise>& promises, Findings
         if (!lasted(c, p)) {
             continue;
         }
-        const bool to_offerer = flows_to(c, p.offerer) || flows_from(c, p.answerer);
-        const bool to_answerer = flows_to(c, p.answerer) || flows_from(c, p.offerer);
+        const auto ends = ends_of(c.call(), p);
+        const auto any = [&c](const std::vector<Endpoint>& places, auto&& flows) {
+            return std::ranges::any_of(places, [&](const Endpoint& one) { return flows(c, one); });
+        };
+        const bool to_offerer = any(ends.offerer, flows_to) || any(ends.answerer, flows_from);
+        const bool to_answerer = any(ends.answerer, flows_to) || any(ends.offerer, flows_from);
         if (to_offerer == to_answerer) {
             continue;
         }
         const auto& deaf = to_offerer ? p.answerer : p.offerer;
         const auto message = to_offerer ? p.answer : p.offer;
         const bool hidden = deaf.address.is_private() && !c.at(message).source.address.is_private();
-        out.add("D73", {message, to_offerer ? p.offer : p.answer},
-                fmt::format("nothing was seen on its way to {}{}; the other direction flows",
-                            shown(deaf),
-                            hidden ? ", which is a private address told from a public one" : ""),
-                hidden ? Confidence::Certain : Confidence::Likely);
+        const auto& mute = to_offerer ? p.offerer : p.answerer;
+        const bool unseen = !is_source(c, mute.address);
+        auto& finding =
+            out.add("D73", {message, to_offerer ? p.offer : p.answer},
+                    fmt::format("nothing was seen on its way to {}{}; the other direction flows{}",
+                                shown(deaf),
+                                hidden ? ", which is a private address told from a public one" : "",
+                                unseen ? fmt::format("; {} sends nothing at all that was captured",
+                                                     to_string(mute.address))
+                                       : std::string{}),
+                    hidden   ? Confidence::Certain
+                    : unseen ? Confidence::Possible
+                             : Confidence::Likely);
+        if (unseen && !hidden) { // the capture may not see what it sends
+            set_severity(finding, Severity::Warning);
+        }
         return;
     }
 }
@@ -234,26 +277,16 @@ void check_hold(const Case& c, Findings& out) {
         }
     }
     constexpr Duration long_hold = seconds(60);
-    if (held != none && end - c.at(held).time >= long_hold) {
+    // Who transfers a call holds it until it is over.
+    const bool transferred = std::ranges::any_of(c.transactions(), [&](const Transaction& t) {
+        return t.method == Method::Refer && t.request != none && held != none &&
+               c.at(t.request).time > c.at(held).time;
+    });
+    if (held != none && !transferred && end - c.at(held).time >= long_hold) {
         out.add("D78", {held},
                 fmt::format("put on hold and not taken back in the {} until the end",
                             shown(end - c.at(held).time)),
                 Confidence::Possible);
-    }
-}
-
-// D80: digits in INFO that the other side does not take.
-void check_digits(const Case& c, Findings& out) {
-    for (const auto& t : c.transactions()) {
-        if (t.method != Method::Info || t.request == none || t.status < 400 || t.status == 401 ||
-            t.status == 407 || c.at(t.request).vias > 1) {
-            continue;
-        }
-        if (c.text(c.at(t.request).note).starts_with("DTMF ")) {
-            out.add("D80", {t.final, t.request},
-                    fmt::format("INFO with a digit was answered {}", t.status));
-            return;
-        }
     }
 }
 

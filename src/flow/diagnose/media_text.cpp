@@ -25,9 +25,11 @@ std::span<const Rule> media_rules() {
              .severity = Error,
              .title = "SRTP on one side, RTP on the other",
              .rfc = "RFC 3264 §6",
-             .means = "The profile of an answer is that of the offer. RTP/SAVP answered by RTP/AVP "
-                      "(or the reverse) leaves each side with another idea of what the packets "
-                      "are: noise, or silence.",
+             .means =
+                 "The profile of an answer is that of the offer. RTP/SAVP answered by RTP/AVP "
+                 "(or the reverse) leaves each side with another idea of what the packets "
+                 "are: noise, or silence. Who takes no SRTP may also refuse the line with port "
+                 "0: then the call is up without it.",
              .fix = "Set SRTP to the same on both sides: required, optional or off.",
              .needs = "Offer and answer on one hop.",
              .brings = "D73 D75",
@@ -166,12 +168,18 @@ std::span<const Rule> media_rules() {
         Rule{.id = "D80",
              .severity = Error,
              .title = "Digits are not taken",
-             .rfc = "RFC 6086 §4.2.2",
-             .means = "A key press was sent in an INFO, and the other side refused it: it takes "
-                      "digits as telephone events in RTP (RFC 4733) or not at all.",
-             .fix = "Set the DTMF mode of both sides to RFC 4733, and offer telephone-event in the "
-                    "session description.",
-             .needs = "The INFO with a digit, and its answer.",
+             .rfc = "RFC 4733 §2.5.1.2",
+             .means = "A key press does not arrive as one. It was sent in an INFO that the other "
+                      "side refused (RFC 6086 §4.2.2); or as telephone events of a payload type "
+                      "that the receiver has not named, so that it drops them; or no packet with "
+                      "the end bit came, so that the key stays pressed until a time-out; or it was "
+                      "sent both in INFO and in RTP, so that it may count twice.",
+             .fix = "Set the DTMF mode of both sides to RFC 4733 alone, and offer telephone-event "
+                    "in the session description. Send events with the payload type that the other "
+                    "side's description gives it. End packets are sent three times: where all are "
+                    "lost, look at the loss, or at a gateway that drops them.",
+             .needs = "The INFO with a digit, and its answer; or RTP that is clear or could be "
+                      "opened, and the receiver's session description.",
              .brings = "",
              .picture =
                  "Alice->>Bob: INFO, Signal=5\nBob-->>Alice: 415 Unsupported Media Type [!]"},

@@ -1,5 +1,6 @@
 // What a response says went wrong, and what should have followed it.
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -130,10 +131,17 @@ void check_refresh_failed(const Case& c, const Transaction& t, Findings& out) {
         !is_own_hop(c, t) || fact(c, t.request, HeaderId::SessionExpires).empty()) {
         return;
     }
+    // Of what was refused for its session description alone, as fax is, the old session goes on.
+    constexpr std::array not_refused{401, 407, 415, 422, 488, 491, 606};
     const bool refused =
-        t.status >= 300 && t.status != 401 && t.status != 407 && t.status != 491 && t.status != 422;
+        t.status >= 300 && std::ranges::find(not_refused, t.status) == not_refused.end();
     const bool lost = t.final == none && t.sendings >= 4;
-    if (!refused && !lost) {
+    const bool later = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
+        return (o.method == Method::Invite || o.method == Method::Update) && o.leg == t.leg &&
+               o.request != none && c.at(o.request).time > c.at(t.request).time &&
+               o.status >= 200 && o.status < 300;
+    });
+    if ((!refused && !lost) || later) {
         return;
     }
     for (const auto& o : c.transactions()) {

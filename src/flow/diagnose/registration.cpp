@@ -91,8 +91,9 @@ void check_refused_credentials(const Case& c, Findings& out) {
 // D37: a challenge and no second attempt.
 void check_unanswered_challenge(const Case& c, Findings& out) {
     for (const auto& t : c.transactions()) {
+        // Who asks with OPTIONS whether somebody lives has his answer.
         if (!is_own(c, t) || !is_challenge(t) || c.at(t.request).has(Trait::Credentials) ||
-            c.watched_after(t.final) < seconds(5)) {
+            t.method == Method::Options || c.watched_after(t.final) < seconds(5)) {
             continue;
         }
         const bool tried = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {

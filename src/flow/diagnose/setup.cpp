@@ -19,6 +19,9 @@ constexpr Duration nearly_timeout = milliseconds(31'000);
 bool waited_in_vain(const Case& c, const Transaction& t) {
     const auto& m = c.at(t.request);
     const auto watched = c.watched_after(t.request);
+    if (const auto* on = c.connection(m.connection); on != nullptr && on->missing_bytes > 0) {
+        return false; // the answer may be among what the capture lacks
+    }
     if (sip::is_reliable(m.transport)) { // it is sent once: was the other direction captured?
         const auto* connection = c.connection(m.connection);
         const bool both_ways = connection == nullptr || connection->accepted ||
@@ -48,9 +51,23 @@ void check_unanswered(const Case& c, const Transaction& t, Findings& out) {
     }
     // A datagram that was sent once only: its sender gave up at once, or the capture has not all.
     const bool once = t.sendings == 1 && !sip::is_reliable(c.at(t.request).transport);
-    auto& finding = out.add(invite ? "D05" : "D07", c.copies(t.request), sent_in_vain(c, t),
-                            once ? Confidence::Possible : Confidence::Likely);
+    auto words = sent_in_vain(c, t);
     if (once) {
+        words +=
+            "; who hears no answer sends it again, so the answer may only not be in the capture";
+    }
+    auto& finding = out.add(invite ? "D05" : "D07", c.copies(t.request), std::move(words),
+                            once ? Confidence::Possible : Confidence::Likely);
+    // Of several phones that were asked one may be out, and the call is taken all the same.
+    const bool taken = invite && c.call().answered.known() &&
+                       std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
+                           return o.method == Method::Invite && o.leg == t.leg && o.status >= 200 &&
+                                  o.status < 300 && o.cseq == t.cseq &&
+                                  c.same_party(o.client, t.client);
+                       });
+    if (once) {
+        set_severity(finding, Severity::Note);
+    } else if (taken) {
         set_severity(finding, Severity::Warning);
     }
 }

@@ -1,9 +1,13 @@
 // Connections: those that are refused, that speak the wrong language, that are made anew for each
 // request, or that die under it.
 #include <algorithm>
+#include <span>
+#include <tuple>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "flow/diagnose/diagnose.hpp"
 #include "flow/diagnose/families.hpp"
 
 namespace cw::flow::diagnose {
@@ -138,7 +142,8 @@ void check_died_under_request(const Case& c, Findings& out) {
         const auto& request = c.at(t.request);
         const auto* connection = c.connection(request.connection);
         if (connection == nullptr || (!connection->fin && !connection->rst) ||
-            connection->closed < request.time || c.window().end - connection->closed < seconds(1)) {
+            connection->closed < request.time || c.window().end - connection->closed < seconds(1) ||
+            connection->missing_bytes > 0) {
             continue;
         }
         const bool elsewhere = t.final != none && c.at(t.final).connection != connection->id &&
@@ -164,6 +169,55 @@ void check_died_under_request(const Case& c, Findings& out) {
 }
 
 } // namespace
+
+void ConnectionCrowd::add(const Connection& connection) {
+    const auto lasted = connection.closed - connection.opened;
+    if (connection.is_tls() && connection.start_seen && connection.handshake_done &&
+        !connection.resumed && connection.sip_messages > 0 && (connection.fin || connection.rst) &&
+        lasted < seconds(60)) {
+        brief_.push_back({connection.client.address, connection.server, connection.opened, lasted,
+                          connection.id});
+    }
+}
+
+std::vector<Finding> ConnectionCrowd::judge() const {
+    constexpr std::size_t many = 4;
+    constexpr std::size_t most_named = 12;
+    auto sorted = brief_;
+    std::ranges::sort(sorted, {}, [](const Brief& one) {
+        return std::tuple{one.client, one.server, one.opened.ns};
+    });
+    std::span<const Brief> worst;
+    for (std::size_t begin = 0, end = 0; end < sorted.size(); ++end) {
+        while (sorted[begin].client != sorted[end].client ||
+               sorted[begin].server != sorted[end].server ||
+               sorted[end].opened - sorted[begin].opened >= seconds(60)) {
+            ++begin;
+        }
+        if (end + 1 - begin > worst.size()) {
+            worst = std::span{sorted}.subspan(begin, end + 1 - begin);
+        }
+    }
+    if (worst.size() < many) {
+        return {};
+    }
+    Duration longest;
+    std::vector<std::uint32_t> ids;
+    for (const auto& one : worst) {
+        longest = std::max(longest, one.lasted);
+        if (ids.size() < most_named) {
+            ids.push_back(one.id);
+        }
+    }
+    Findings out;
+    out.add("D54", {},
+            fmt::format("{} connections from {} to {} within {}, each with a full handshake and "
+                        "closed after {} at most",
+                        worst.size(), to_string(worst.front().client), shown(worst.front().server),
+                        shown(worst.back().opened - worst.front().opened), shown(longest)))
+        .connections = std::move(ids);
+    return out.take();
+}
 
 void check_stream(const Connection& connection, const Window& window, Findings& out) {
     check_refused_connection(connection, window, out);

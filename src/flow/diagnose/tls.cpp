@@ -104,6 +104,16 @@ void check_dates(const Connection& c, Findings& out) {
     }
 }
 
+// The CN of "CN=example.com,O=Example"; empty when there is none.
+std::string_view common_name(std::string_view subject) {
+    const auto at = subject.starts_with("CN=") ? 3 : subject.find(",CN=");
+    if (at == std::string_view::npos) {
+        return {};
+    }
+    const auto name = subject.substr(at == 3 ? 3 : at + 4);
+    return name.substr(0, name.find_first_of(",+"));
+}
+
 // D50: what the client asked for stands in no subjectAltName.
 void check_name(const Connection& c, Findings& out) {
     if (c.server_chain.empty() || c.sni.empty()) {
@@ -120,6 +130,12 @@ void check_name(const Connection& c, Findings& out) {
             return;
         }
         wildcard |= value.starts_with("*.") && c.sni.ends_with(value.substr(1));
+    }
+    // "If the certificate has no subjectAltName […]" the CN of its subject may be looked at
+    // [RFC 5922 §7.1].
+    const auto& leaf = c.server_chain.front();
+    if (leaf.names.empty() && iequals(common_name(leaf.subject), c.sni)) {
+        return;
     }
     const bool refused = std::ranges::any_of(
         c.alerts, [](const Alert& alert) { return alert.fatal && alert.from_client; });
@@ -173,6 +189,29 @@ void check_close(const Connection& c, Findings& out) {
     }
 }
 
+// What of a chain is too short or signed by a broken hash [RFC 9325 §4.5]. A root's own signature
+// proves nothing to anybody.
+std::string weakness_of(const std::vector<Certificate>& chain) {
+    constexpr std::uint16_t least_rsa = 2048;
+    constexpr std::uint16_t least_ec = 224;
+    for (const auto& one : chain) {
+        const bool rsa = one.key.starts_with("RSA");
+        const auto least = rsa ? least_rsa : one.key == "EC" ? least_ec : std::uint16_t{0};
+        const auto* whose =
+            &one == &chain.front() ? "the certificate" : "a certificate of the chain";
+        if (one.key_bits > 0 && one.key_bits < least) {
+            return fmt::format("{} has an {} key of {} bits", whose, one.key, one.key_bits);
+        }
+        const bool broken = one.signature.find("sha1") != std::string::npos ||
+                            one.signature.find("SHA1") != std::string::npos ||
+                            one.signature.find("md5") != std::string::npos;
+        if (broken && one.subject != one.issuer) {
+            return fmt::format("{} is signed by {}", whose, one.signature);
+        }
+    }
+    return {};
+}
+
 // D62.
 void check_weak(const Connection& c, Findings& out) {
     if (c.cipher.empty()) {
@@ -189,7 +228,12 @@ void check_weak(const Connection& c, Findings& out) {
             why += bad;
         }
     }
-    const bool broken = !why.empty();
+    bool broken = !why.empty();
+    const auto weak_chain = weakness_of(c.server_chain);
+    if (!weak_chain.empty()) {
+        why += why.empty() ? "" : ", ";
+        why += weak_chain;
+    }
     if (c.cipher.starts_with("TLS_RSA_WITH")) {
         why += why.empty() ? "" : ", ";
         why += "no forward secrecy";
@@ -200,6 +244,7 @@ void check_weak(const Connection& c, Findings& out) {
     auto& finding =
         out.add("D62", {}, fmt::format("{}: {} with {}: {}", ends_of(c), c.version, c.cipher, why));
     finding.connections = {c.id};
+    broken = broken || !weak_chain.empty();
     set_severity(finding, broken ? Severity::Warning : Severity::Note);
 }
 
@@ -268,6 +313,25 @@ void check_framing(const Case& c, Findings& out) {
     }
     if (!found.empty()) {
         out.add("D58", std::move(found), "a message on a stream has no Content-Length");
+        return;
+    }
+    for (const auto& connection : c.call().connections) {
+        if (connection.stray.frame == 0 || connection.missing_bytes > 0) {
+            continue;
+        }
+        for (auto i = static_cast<std::uint32_t>(messages.size()); i-- > 0;) {
+            const auto& m = messages[i];
+            if (m.connection != connection.id || m.frame != connection.stray.frame ||
+                (m.source == connection.client) != connection.stray.from_client) {
+                continue;
+            }
+            out.add("D58", {i},
+                    fmt::format("{} bytes follow this message that belong to no message: its "
+                                "Content-Length says less than it has",
+                                connection.stray.bytes))
+                .connections = {connection.id};
+            return;
+        }
     }
 }
 

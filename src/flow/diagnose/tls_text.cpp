@@ -13,7 +13,8 @@ std::span<const Rule> tls_rules() {
              .title = "A connection to a SIP server does not come about",
              .rfc = "RFC 3261 §18.4",
              .means = "The client wants a connection to the port of SIP (5060) or of SIP over TLS "
-                      "(5061), and is refused (RST), or nothing comes back. So the transport is "
+                      "(5061), or to where a message has told it to (a Contact or Route), and is "
+                      "refused (RST), or nothing comes back. So the transport is "
                       "not there: the server does not listen on it, or a firewall is between. The "
                       "request that was to go over it never left.",
              .fix = "Look whether the server listens on TCP or TLS at that address and port "
@@ -137,8 +138,9 @@ std::span<const Rule> tls_rules() {
              .fix = "Keep the connection open and use it for all requests (RFC 5923, and "
                     "keep-alive by RFC 5626 §4.4); if it must be closed, resume the session (RFC "
                     "8446 §2.2): session tickets on the server, a session cache in the client.",
-             .needs = "Four connections between the two with their beginnings, each with a message "
-                      "of this call.",
+             .needs =
+                 "Four connections between the two with their beginnings, each with a message; "
+                 "of several calls it is said once, of the capture.",
              .brings = "",
              .picture = "Alice->>Server: ClientHello, full handshake\nAlice->>Server: REGISTER, "
                         "closes\nAlice->>Server: ClientHello, full handshake\nAlice->>Server: "
@@ -178,7 +180,7 @@ std::span<const Rule> tls_rules() {
              .fix = "See who closed the connection, and why: an idle time-out shorter than the "
                     "time it rings, a middlebox, a server that restarts. Keep-alives (RFC 5626 "
                     "§4.4.1) hold it open; the client should treat a lost connection as 503 at "
-                    "once (§8.1.3.1) and try again.",
+                    "once (RFC 3261 §8.1.3.1) and try again.",
              .needs = "The connection of the request, its end before a final response, and another "
                       "second without one.",
              .brings = "D05 D07 D56",
@@ -192,11 +194,12 @@ std::span<const Rule> tls_rules() {
                  "On TCP and TLS the Content-Length is the only sign where a message ends. Without "
                  "it the next one is taken for its body, or the connection is given up. Where it "
                  "announces more than there is, the receiver waits for the rest, and takes what "
-                 "comes next for it.",
+                 "comes next for it; where it announces less, it takes the rest for a message.",
              .fix = "Write Content-Length, also when it is 0: the bytes of the body, counted after "
                     "the last change to it. Who changes a body on the way has to count again.",
              .needs = "The whole message; or its end missing, on a connection of which the capture "
-                      "lacks nothing, when that was closed or five seconds went by.",
+                      "lacks nothing, when that was closed or five seconds went by; or bytes "
+                      "behind it that begin no message.",
              .brings = "D05 D07",
              .picture = "Alice->>Proxy: OPTIONS without Content-Length (TCP) [!]"},
         Rule{.id = "D59",
@@ -248,9 +251,12 @@ std::span<const Rule> tls_rules() {
              .rfc = "RFC 9325 §3.1.1",
              .means = "The connection uses a version or cipher that must not be negotiated any "
                       "more: SSL 3, TLS 1.0 or 1.1, RC4, 3DES, NULL, export or anonymous suites "
-                      "(§4.1). RSA key exchange without forward secrecy is a note.",
-             .fix = "Upgrade the older side, and switch the old versions off at the other.",
-             .needs = "The ServerHello.",
+                      "(§4.1); or a certificate has an RSA key below 2048 bits or a signature by "
+                      "SHA-1 or MD5 (§4.5). RSA key exchange without forward secrecy is a note.",
+             .fix = "Upgrade the older side, and switch the old versions off at the other. "
+                    "Renew the certificate: an RSA key of 2048 bits or more, or P-256, signed with "
+                    "SHA-256.",
+             .needs = "The ServerHello; for its certificate TLS 1.2, or the keys.",
              .brings = "",
              .picture =
                  "Alice->>Proxy: ClientHello, TLS 1.0\nProxy-->>Alice: ServerHello, TLS 1.0 [!]"},

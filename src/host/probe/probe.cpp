@@ -612,11 +612,12 @@ void Prober::end(Session& session, bool reset) {
         record.mutual = session.log.certificate_asked && !settings_.certificate.empty();
         for (auto* certificate : net::peer_chain(ssl)) {
             const auto certificate_facts = crypto::describe(certificate);
-            record.server_chain.push_back({.subject = certificate_facts.subject,
-                                           .issuer = certificate_facts.issuer,
-                                           .names = certificate_facts.names,
-                                           .not_before = certificate_facts.not_before,
-                                           .not_after = certificate_facts.not_after});
+            auto& one = record.server_chain.emplace_back();
+            one.subject = certificate_facts.subject;
+            one.issuer = certificate_facts.issuer;
+            one.names = certificate_facts.names;
+            one.not_before = certificate_facts.not_before;
+            one.not_after = certificate_facts.not_after;
         }
     }
     session.wire.close();
