@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <tuple>
-#include <unordered_map>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "flow/facts.hpp"
 
@@ -18,7 +18,12 @@ struct ExchangeKey {
     std::uint8_t leg = 0;
     IpAddress requester;
     IpAddress responder;
-    auto operator<=>(const ExchangeKey&) const = default;
+    bool operator==(const ExchangeKey&) const = default;
+};
+struct HashExchange {
+    std::size_t operator()(const ExchangeKey& key) const {
+        return mix_hash(hash_value(key.requester), key.branch ^ key.cseq);
+    }
 };
 
 ExchangeKey key_of(const Message& m, std::uint64_t branch) {
@@ -64,7 +69,8 @@ void pair_lines(const Call& call, std::uint32_t offer, std::uint32_t answer,
 
 // Of each answer, by its message: (offer, answer).
 std::vector<std::pair<std::uint32_t, std::uint32_t>> exchanges_of(const Call& call) {
-    std::map<ExchangeKey, std::uint32_t> offers; // by transaction, or late offers by CSeq
+    // By transaction, or late offers by CSeq.
+    boost::unordered_flat_map<ExchangeKey, std::uint32_t, HashExchange> offers;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> found;
     for (std::uint32_t i = 0; i < call.messages.size(); ++i) {
         const auto& m = call.messages[i];
@@ -98,6 +104,9 @@ std::vector<Promise> promises_of(const Call& call) {
     std::vector<Promise> found;
     for (const auto& [offer, answer] : exchanges_of(call)) {
         pair_lines(call, offer, answer, found);
+    }
+    if (found.size() <= 1) {
+        return found;
     }
     std::map<std::pair<Endpoint, Endpoint>, std::size_t> last;
     std::vector<Promise> out;

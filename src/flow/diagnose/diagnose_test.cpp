@@ -402,6 +402,16 @@ TEST(Diagnosis, ADtlsHandshakeThatGivesNone) {
     EXPECT_NE(said_of(stuck).find("bad_certificate (42) from the client"), std::string::npos);
 }
 
+// A refusal is encrypted there, so that only what does not follow tells of it.
+TEST(Diagnosis, ADtls13HandshakeIsWellWhenItsLastKeysAreUsed) {
+    auto modern = hellos(1);
+    modern.answered = modern.agreed = modern.client_went_on = modern.server_went_on = true;
+    modern.modern = true;
+    EXPECT_NE(said_of(modern).find("one side has refused the other"), std::string::npos);
+    modern.confirmed = true;
+    EXPECT_EQ(said_of(modern), "");
+}
+
 TEST(Diagnosis, ACaptureOfOneDirectionBlamesNobody) {
     Scene s;
     s.say(0, alice, bob, invite);

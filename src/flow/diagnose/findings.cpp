@@ -87,12 +87,19 @@ bool Findings::has(std::string_view rule) const {
 }
 
 std::vector<Finding> Findings::take() {
-    if (found_.empty()) {
-        return {};
+    if (found_.size() <= 1) { // as nearly all calls have
+        return std::exchange(found_, {});
     }
-    std::ranges::stable_sort(found_, {}, rank_of);
+    if (!std::ranges::is_sorted(found_, {}, rank_of)) {
+        std::ranges::stable_sort(found_, {}, rank_of);
+    }
+    bool related = false;
     for (std::size_t i = 0; i < found_.size(); ++i) {
         found_[i].cause = cause_of(found_, i);
+        related = related || found_[i].cause != none;
+    }
+    if (!related) {
+        return std::exchange(found_, {});
     }
     // A consequence stands behind its cause; deeper than this none hangs.
     std::vector<Finding> ordered;

@@ -103,6 +103,10 @@ void check_profiles(const Case& c, const std::vector<Promise>& promises, Finding
         return;
     }
     // Who does not want a line because of its profile takes it with port 0.
+    if (std::ranges::none_of(c.call().media_lines,
+                             [](const MediaLine& line) { return line.receive.port == 0; })) {
+        return;
+    }
     for (const auto& r : refusals_of(c.call())) {
         const auto& wanted = c.call().media_lines[r.offer_line];
         if (wanted.secure_profile) {
@@ -171,7 +175,7 @@ bool is_source(const Case& c, const IpAddress& host) {
 
 // D73: audio was agreed both ways and was heard in one.
 void check_one_way(const Case& c, const std::vector<Promise>& promises, Findings& out) {
-    if (c.call().duration_s < 4) {
+    if (c.call().duration_s < 4 || c.call().streams.empty()) {
         return;
     }
     for (const auto& p : promises) {
