@@ -28,6 +28,7 @@
 #include "cli/reading.hpp"
 #include "cli/run_html.hpp"
 #include "cli/run_json.hpp"
+#include "cli/run_mermaid.hpp"
 #include "cli/run_text.hpp"
 #include "cli/terminal.hpp"
 #include "flow/security_demand.hpp"
@@ -79,6 +80,7 @@ struct RunOptions {
     std::vector<std::string> trusted;
     std::string timeout;
     std::string junit;
+    std::string summary;
     std::string keys_out;
     std::string pcap_out;
     std::string report;
@@ -288,6 +290,19 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
         }
     }
     return report;
+}
+
+void add_to_summary(std::string& out, const std::string& file, const script::Plan& plan,
+                    const play::Report& report) {
+    out += fmt::format("- {} {}\n", report.passed() ? "✓" : "✗", file);
+    if (report.passed()) {
+        return;
+    }
+    std::ifstream in{file};
+    const std::string text{std::istreambuf_iterator<char>{in}, {}};
+    if (const auto flow = failed_flow(text, plan, report); !flow.empty()) {
+        out += "\n```mermaid\n" + flow + "```\n\n";
+    }
 }
 
 // A file of its own for the packets of one performance.
@@ -545,6 +560,7 @@ int run(const RunOptions& options) {
     }
     RunJson json{CALLWRIGHT_VERSION};
     Junit junit;
+    std::string summary;
     bool all_passed = true;
     int status = Good;
     const auto refuse = [&](const std::string& file, const Failure& failure) {
@@ -574,6 +590,9 @@ int run(const RunOptions& options) {
         all_passed = all_passed && report.passed();
         json.flow(file, plan, report, done.calls);
         junit.flow(file, plan, report, done.findings);
+        if (!options.summary.empty()) {
+            add_to_summary(summary, file, plan, report);
+        }
         if (!options.record.empty()) {
             if (auto wrong = write_recordings(options.record, file, plan, report); !wrong.empty()) {
                 return complain(BadInput, wrong);
@@ -613,6 +632,13 @@ int run(const RunOptions& options) {
         out << junit.finish();
         if (!out.flush()) {
             return complain(BadInput, options.junit + ": cannot be written");
+        }
+    }
+    if (!options.summary.empty()) {
+        std::ofstream out{options.summary, std::ios::app};
+        out << summary;
+        if (!out.flush()) {
+            return complain(BadInput, options.summary + ": cannot be written");
         }
     }
     return status != Good ? status : all_passed ? Good : WorkFailed;
@@ -658,6 +684,12 @@ Command add_run(CLI::App& app) {
         ->check(CLI::IsMember({"text", "json", "svg", "html"}))
         ->capture_default_str();
     command->add_option("--junit", options->junit, "a JUnit report for CI")->type_name("FILE");
+    command
+        ->add_option(
+            "--summary", options->summary,
+            "Markdown, appended: each flow, and the ladder of those that failed as Mermaid. "
+            "In GitHub Actions: --summary \"$GITHUB_STEP_SUMMARY\"")
+        ->type_name("FILE");
     command->add_option("--keys-out", options->keys_out, "TLS secrets in the NSS key log format")
         ->type_name("FILE");
     command

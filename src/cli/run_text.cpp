@@ -362,6 +362,8 @@ std::string run_text(const std::string& file, const script::Plan& plan, const pl
         }
     }
     const auto implied = std::ranges::count_if(report.extras, &play::Extra::implied);
+    const auto wrong_notes =
+        std::ranges::count_if(report.acts, [](const auto& act) { return is_wrong(act.verdict); });
     out += '\n';
     view::append_inked(out, report.passed() ? "passed" : "FAILED",
                        report.passed() ? view::Ink::Green : view::Ink::Red, options.color);
@@ -371,6 +373,9 @@ std::string run_text(const std::string& file, const script::Plan& plan, const pl
     }
     if (skipped != 0 && report.passed()) {
         out += fmt::format(", {} not taken", skipped);
+    }
+    if (wrong_notes != 0) {
+        out += fmt::format(", {} note{} failed", wrong_notes, wrong_notes == 1 ? "" : "s");
     }
     if (implied != 0) {
         out += fmt::format(", {} message{} done without being drawn", implied,

@@ -69,8 +69,9 @@ Abilities abilities_of(const std::vector<server::Listener>& listeners) {
 } // namespace
 
 std::expected<std::unique_ptr<Service>, std::string>
-Service::start(const Config& config, const Log& log, std::shared_ptr<TraceSink> watcher) {
-    std::unique_ptr<Service> service{new Service(log, std::move(watcher))};
+Service::start(const Config& config, const Log& log, std::shared_ptr<TraceSink> watcher,
+               OnReached on_reached) {
+    std::unique_ptr<Service> service{new Service(log, std::move(watcher), std::move(on_reached))};
     if (auto opened = service->open(config); !opened) {
         return std::unexpected{std::move(opened.error())};
     }
@@ -261,6 +262,7 @@ void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tl
             .location = location_.get(),
             .log = &log_,
             .trace = trace_.get(),
+            .on_reached = on_reached_,
         }));
         all.push_back(shards_.back().get());
         for (auto& socket : sockets_[i]) {

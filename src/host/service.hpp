@@ -28,9 +28,11 @@ namespace cw::host {
 class Service {
   public:
     // Binds everything, loads the bindings, starts the threads. On failure nothing is left running.
-    // `log` outlives the service. `watcher`: who is told all that is served, or null.
+    // `log` outlives the service. `watcher`: who is told all that is served, or null. `on_reached`:
+    // who is told of connections from others, in a shard's thread; or empty.
     static std::expected<std::unique_ptr<Service>, std::string>
-    start(const Config& config, const Log& log, std::shared_ptr<TraceSink> watcher = nullptr);
+    start(const Config& config, const Log& log, std::shared_ptr<TraceSink> watcher = nullptr,
+          OnReached on_reached = {});
     ~Service(); // stop()
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
@@ -57,8 +59,8 @@ class Service {
     [[nodiscard]] Totals totals();
 
   private:
-    Service(const Log& log, std::shared_ptr<TraceSink> watcher)
-        : log_(log), trace_(std::move(watcher)) {}
+    Service(const Log& log, std::shared_ptr<TraceSink> watcher, OnReached on_reached)
+        : log_(log), trace_(std::move(watcher)), on_reached_(std::move(on_reached)) {}
     using Done = std::expected<void, std::string>;
 
     Done open(const Config& config);
@@ -76,6 +78,7 @@ class Service {
     std::unique_ptr<DataFolder> folder_;
     std::unique_ptr<store::Location> location_;
     std::shared_ptr<TraceSink> trace_; // TLS contexts hold it too, for their secrets; may be null
+    OnReached on_reached_;
     std::shared_ptr<const server::Settings> settings_;
     std::string throw_away_ca_;
     net::CertificateFiles certificate_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <openssl/ssl.h>
+
 #include "base/text.hpp"
 #include "host/stun.hpp"
 #include "sip/params.hpp"
@@ -20,7 +22,8 @@ Shard::Shard(Setup setup)
     : number_(setup.identity.shard), limits_(setup.limits), tls_(std::move(setup.tls)),
       location_(setup.location), log_(setup.log),
       trace_(setup.trace != nullptr ? std::make_unique<Trace>(*setup.trace) : nullptr),
-      loop_(*this, setup.limits.net), server_(std::move(setup.settings), std::move(setup.identity)),
+      on_reached_(std::move(setup.on_reached)), loop_(*this, setup.limits.net),
+      server_(std::move(setup.settings), std::move(setup.identity)),
       resolver_(loop_, setup.abilities, setup.dns_servers, std::move(setup.fixed_places),
                 [this](std::uint64_t token, std::vector<server::Hop> hops) {
                     resolved(token, std::move(hops));
@@ -169,7 +172,11 @@ void Shard::on_open(net::Key key, const net::ConnectionInfo& info) {
         dialed(key, std::move(*dialing), info);
         return;
     }
-    make_peer(key, info, sockets_[info.listener].transport);
+    const auto transport = sockets_[info.listener].transport;
+    make_peer(key, info, transport);
+    if (on_reached_ && info.incoming) {
+        on_reached_({transport, info.remote, true, ""});
+    }
 }
 
 void Shard::on_bytes(net::Key key, Bytes bytes) {
@@ -350,6 +357,11 @@ void Shard::on_failed(net::Key key, const Endpoint& remote, bool incoming, std::
     log_->line(incoming ? LogLevel::Info : LogLevel::Warning, "connection_failed",
                field("remote", to_string(remote)) + field("incoming", incoming ? "yes" : "no") +
                    field("reason", why));
+    // Whoever connects and says nothing has not begun a handshake.
+    const auto* ssl = incoming ? loop_.tls(key) : nullptr;
+    if (on_reached_ && ssl != nullptr && SSL_get_state(ssl) != TLS_ST_BEFORE) {
+        on_reached_({sip::Transport::Tls, remote, false, std::string{why}});
+    }
     if (auto dialing = dialings_.end(key)) {
         for (auto& waiting : dialing->waiting) {
             unsent(waiting.token, std::string{why});

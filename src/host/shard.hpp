@@ -38,6 +38,15 @@ struct ListeningSocket {
     net::Descriptor fd;
 };
 
+// A connection that somebody has opened to a server, or wanted to.
+struct Reached {
+    sip::Transport transport = sip::Transport::Tls;
+    Endpoint remote;
+    bool open = false;
+    std::string why; // it is not
+};
+using OnReached = std::function<void(const Reached&)>;
+
 struct ShardLimits {
     net::Limits net;
     Duration idle = seconds(3600); // a connection on which nothing comes for so long is closed
@@ -59,6 +68,7 @@ class Shard final : private net::Handler {
         store::Location* location = nullptr; // outlives the shard
         const Log* log = nullptr;            // outlives the shard
         TraceSink* trace = nullptr;          // outlives the shard; null: no trace
+        OnReached on_reached = {};           // called in the shard's thread; may be empty
     };
     explicit Shard(Setup setup);
     ~Shard() override;
@@ -165,6 +175,7 @@ class Shard final : private net::Handler {
     std::vector<std::uint32_t> datagram_sockets_;
 
     std::unique_ptr<Trace> trace_; // null: none
+    OnReached on_reached_;
     net::Loop loop_;
     server::Server server_;
     Resolver resolver_;

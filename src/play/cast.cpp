@@ -154,6 +154,21 @@ std::expected<void, CastError> name(Member& member, const script::Party& party,
     return {};
 }
 
+// An embedded server is a proxy with a registrar, whatever is drawn.
+std::string what_no_server_of_ours_is(const script::Party& party) {
+    const auto* role = script::find<script::InRole>(party.facts);
+    if (party.control != Control::Embedded || role == nullptr ||
+        (role->role != script::Role::B2bua && role->role != script::Role::Gateway)) {
+        return {};
+    }
+    const auto* what = role->role == script::Role::B2bua ? "B2BUA" : "gateway";
+    return fmt::format(
+        "{0} is drawn as a {1}, and the server that would be embedded is a proxy: it "
+        "passes calls and descriptions on as they are. Say ({1}, played), and each "
+        "leg is performed as drawn; or --at {0}=tls:HOST:PORT, where a real one is",
+        party.id, what);
+}
+
 // What a party is called in certificates, where the flow does not say it: letters, digits and
 // hyphens are all that a host name has [RFC 952, RFC 1123 §2.1].
 std::string host_name(std::string_view id, std::string_view domain) {
@@ -247,6 +262,9 @@ std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& 
         }
         if (auto done = name(member, party, values); !done) {
             return std::unexpected{done.error()};
+        }
+        if (auto why = what_no_server_of_ours_is(party); !why.empty()) {
+            return std::unexpected{CastError{party.place, std::move(why)}};
         }
         if (member.name.empty()) {
             member.name = host_name(party.id, member.domain);

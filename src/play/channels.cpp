@@ -199,19 +199,7 @@ bool State::perform_channel(StepId step) {
         });
         auto* attempt = unaccepted(a.to, a.from, transport);
         if (line == lines.end() && attempt == nullptr) {
-            const bool enrolled = std::ranges::any_of(enrolments, [&](const Enrolment& one) {
-                return one.done && one.party == a.to && one.server == a.from;
-            });
-            if (!enrolled || plan.parties[a.from].control != script::Control::Embedded) {
-                return false;
-            }
-            // The server sends everything over the connection that is there [RFC 3261 §18.2.2].
-            schedule.received(step, now);
-            failed(step, Verdict::Missing,
-                   fmt::format("{0} has opened the connection itself, to register at {1}: "
-                               "{0}<<->>{1}",
-                               plan.parties[a.to].id, plan.parties[a.from].id));
-            return true;
+            return false;
         }
         schedule.received(step, now);
         report_of(step).at = now;

@@ -24,6 +24,7 @@ void State::pump() {
         return;
     }
     over = over || given.enrol_only;
+    send_silent_acks();
     for (bool moved = true; moved && !over;) {
         moved = false;
         const auto ready = schedule.ready(now); // a copy: what happens changes it
@@ -39,7 +40,7 @@ void State::pump() {
             }
         }
     }
-    if (!over && schedule.over()) {
+    if (!over && schedule.over() && silent_acks.empty()) {
         over = true;
         if (const auto at = schedule.failed_break()) {
             report.result = Report::Result::Failed;
@@ -72,6 +73,9 @@ bool State::perform(const Schedule::Ready& ready) {
     step_at_hand = step;
     switch (ready.part) {
     case Part::Nobody:
+        if (kept_out(step)) {
+            return true;
+        }
         schedule.received(step, now);
         unverified(step);
         return true;

@@ -121,6 +121,46 @@ void State::handshake_failed(const Unaccepted& attempt) {
     }
 }
 
+void State::at_door(PartyId server, sip::Transport transport, bool open, std::string_view why) {
+    auto& door = doors[server];
+    door.entered = door.entered || open;
+    const bool drawn = std::ranges::any_of(plan.steps, [&](const script::Step& step) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        return a != nullptr && a->to == server && !ours(a->from) && script::is_lost(a->link) &&
+               std::holds_alternative<script::Channel>(a->content);
+    });
+    if (open || drawn) {
+        return;
+    }
+    door.refused = transport;
+    door.why = why;
+    for (StepId i = 0; i < plan.steps.size() && !over; ++i) {
+        if (schedule.is_done(i) && !schedule.passed_over(i)) {
+            kept_out(i);
+        }
+    }
+}
+
+// An arrow from a real system to an embedded server, of whose connections none came about.
+bool State::kept_out(StepId step) {
+    const auto* a = std::get_if<Arrow>(&plan.steps[step].what);
+    if (a == nullptr || plan.parties[a->from].control != script::Control::External ||
+        plan.parties[a->to].control != script::Control::Embedded || script::is_lost(a->link) ||
+        script::is_shown(a->link) || std::holds_alternative<script::Media>(a->content) ||
+        std::holds_alternative<script::Response>(a->content)) {
+        return false;
+    }
+    const auto& door = doors[a->to];
+    if (door.entered || door.refused != cast.transport(a->from, a->to)) {
+        return false;
+    }
+    failed(step, Verdict::Missing,
+           fmt::format("the connection of {} to {} came to nothing: {}", plan.parties[a->from].id,
+                       plan.parties[a->to].id, door.why));
+    stop("");
+    return true;
+}
+
 // Nobody is there to read what `party` sends to `remote`; `begin`: how it begins. "If a transport
 // error occurs […] the element MUST inform the transport user" [RFC 3261 §18.4].
 void State::unreachable(PartyId party, const Endpoint& remote, std::string_view begin) {

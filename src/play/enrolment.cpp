@@ -53,6 +53,16 @@ void State::plan_enrolments() {
     }
 }
 
+// Then the phone registers over a connection that it closes again: as long as that is there, the
+// server sends everything over it [RFC 3261 §18.2.2, RFC 5923].
+bool State::server_dials(PartyId server, PartyId party) const {
+    return std::ranges::any_of(plan.steps, [&](const script::Step& step) {
+        const auto* a = std::get_if<Arrow>(&step.what);
+        return a != nullptr && a->from == server && a->to == party && !script::is_lost(a->link) &&
+               std::holds_alternative<script::Channel>(a->content);
+    });
+}
+
 bool State::enrol() {
     bool all = true;
     for (auto& one : enrolments) {
@@ -91,11 +101,16 @@ void State::on_enrolled(PartyId party, const sip::MessageView& response) {
     if (one == enrolments.end() || status < 200) {
         return;
     }
+    const auto wire = find_way(one->token, party, one->server);
     if (status < 300) {
         one->done = true;
+        if (wire && wire->reliable() && server_dials(one->server, party)) {
+            const auto line = std::ranges::find(lines, *wire, &Line::wire);
+            line->open = false;
+            wants.closes.push_back(*wire);
+        }
         return;
     }
-    const auto wire = find_way(one->token, party, one->server);
     sip::HeaderIndex index;
     const auto request = sip::index(std::string_view{one->sent}, index);
     std::vector<std::string_view> offered;

@@ -100,6 +100,16 @@ void Performance::on_not_accepted(PartyId party, sip::Transport transport, const
     s.pump();
 }
 
+void Performance::on_embedded_reached(PartyId server, sip::Transport transport, bool open,
+                                      std::string_view why, Instant now) {
+    if (literal_ != nullptr || state_->over) {
+        return;
+    }
+    state_->now = now;
+    state_->at_door(server, transport, open, why);
+    state_->pump();
+}
+
 void Performance::on_undelivered(PartyId party, const Endpoint& remote, std::string_view begin,
                                  Instant now) {
     if (literal_ != nullptr || state_->over) {

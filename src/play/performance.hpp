@@ -54,6 +54,10 @@ class Performance {
     // failed.
     void on_not_accepted(script::PartyId party, sip::Transport transport, const Endpoint& remote,
                          std::string_view why, const HandshakeFacts& facts, Instant now);
+    // Somebody who is none of ours has a connection to the embedded `server`; or wanted one, and
+    // `why` says what came of it.
+    void on_embedded_reached(script::PartyId server, sip::Transport transport, bool open,
+                             std::string_view why, Instant now);
     // The network says that a datagram from `party` did not reach `remote`: how it began.
     void on_undelivered(script::PartyId party, const Endpoint& remote, std::string_view begin,
                         Instant now);

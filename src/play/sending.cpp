@@ -297,20 +297,34 @@ void State::repeat_provisionals() {
 }
 
 void State::acknowledge_silently(PartyId party, CallId call, StepId invite) {
-    const auto hop = next_hop_of(*this, party, call).value_or(arrow(invite).to);
-    auto wire = way(invite, party, hop);
-    if (!wire) {
-        wire = exchanges[first_of(invite)].sent_on;
+    silent_acks.push_back({party, call, invite, std::nullopt});
+    send_silent_acks();
+}
+
+void State::send_silent_acks() {
+    const auto waiting_acks = std::exchange(silent_acks, {});
+    for (auto ack : waiting_acks) {
+        const auto hop = next_hop_of(*this, ack.party, ack.call).value_or(arrow(ack.invite).to);
+        const auto wire = find_way(ack.token, ack.party, hop);
+        if (!wire && wire.error().empty()) {
+            silent_acks.push_back(ack); // it is being opened
+        } else {
+            send_silent_ack(ack, hop, wire.value_or(exchanges[first_of(ack.invite)].sent_on));
+        }
     }
-    auto text = write_ack(*this, party, call, *wire);
+}
+
+void State::send_silent_ack(const SilentAck& ack, PartyId hop, const Wire& wire) {
+    const auto [party, call, invite, token] = ack;
+    auto text = write_ack(*this, party, call, wire);
     if (!text) {
         stop("the 2xx cannot be acknowledged: " + text.error());
         return;
     }
     auto& own = side(party, call);
     own.ack = *text;
-    own.ack_wire = *wire;
-    outbox.send(*wire, *text);
+    own.ack_wire = wire;
+    outbox.send(wire, *text);
     extra(party, hop, *text, true, "");
 }
 

@@ -3,6 +3,7 @@
 // has decoded, so "hears bob" is proved on the audio. The State outlives it.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,6 +67,7 @@ class Sound {
     [[nodiscard]] MediaSide* latest(PartyId party, std::optional<PartyId> with = {}) const;
     [[nodiscard]] Pair find(const Arrow& arrow) const;
     [[nodiscard]] std::optional<PartyId> peer_of(const MediaSide& side) const;
+    bool begins(StepId step, std::initializer_list<MediaSide*> listeners, bool at_once);
     bool perform_dtmf(StepId step, const Arrow& arrow, const script::Media& media);
     std::optional<Difference> judge(const MediaSide& listener, const Arrow& arrow,
                                     const script::Media& media, Duration length) const;

@@ -62,8 +62,8 @@ bool Sound::perform_act(StepId step, const script::Act& act) {
     if (hears == nullptr) {
         return finish(step, std::nullopt, "");
     }
-    if (!own->marks.contains(step)) {
-        own->marks.emplace(step, own->mark());
+    if (!begins(step, {own}, silence)) {
+        return false;
     }
     if (state_.now < wait.since + hears->time + milliseconds(200)) {
         return false;

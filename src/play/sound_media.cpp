@@ -52,6 +52,34 @@ bool Sound::finish(StepId step, std::optional<Difference> difference, std::strin
     return true;
 }
 
+// What is drawn lasts from when it is heard: the handshake of DTLS comes first, and a machine that
+// has much to do is late. `at_once`: not so.
+bool Sound::begins(StepId step, std::initializer_list<MediaSide*> listeners, bool at_once) {
+    constexpr Duration latest = seconds(1);
+    auto& wait = state_.waiting[step];
+    if (wait.begun) {
+        return true;
+    }
+    bool heard = true;
+    for (auto* one : listeners) {
+        if (one != nullptr) {
+            const auto [at, fresh] = one->marks.try_emplace(step, one->mark());
+            heard = heard && one->mark().packets > at->second.packets;
+        }
+    }
+    if (!heard && !at_once && state_.now < wait.since + latest) {
+        return false;
+    }
+    wait.begun = true;
+    wait.since = state_.now;
+    for (auto* one : listeners) {
+        if (one != nullptr) {
+            one->marks.insert_or_assign(step, one->mark());
+        }
+    }
+    return true;
+}
+
 bool Sound::perform_media(StepId step, const Arrow& arrow, const script::Media& media) {
     auto pair = find(arrow);
     const auto& wait = state_.waiting[step];
@@ -82,10 +110,8 @@ bool Sound::perform_media(StepId step, const Arrow& arrow, const script::Media& 
     }
     const auto* lasts = script::find<script::Lasts>(arrow.facts);
     const auto length = lasts != nullptr ? lasts->time : seconds(1);
-    for (auto* one : {pair.from, pair.to}) {
-        if (one != nullptr && !one->marks.contains(step)) {
-            one->marks.emplace(step, one->mark());
-        }
+    if (!begins(step, {pair.to, media.both_ways ? pair.from : nullptr}, must_not)) {
+        return false;
     }
     if (state_.now < wait.since + length + milliseconds(200)) { // and the way through the buffers
         return false;

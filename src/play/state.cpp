@@ -11,7 +11,8 @@ namespace cw::play {
 
 State::State(const script::Plan& p, const Cast& c, const Given& g)
     : plan(p), cast(c), given(g), values(p, g, c), schedule(p, g.seed), names(g.seed, g.mark),
-      players(p.parties.size()), exchanges(p.steps.size()), origin(p.steps.size()) {
+      players(p.parties.size()), exchanges(p.steps.size()), origin(p.steps.size()),
+      doors(p.parties.size()) {
     for (PartyId party = 0; party < players.size(); ++party) {
         players[party].table =
             std::make_unique<transaction::Table>(hash_bytes(p.parties[party].id, g.seed));

@@ -183,6 +183,19 @@ struct Enrolment {
     std::uint32_t tries = 0;
     bool done = false;
 };
+// The ACK of a 2xx that nobody draws, while its connection is being opened.
+struct SilentAck {
+    PartyId party = 0;
+    CallId call = 0;
+    StepId invite = 0;
+    std::optional<std::uint32_t> token;
+};
+// What came of connections that real systems have opened to an embedded server.
+struct Door {
+    bool entered = false; // one of them is open, or was
+    std::optional<sip::Transport> refused;
+    std::string why;
+};
 inline constexpr std::uint64_t enrolment_owner = std::uint64_t{1} << 40;
 
 // A provisional response of ours that is sent again: one with RSeq until its PRACK, over every
@@ -222,6 +235,8 @@ struct State {
     std::vector<Unaccepted> not_accepted;
     std::vector<Dialling> dialling;
     std::vector<Enrolment> enrolments;
+    std::vector<SilentAck> silent_acks;
+    std::vector<Door> doors;          // by PartyId
     std::map<StepId, Repeat> repeats; // by the step of the response
     std::unique_ptr<Sound> sound;
     std::unique_ptr<SmimeDesk> desk;
@@ -274,6 +289,9 @@ struct State {
     [[nodiscard]] std::string why_closed(PartyId owner, PartyId peer) const;
     void handshake_failed(const Unaccepted& attempt);
     [[nodiscard]] Unaccepted* unaccepted(PartyId party, PartyId from, sip::Transport transport);
+    // A real system has opened a connection to `server`, or tried to: then `why` says why not.
+    void at_door(PartyId server, sip::Transport transport, bool open, std::string_view why);
+    bool kept_out(StepId step);
     void unreachable(PartyId party, const Endpoint& remote, std::string_view begin);
     void dialog_over(PartyId party, SideKey key, std::string_view message);
     void bye_came_early(PartyId party, const Arrival& bye);
@@ -294,6 +312,8 @@ struct State {
     // ---- enrolment.cpp: registrations that nobody draws
     void plan_enrolments();
     bool enrol(); // true when all are done
+    // `server` is drawn to open a connection to `party`.
+    [[nodiscard]] bool server_dials(PartyId server, PartyId party) const;
     void on_enrolled(PartyId party, const sip::MessageView& response);
 
     // ---- sending.cpp
@@ -315,6 +335,8 @@ struct State {
     [[nodiscard]] std::optional<StepId> drawn_ack(StepId invite, bool refused = false) const;
     void repeat_provisionals();
     void acknowledge_silently(PartyId party, CallId call, StepId invite);
+    void send_silent_acks();
+    void send_silent_ack(const SilentAck& ack, PartyId hop, const Wire& wire);
     bool answer_challenge(PartyId party, StepId step, const sip::MessageView& response);
     void note_challenge(PartyId party, StepId step, const sip::MessageView& response);
     [[nodiscard]] static crypto::MilenageSecret card_of(const Member& member);

@@ -137,6 +137,16 @@ Written Writer::ack() {
 }
 
 std::expected<Target, std::string> Writer::target(const script::Request& request) {
+    // "A server […] acts as the final recipient" of an OPTIONS for its own name [RFC 3261 §11].
+    const auto* named = std::get_if<PartyId>(&request.target);
+    const auto& server = s_.cast.members[a_.to];
+    const bool own_name =
+        !server.actor && !script::find<script::PartyUri>(s_.plan.parties[a_.to].facts);
+    if (request.method == Method::Options && own_name &&
+        (named != nullptr ? *named == a_.to
+                          : !std::holds_alternative<script::Template>(request.target))) {
+        return Target{"sip:" + server.name, a_.to};
+    }
     if (const auto* party = std::get_if<PartyId>(&request.target)) {
         return Target{s_.cast.members[*party].uri, *party};
     }

@@ -1,6 +1,7 @@
 #include "script/meaning.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -97,8 +98,9 @@ class Walk {
     std::vector<Open> answered_; // for the responses that say (INVITE) after the final one
     std::vector<Branch> branches_;
     std::vector<std::optional<StepId>> last_ack_; // by the party that received it
-    // By the step of a request that was passed on: the latest response to what it became.
-    std::vector<std::optional<StepId>> came_back_;
+    // By the step of a request that was passed on: the responses to what it became.
+    std::vector<std::vector<StepId>> came_back_;
+    std::set<StepId> passed_back_; // …and those of them that were passed on
     StepId at_ = 0;
 };
 
@@ -174,21 +176,28 @@ void Walk::pass_on(Arrow& arrow, const Request& request) {
     }
 }
 
-// A response that a proxy sends is the one that last came back to it, if it has the same status.
+// A response that a proxy sends is the one that last came back to it, if it has the same status;
+// when it has passed that on already, the latest of them that it has not: two phones ring.
 void Walk::pass_back(Arrow& arrow, const Response& response) {
-    const auto came = came_back_[response.answers];
-    const auto elsewhere = [&](const Branch& branch) { // in a section that was not taken
-        return *came >= branch.block && *came < branch.begin;
+    const auto& came = came_back_[response.answers];
+    const auto fits = [&](StepId step) {
+        const auto elsewhere = [&](const Branch& branch) { // in a section that was not taken
+            return step >= branch.block && step < branch.begin;
+        };
+        const auto& received = std::get<Arrow>(plan_.steps[step].what);
+        return std::get<Response>(received.content).status == response.status &&
+               std::ranges::none_of(branches_, elsewhere);
     };
-    if (came && std::ranges::none_of(branches_, elsewhere)) {
-        const auto& received = std::get<Arrow>(plan_.steps[*came].what);
-        if (std::get<Response>(received.content).status == response.status) {
-            arrow.forwards = came;
-        }
+    if (!came.empty() && fits(came.back())) {
+        const auto fresh = std::find_if(came.rbegin(), came.rend(), [&](StepId step) {
+            return fits(step) && !passed_back_.contains(step);
+        });
+        arrow.forwards = fresh != came.rend() ? *fresh : came.back();
+        passed_back_.insert(*arrow.forwards);
     }
     const auto& request = std::get<Arrow>(plan_.steps[response.answers].what);
     if (request.forwards && !is_lost(arrow.link)) {
-        came_back_[*request.forwards] = at_;
+        came_back_[*request.forwards].push_back(at_);
     }
 }
 

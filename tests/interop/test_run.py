@@ -301,6 +301,38 @@ class WhoConnectsToUs(Run):
         self.assertRegex(report["arrows"][0]["why"], "the connection of sbc to alice came to nothing: .*unknown CA")
         self.assertLess(time.monotonic() - began, 10, "it is said at once")
 
+    SERVED = """sequenceDiagram
+    actor phone as Phone (under test)
+    participant proxy as Proxy
+    actor alice as Alice
+
+    phone->>proxy: REGISTER
+    proxy-->>phone: 200 OK
+    phone->>proxy: INVITE alice
+    proxy->>alice: INVITE
+    alice-->>proxy: 486 Busy Here
+    proxy-->>phone: 486 Busy Here
+"""
+
+    def test_one_that_fails_at_a_server_of_ours_is_said_at_once(self):
+        need("openssl")
+        port = free_port()
+        authority = Authority(self.folder)
+        path = write(os.path.join(self.folder, "flow.mmd"), self.SERVED)
+        began = time.monotonic()
+        with subprocess.Popen([PROGRAM, "run", path, "--at", "phone=tls:127.0.0.1:9", "--listen", f"proxy=tls:127.0.0.1:{port}",
+                               "--format", "json"], stdout=subprocess.PIPE, text=True) as run:
+            wait_for("the proxy listens", lambda: servers.listens(port))
+            peer = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", authority.certificate,
+                                   "-verify_return_error"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=20, check=False)
+            report = json.loads(run.stdout.read())["flows"][0]
+        self.assertIn("verify error", peer.stdout + peer.stderr)
+        self.assertEqual(report["result"], "failed")
+        self.assertEqual(report["arrows"][0]["result"], "missing")
+        self.assertRegex(report["arrows"][0]["why"], "the connection of phone to proxy came to nothing: .*unknown CA")
+        self.assertLess(time.monotonic() - began, 15, "it is said at once")
+
 
 class RunAgainstCertificates(Run):
     def test_those_of_rfc6216_section_6_are_taken_or_refused_in_the_handshake(self):

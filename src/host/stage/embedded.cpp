@@ -143,7 +143,11 @@ std::expected<void, std::string> Embedded::start(const script::Plan& plan, play:
         if (!config) {
             return std::unexpected{config.error()};
         }
-        auto service = Service::start(*config, log_);
+        host::OnReached told;
+        if (on_reached_) {
+            told = [this, party](const Reached& reached) { on_reached_(party, reached); };
+        }
+        auto service = Service::start(*config, log_, nullptr, std::move(told));
         if (!service) {
             return std::unexpected{member.id + ": " + service.error()};
         }

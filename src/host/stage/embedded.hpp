@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,7 +19,11 @@ namespace cw::host {
 
 class Embedded {
   public:
-    explicit Embedded(const Log& log) : log_(log) {}
+    // Who is told, in a thread of the server's, of connections from others to it.
+    using OnReached = std::function<void(script::PartyId, const Reached&)>;
+
+    explicit Embedded(const Log& log, OnReached on_reached = {})
+        : log_(log), on_reached_(std::move(on_reached)) {}
     ~Embedded();
     Embedded(const Embedded&) = delete;
     Embedded& operator=(const Embedded&) = delete;
@@ -37,6 +42,7 @@ class Embedded {
                                                  const std::vector<play::Cast>& others);
 
     const Log& log_;
+    OnReached on_reached_;
     std::vector<std::unique_ptr<Service>> services_;
 };
 

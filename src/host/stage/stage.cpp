@@ -22,7 +22,12 @@ Stage::Stage(script::Plan& plan, const play::Given& given, StageOptions options)
     : plan_(plan), given_(given), options_(std::move(options)),
       log_(STDERR_FILENO, LogLevel::Error) {}
 
-Stage::~Stage() = default;
+// The servers tell the loop of what reaches them: they go first.
+Stage::~Stage() {
+    if (embedded_ != nullptr) {
+        embedded_->stop();
+    }
+}
 
 std::expected<std::unique_ptr<Stage>, std::string>
 Stage::make(script::Plan& plan, const play::Given& given, StageOptions options) {

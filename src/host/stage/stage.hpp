@@ -93,6 +93,9 @@ class Stage final : private net::Handler {
     void on_turn(Instant now) override;
     Instant next_deadline() override;
 
+    // The other end of a connection is at a party of ours.
+    [[nodiscard]] bool is_own_end(const Endpoint& remote);
+    void on_embedded_reached(script::PartyId server, const Reached& reached);
     void not_accepted(net::Key key, const Endpoint& remote, std::string_view why);
     // Of a connection over TLS; also within on_failed().
     [[nodiscard]] std::optional<Endpoint> local_of(net::Key key) const;

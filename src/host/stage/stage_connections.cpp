@@ -106,22 +106,34 @@ std::optional<Endpoint> Stage::local_of(net::Key key) const {
     return fd >= 0 ? std::optional{net::local_endpoint(fd)} : std::nullopt;
 }
 
-// A handshake with one of ours that somebody else began. Whoever is one of us is told by his own
-// end of it, and whoever connects and says nothing has not begun one.
-void Stage::not_accepted(net::Key key, const Endpoint& remote, std::string_view why) {
-    const auto local = local_of(key);
-    const auto facts = handshake_facts(loop_->tls(key));
+bool Stage::is_own_end(const Endpoint& remote) {
     for (const auto& asked : asked_) {
         if (const auto own = local_of(asked.key)) {
             own_ends_.push_back(*own);
         }
     }
+    return std::ranges::find(own_ends_, remote) != own_ends_.end();
+}
+
+void Stage::on_embedded_reached(script::PartyId server, const Reached& reached) {
+    if (performance_ == nullptr || is_own_end(reached.remote)) {
+        return;
+    }
+    now_ = net::Loop::now();
+    performance_->on_embedded_reached(server, reached.transport, reached.open, reached.why, now_);
+    drain();
+}
+
+// A handshake with one of ours that somebody else began. Whoever is one of us is told by his own
+// end of it, and whoever connects and says nothing has not begun one.
+void Stage::not_accepted(net::Key key, const Endpoint& remote, std::string_view why) {
+    const auto local = local_of(key);
+    const auto facts = handshake_facts(loop_->tls(key));
     const auto at = std::ranges::find_if(
         listeners_, [&](const Listening& one) { return local && one.at == *local; });
     const auto* ssl = loop_->tls(key);
     const bool begun = facts.alert >= 0 || (ssl != nullptr && SSL_get_state(ssl) != TLS_ST_BEFORE);
-    if (at != listeners_.end() && begun &&
-        std::ranges::find(own_ends_, remote) == own_ends_.end()) {
+    if (at != listeners_.end() && begun && !is_own_end(remote)) {
         performance_->on_not_accepted(at->party, at->transport, remote, why, facts, now_);
         drain();
     }

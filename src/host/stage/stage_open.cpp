@@ -80,7 +80,9 @@ Stage::Done Stage::open() {
     for (auto& member : cast_.members) {
         member.fingerprint = dtls_identity_->fingerprint();
     }
-    embedded_ = std::make_unique<Embedded>(log_);
+    embedded_ = std::make_unique<Embedded>(log_, [this](PartyId server, const Reached& reached) {
+        loop_->post([this, server, reached] { on_embedded_reached(server, reached); });
+    });
     if (auto done = embedded_->start(plan_, cast_, *wardrobe_, places_); !done) {
         return done;
     }
