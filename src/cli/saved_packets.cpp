@@ -44,6 +44,21 @@ std::string addresses_of(const Endpoint& source, const Endpoint& destination) {
     return out;
 }
 
+// What fragments of one IP packet have in common, besides the addresses: the identification
+// [RFC 791 §3.1, RFC 8200 §4.5]. Empty: the frame has no packet between these hosts.
+std::string_view fragment_id(std::string_view frame, std::string_view addresses) {
+    constexpr std::size_t both_v4 = 8;
+    const auto at = frame.find(addresses);
+    if (at == std::string_view::npos) {
+        return {};
+    }
+    // Before the addresses of IPv4 stand flags, lifetime, protocol and checksum; behind those of
+    // IPv6, in a fragment, its header.
+    const bool v4 = addresses.size() == both_v4;
+    const auto id = v4 ? at - std::min<std::size_t>(at, 8) : at + addresses.size() + 4;
+    return frame.substr(std::min(id, frame.size()), v4 ? 2 : 4);
+}
+
 } // namespace
 
 void SavedPackets::Times::settle() {
@@ -194,16 +209,16 @@ void SavedPackets::on_datagram(const capture::Datagram& datagram) {
         }
         return;
     }
-    if (!wanted && !is_wanted(datagram)) {
-        return;
-    }
-    keep_ = true;
+    const bool keep = wanted || is_wanted(datagram);
+    keep_ = keep_ || keep;
     const auto* begin = datagram.payload.data();
     const auto* data = packet_->data.data();
     if (begin != nullptr && (begin < data || begin >= data + packet_->data.size())) {
-        put_fragments(datagram);
+        take_fragments(datagram, keep);
     }
-    put_secrets_for(datagram);
+    if (keep) {
+        put_secrets_for(datagram);
+    }
 }
 
 bool SavedPackets::is_wanted(const capture::Datagram& datagram) const {
@@ -233,15 +248,18 @@ void SavedPackets::put(const capture::Packet& packet, Bytes bytes) {
     capture::put_packet(out_, at->second, packet.time, bytes, packet.original_length);
 }
 
-// The other fragments of a datagram: what came before between its two hosts and gave none.
-void SavedPackets::put_fragments(const capture::Datagram& last) {
-    const auto pattern = addresses_of(last.source, last.destination);
+// The other fragments of a datagram, which came before: they are not held any more.
+void SavedPackets::take_fragments(const capture::Datagram& last, bool keep) {
+    const auto addresses = addresses_of(last.source, last.destination);
+    const auto id = fragment_id(as_text(packet_->data), addresses);
     std::erase_if(held_, [&](const Held& held) {
-        if (!held.bytes.contains(pattern)) {
+        if (id.empty() || fragment_id(held.bytes, addresses) != id) {
             return false;
         }
         held_bytes_ -= held.bytes.size();
-        put(held.packet, as_bytes(held.bytes));
+        if (keep) {
+            put(held.packet, as_bytes(held.bytes));
+        }
         return true;
     });
 }

@@ -73,7 +73,7 @@ class SavedPackets final : private capture::DatagramSink {
     [[nodiscard]] bool is_wanted(const capture::Datagram& datagram) const;
     void take(const capture::Packet& packet);
     void put(const capture::Packet& packet, Bytes bytes);
-    void put_fragments(const capture::Datagram& last);
+    void take_fragments(const capture::Datagram& last, bool keep);
     void hold(const capture::Packet& packet);
     void put_secrets_for(const capture::Datagram& datagram);
     void put_secrets_of_late(const flow::Connection& connection);
