@@ -165,6 +165,70 @@ TEST_F(Read, SavesACallSoThatItReadsBackAsItWas) {
     EXPECT_TRUE(contains(messages.text, "13 SIP messages")) << messages.text;
 }
 
+// An IPv4 packet with part of a UDP datagram, in a file of raw IP.
+void add_fragment(std::string& file, bool answer, std::uint8_t id, std::string_view udp,
+                  bool first) {
+    constexpr std::size_t cut = 1200;
+    const auto part = first ? udp.substr(0, cut) : udp.substr(cut);
+    const auto size = static_cast<std::uint32_t>(20 + part.size());
+    for (const std::uint32_t word : {1'764'583'200U + id, first ? 1U : 2U, size, size}) {
+        file.append(reinterpret_cast<const char*>(&word), 4);
+    }
+    const auto offset = static_cast<char>(first ? 0x20 : 0);
+    const auto place = static_cast<char>(first ? 0 : cut / 8);
+    file += std::string{'\x45',
+                        0,
+                        static_cast<char>(size >> 8),
+                        static_cast<char>(size),
+                        0,
+                        static_cast<char>(id),
+                        offset,
+                        place,
+                        64,
+                        17,
+                        0,
+                        0};
+    const std::string from{'\xc0', 0, 2, 1};
+    const std::string to{'\xc0', 0, 2, 2};
+    file += answer ? to + from : from + to;
+    file += part;
+}
+
+TEST_F(Read, SavesAllFragmentsOfWhatIsWantedAndOfNothingElse) {
+    const std::uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 101};
+    std::string capture{reinterpret_cast<const char*>(head), sizeof head};
+    std::uint8_t id = 0;
+    for (const std::string call : {"one", "two"}) {
+        for (const bool answer : {false, true}) {
+            const auto message =
+                std::string{answer ? "SIP/2.0 486 Busy Here" : "INVITE sip:b@example.com SIP/2.0"} +
+                "\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK" + call +
+                "\r\nFrom: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: " +
+                call + "\r\nCSeq: 1 INVITE\r\nSubject: " + std::string(1500, 'x') +
+                "\r\nContent-Length: 0\r\n\r\n";
+            const auto size = message.size() + 8;
+            const auto udp = std::string{0x13,
+                                         '\xc4',
+                                         0x13,
+                                         '\xc4',
+                                         static_cast<char>(size >> 8),
+                                         static_cast<char>(size),
+                                         0,
+                                         0} +
+                             message;
+            ++id;
+            add_fragment(capture, answer, id, udp, true);
+            add_fragment(capture, answer, id, udp, false);
+        }
+    }
+    const auto path = (folder_ / "two.pcapng").string();
+    EXPECT_EQ(
+        run("read " + file("both.pcap", capture) + " --call two --format pcapng -o " + path).status,
+        0);
+    const auto read = run("read " + path);
+    EXPECT_TRUE(contains(read.text, "1 call · 2 SIP messages · 4 packets")) << read.text;
+}
+
 TEST_F(Read, ComparesTwoCalls) {
     const auto same = run("diff " + example + " " + example);
     EXPECT_EQ(same.status, 0) << same.text;
