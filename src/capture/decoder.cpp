@@ -31,15 +31,6 @@ flow::Sighting sighting_of(const Datagram& d) {
             .destination = d.destination};
 }
 
-// What carried a message that HEP or an exported PDU quotes, by its IP protocol number.
-flow::Transport transport_of(std::uint8_t protocol) {
-    constexpr std::uint8_t tcp = 6;
-    constexpr std::uint8_t sctp = 132;
-    return protocol == tcp    ? flow::Transport::Tcp
-           : protocol == sctp ? flow::Transport::Sctp
-                              : flow::Transport::Udp;
-}
-
 } // namespace
 
 struct Decoder::FromSctp final : SctpStream::Sink {
@@ -87,8 +78,8 @@ void Decoder::on_datagram(const Datagram& datagram) {
         return;
     case Protocol::Hep:
     case Protocol::Sip:
-        listener_.on_sip({sighting_of(datagram), transport_of(datagram.carried_over), 0,
-                          datagram.truncated, as_text(datagram.payload)});
+        listener_.on_sip({sighting_of(datagram), datagram.carried_over, 0, datagram.truncated,
+                          as_text(datagram.payload)});
         return;
     }
 }
@@ -194,7 +185,7 @@ void Decoder::on_hep(Bytes packet, const Datagram& by) {
     at.ip_id = 0;
     at.source = hep->source;
     at.destination = hep->destination;
-    listener_.on_sip({at, transport_of(hep->transport), 0, false, as_text(hep->payload)});
+    listener_.on_sip({at, hep->carrier(), 0, false, as_text(hep->payload)});
 }
 
 bool Decoder::describe(std::uint32_t id, flow::Connection& connection) const {

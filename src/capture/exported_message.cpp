@@ -32,6 +32,14 @@ void put_address(std::string& out, const IpAddress& address, bool destination) {
 
 } // namespace
 
+std::string_view exported_column(sip::Transport transport) {
+    using sip::Transport;
+    return transport == Transport::Tls   ? "SIP/TLS"
+           : transport == Transport::Ws  ? "SIP/WS"
+           : transport == Transport::Wss ? "SIP/WSS"
+                                         : "";
+}
+
 void append_exported_message(std::string& out, const Endpoint& source, const Endpoint& destination,
                              sip::Transport transport, std::string_view message) {
     using sip::Transport;
@@ -44,6 +52,11 @@ void append_exported_message(std::string& out, const Endpoint& source, const End
     put_number_tag(out, 24, carrier);
     put_number_tag(out, 25, source.port);
     put_number_tag(out, 26, destination.port);
+    if (const auto column = exported_column(transport); !column.empty()) {
+        std::string padded{column};
+        padded.resize((column.size() + 3) / 4 * 4);
+        put_tag(out, 33, padded);
+    }
     put_tag(out, 0, {});
     out += message;
 }

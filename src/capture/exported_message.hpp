@@ -14,6 +14,10 @@ namespace cw::capture {
 
 constexpr std::uint16_t exported_pdu_link = 252; // LINKTYPE_WIRESHARK_UPPER_PDU
 
+// "SIP/TLS": what Wireshark is told to show as the protocol, and what tells us the transport, for
+// which there is no tag. Empty where the kind of port says it.
+std::string_view exported_column(sip::Transport transport);
+
 void append_exported_message(std::string& out, const Endpoint& source, const Endpoint& destination,
                              sip::Transport transport, std::string_view message);
 

@@ -1,5 +1,6 @@
 // Wireshark's "Export PDUs": what its dissectors handed up, with tags that say from where.
 #include "capture/decapsulate.hpp"
+#include "capture/exported_message.hpp"
 #include "capture/recognise.hpp"
 
 namespace cw::capture {
@@ -17,6 +18,7 @@ constexpr std::uint16_t ipv6_destination = 23;
 constexpr std::uint16_t port_type = 24;
 constexpr std::uint16_t source_port = 25;
 constexpr std::uint16_t destination_port = 26;
+constexpr std::uint16_t column = 33; // what Wireshark shows as the protocol
 } // namespace tag
 
 // Values of the port type.
@@ -29,7 +31,13 @@ constexpr std::uint32_t udp = 3;
 struct Tags {
     std::string_view dissector; // "sip", or a table that leads to one: "udp.port"
     std::uint32_t port_type = 0;
+    std::string_view column;
 };
+
+std::string_view padded_text(Bytes value) {
+    const auto text = as_text(value);
+    return text.substr(0, text.find('\0'));
+}
 
 void take_address(IpAddress& into, Bytes value) {
     if (value.size() == 4) {
@@ -48,8 +56,10 @@ void take_tag(Tags& tags, Datagram& out, std::uint16_t kind, Bytes value) {
     case tag::dissector:
     case tag::heuristic_dissector:
     case tag::dissector_table:
-        tags.dissector = as_text(value);
-        tags.dissector = tags.dissector.substr(0, tags.dissector.find('\0')); // padded
+        tags.dissector = padded_text(value);
+        break;
+    case tag::column:
+        tags.column = padded_text(value);
         break;
     case tag::ipv4_source:
     case tag::ipv6_source:
@@ -73,17 +83,17 @@ void take_tag(Tags& tags, Datagram& out, std::uint16_t kind, Bytes value) {
     }
 }
 
-std::uint8_t protocol_number(std::uint32_t type) {
-    switch (type) {
-    case port_type::sctp:
-        return 132;
-    case port_type::tcp:
-        return 6;
-    case port_type::udp:
-        return 17;
-    default:
-        return 0;
+// As we say it, when it was we who exported the message; Wireshark tells what carried its
+// transport.
+sip::Transport transport_of(const Tags& tags) {
+    for (const auto transport : {sip::Transport::Tls, sip::Transport::Ws, sip::Transport::Wss}) {
+        if (tags.column == exported_column(transport)) {
+            return transport;
+        }
     }
+    return tags.port_type == port_type::sctp  ? sip::Transport::Sctp
+           : tags.port_type == port_type::tcp ? sip::Transport::Tcp
+                                              : sip::Transport::Udp;
 }
 
 } // namespace
@@ -107,7 +117,7 @@ void Decapsulator::exported_pdu(Frame& frame, Bytes bytes) {
     }
     const auto name = tags.dissector;
     if (name == "sip" || name.starts_with("sip.") || name == "sip_tcp" || name == "sip_udp") {
-        frame.out.carried_over = protocol_number(tags.port_type);
+        frame.out.carried_over = transport_of(tags);
         return emit(frame, Protocol::Sip, r.rest());
     }
     if (name == "ip" || name == "ipv6") {
@@ -120,7 +130,7 @@ void Decapsulator::exported_pdu(Frame& frame, Bytes bytes) {
         return emit(frame, Protocol::Udp, r.rest());
     }
     if (looks_like_sip(as_text(r.rest()))) {
-        frame.out.carried_over = protocol_number(tags.port_type);
+        frame.out.carried_over = transport_of(tags);
         return emit(frame, Protocol::Sip, r.rest());
     }
     ignored_.add_named("exported pdu", name);

@@ -145,6 +145,14 @@ std::optional<HepPacket> parse_v1_v2(Bytes bytes) {
 
 } // namespace
 
+sip::Transport HepPacket::carrier() const {
+    constexpr std::uint8_t tcp = 6;
+    constexpr std::uint8_t sctp = 132;
+    return transport == tcp    ? sip::Transport::Tcp
+           : transport == sctp ? sip::Transport::Sctp
+                               : sip::Transport::Udp;
+}
+
 std::optional<std::size_t> hep_length(Bytes start) {
     const auto n = std::min(start.size(), magic.size());
     if (as_text(start.first(n)) != magic.substr(0, n)) {

@@ -9,6 +9,7 @@
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "sip/transport.hpp"
 
 namespace cw::capture {
 
@@ -23,6 +24,10 @@ struct HepPacket {
     Endpoint destination;
     Bytes correlation_id; // often the Call-ID; may be empty
     Bytes payload;
+
+    // What carried it, as far as an IP protocol tells: TLS is TCP here, and what is neither TCP nor
+    // SCTP is UDP.
+    [[nodiscard]] sip::Transport carrier() const;
 };
 
 // Where a HEP 3 packet ends that starts with these bytes: 0 when it takes more bytes to tell,

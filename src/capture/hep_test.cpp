@@ -26,7 +26,7 @@ TEST(Hep, Version3CarriesItsOwnAddressesAndTime) {
     EXPECT_EQ(bench.frame(ipv4({}, udp(50000, 9060, packet))),
               "sip 192.168.1.1:5060 > 192.168.1.2:5061 ACK sip:x");
     EXPECT_EQ(bench.last.time.ns, 1'700'000'000'250'000'000);
-    EXPECT_EQ(bench.last.carried_over, 6);
+    EXPECT_EQ(bench.last.carried_over, sip::Transport::Tcp);
     const auto parsed = parse_hep(packet);
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->agent, 2001U);
@@ -58,7 +58,7 @@ TEST(Hep, Version2HasATimeInLittleEndian) {
     EXPECT_EQ(bench.frame(ipv4({}, udp(1, 9060, head + time + hex("0000") + text("ACK sip:x")))),
               "sip 192.168.1.1:5060 > 192.168.1.2:5061 ACK sip:x");
     EXPECT_EQ(bench.last.time.ns, 1'700'000'000'000'005'000);
-    EXPECT_EQ(bench.last.carried_over, 17);
+    EXPECT_EQ(bench.last.carried_over, sip::Transport::Udp);
 }
 
 TEST(Hep, Version1HasNone) {

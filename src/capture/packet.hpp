@@ -7,6 +7,7 @@
 #include "base/address.hpp"
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "sip/transport.hpp"
 
 namespace cw::capture {
 
@@ -32,9 +33,9 @@ struct Datagram {
     std::uint16_t ip_id = 0; // IPv4 identification: tells a copy of a packet from a retransmission
     Protocol protocol = Protocol::Udp;
     bool truncated = false; // the capture does not hold the payload's last bytes (snaplen)
-    // Of Protocol::Sip: the IP protocol number that had carried the message (17 UDP, 6 TCP or TLS,
-    // 132 SCTP), as far as the source says; else 0.
-    std::uint8_t carried_over = 0;
+    // Of Protocol::Sip: what had carried the message, as far as the source says; most say TCP where
+    // it was TLS.
+    sip::Transport carried_over = sip::Transport::Udp;
     Endpoint source;
     Endpoint destination;
     // The fields of the TCP header, which is not part of the payload; zero for the others.

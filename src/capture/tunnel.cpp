@@ -157,7 +157,7 @@ bool Decapsulator::hep(Frame& frame, Bytes payload) {
     if (packet->compressed) {
         ignored_.add("hep compressed");
     } else if (packet->type == 1) {
-        frame.out.carried_over = packet->transport;
+        frame.out.carried_over = packet->carrier();
         emit(frame, Protocol::Sip, packet->payload);
     } else if (packet->type == 4) {
         emit(frame, Protocol::Udp, packet->payload);

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "capture/decapsulate.hpp"
+#include "capture/exported_message.hpp"
 #include "capture/test_frames.hpp"
 
 namespace cw::capture {
@@ -82,7 +83,20 @@ TEST(ExportedPdu, SipIsWhole) {
     const auto tags = hex("000c 0004 73697000 0014 0004 0a000001 0015 0004 0a000002 0018 0004") +
                       be32(2) + hex("0019 0004 000013c4 001a 0004 000013c5 0000 0000");
     EXPECT_EQ(bench.frame(tags + text("BYE sip:x")), "sip 10.0.0.1:5060 > 10.0.0.2:5061 BYE sip:x");
-    EXPECT_EQ(bench.last.carried_over, 6);
+    EXPECT_EQ(bench.last.carried_over, sip::Transport::Tcp);
+}
+
+TEST(ExportedPdu, WhatWeExportReadsBackAsItWas) {
+    using sip::Transport;
+    for (const auto transport : {Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws,
+                                 Transport::Wss, Transport::Sctp}) {
+        Bench bench{252};
+        std::string packet;
+        append_exported_message(packet, {*IpAddress::parse("192.0.2.1"), 5061},
+                                {*IpAddress::parse("2001:db8::2"), 5062}, transport, "BYE sip:x");
+        EXPECT_EQ(bench.frame(text(packet)), "sip 192.0.2.1:5061 > [2001:db8::2]:5062 BYE sip:x");
+        EXPECT_EQ(bench.last.carried_over, transport);
+    }
 }
 
 TEST(ExportedPdu, OthersByUdpOrByName) {

@@ -197,8 +197,9 @@ void Judge::on_error(int error, X509* certificate) {
             "no revocation list of its issuer " + facts.issuer + " is there",
             "give the list of every CA in the chain");
         return;
-    case X509_V_ERR_CRL_HAS_EXPIRED:
     case X509_V_ERR_CRL_NOT_YET_VALID:
+        return; // made after the date that is asked about, it knows no less of it
+    case X509_V_ERR_CRL_HAS_EXPIRED:
     case X509_V_ERR_CRL_SIGNATURE_FAILURE:
         if (facts.self_issued) {
             return;

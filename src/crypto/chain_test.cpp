@@ -190,6 +190,10 @@ TEST_F(ChainOfTrust, RevocationIsCheckedWhereListsAreGiven) {
     EXPECT_TRUE(with(chain(good->certificate), made::now).good());
     EXPECT_EQ(only_fault(with(chain(good->certificate), made::now + seconds(86400 * 2))).rule,
               ChainRule::NoCrl);
+    // A list that was made after that date knows no less of it.
+    EXPECT_TRUE(with(chain(good->certificate), made::now - seconds(20)).good());
+    EXPECT_EQ(only_fault(with(chain(made->certificate), made::now - seconds(20))).rule,
+              ChainRule::Revoked);
     const auto below = issue(between_, leaf());
     EXPECT_EQ(only_fault(with(chain(below->certificate, between_.certificate), made::now)).rule,
               ChainRule::NoCrl);
