@@ -177,7 +177,7 @@ void each_chunk(Bytes bytes, std::size_t size, Take take) {
     }
 }
 
-void sip(Bytes bytes, std::size_t size, Heard& heard) {
+void sip_stream(Bytes bytes, std::size_t size, Heard& heard) {
     SipStream stream;
     each_chunk(bytes, size, [&](Bytes chunk) { stream.on_bytes(chunk, {}, heard); });
     stream.flush(heard);
@@ -237,7 +237,7 @@ void fuzz(std::span<const std::uint8_t> input) {
     case 1:
         return cut_and_shuffled(rest);
     case 2:
-        return whole_and_split_agree(rest, sip);
+        return whole_and_split_agree(rest, sip_stream);
     case 3:
         return whole_and_split_agree(rest, hep);
     case 4:
