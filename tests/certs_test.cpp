@@ -236,6 +236,34 @@ TEST_F(Certs, OfRfc6216AreJudgedAsItsSection6Asks) {
     }
 }
 
+// A party whose certificate was revoked is refused by who looks into the list, and by nobody else.
+TEST_F(Certs, ThatAreRevokedAreRefusedInAFlow) {
+    (void)done("init");
+    (void)done("issue bob.example.com");
+    std::ofstream{path("bob.both")} << content_of(path("ca/bob.example.com.pem"))
+                                    << content_of(path("ca/bob.example.com.key"));
+    std::ofstream{path("flow.mmd")} << "sequenceDiagram\n"
+                                       "    actor alice as Alice\n"
+                                       "    participant bob as bob.example.com (played)\n"
+                                       "    %% certificate: bob.both\n\n"
+                                       "    alice<<->>bob: TLS 1.3\n"
+                                       "    alice->>bob: OPTIONS\n"
+                                       "    bob-->>alice: 200 OK\n";
+    const auto with_list = [&] { return run("run flow.mmd --trust ca/ca.pem --crl ca/crl.pem"); };
+    (void)done("issue other.example.com");
+    (void)done("revoke other.example.com");
+    const auto good = with_list();
+    EXPECT_EQ(good.status, 0) << good.text;
+    (void)done("revoke bob.example.com");
+    EXPECT_EQ(run("run flow.mmd --trust ca/ca.pem").status, 0);
+    const auto revoked = with_list();
+    EXPECT_EQ(revoked.status, 1) << revoked.text;
+    EXPECT_TRUE(contains(revoked.text, "revoked")) << revoked.text;
+    const auto no_list = run("run flow.mmd --crl flow.mmd");
+    EXPECT_EQ(no_list.status, 3) << no_list.text;
+    EXPECT_TRUE(contains(no_list.text, "no revocation list")) << no_list.text;
+}
+
 // Who signed and what was said, by the command line alone: certificates issued, a flow performed
 // with them, its capture read with keys and CA, with a key alone, and with nothing.
 TEST_F(Certs, OfPeopleOpenAndVerifyWhatIsReadOutOfACapture) {

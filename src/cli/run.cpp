@@ -78,6 +78,7 @@ struct RunOptions {
     std::vector<std::string> rows;
     std::vector<std::string> set;
     std::vector<std::string> trusted;
+    std::string crl;
     std::string timeout;
     std::string junit;
     std::string summary;
@@ -266,7 +267,7 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
         }
         stage_options.listen.push_back(std::move(*own));
     }
-    stage_options.trusted = options.trusted;
+    stage_options.trust = {.cas = options.trusted, .revoked = options.crl};
     stage_options.keys_out = options.keys_out;
     stage_options.pcap_out = packets;
     const bool alone = options.jobs == 1 || options.flows.size() == 1;
@@ -659,6 +660,10 @@ Command add_run(CLI::App& app) {
     command
         ->add_option("--trust", options->trusted,
                      "PEM with CAs that our parties trust besides the run's own (repeatable)")
+        ->type_name("FILE");
+    command
+        ->add_option("--crl", options->crl,
+                     "PEM with revocation lists, of whichever CAs, that our parties look into")
         ->type_name("FILE");
     command
         ->add_option(

@@ -155,7 +155,7 @@ std::expected<void, std::string> Load::open() {
         return std::unexpected{std::move(why)};
     }
     auto wardrobe = Wardrobe::make(scene_.cast, names_in_handshakes(plan), scene_.given.folder,
-                                   options_.trusted, net::Loop::now(), {});
+                                   {.cas = options_.trusted, .revoked = {}}, net::Loop::now(), {});
     if (!wardrobe) {
         return std::unexpected{wardrobe.error()};
     }

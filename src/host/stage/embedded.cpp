@@ -77,6 +77,7 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
         return std::unexpected{trust.error()};
     }
     config.tls.trusted = *trust;
+    config.tls.revoked = wardrobe.revoked();
     auto files = wardrobe.certificate(party, std::nullopt, crypto::KeyKind::EcdsaP256);
     if (!files) {
         return std::unexpected{files.error()};

@@ -29,10 +29,10 @@ namespace cw::host {
 
 struct StageOptions {
     std::vector<RealSystem> at;
-    std::vector<RealSystem> listen;   // where parties of ours are reached; unsaid: any free port
-    std::vector<std::string> trusted; // PEM files with CAs that all our parties trust besides
-    std::string keys_out;             // NSS key log, appended to; empty: none
-    std::string pcap_out;             // pcapng with its secrets; empty: none
+    std::vector<RealSystem> listen; // where parties of ours are reached; unsaid: any free port
+    Wardrobe::Trust trust;          // of all our parties, besides the run's own CA
+    std::string keys_out;           // NSS key log, appended to; empty: none
+    std::string pcap_out;           // pcapng with its secrets; empty: none
     std::function<void(const play::Performance&)> on_progress; // after each thing that happened
 };
 

@@ -56,8 +56,8 @@ Stage::Done Stage::open() {
     if (trace_file_ != nullptr || keys_.open()) {
         log = dtls_key_log_ = key_log;
     }
-    auto wardrobe = Wardrobe::make(cast_, names_in_handshakes(plan_), given_.folder,
-                                   options_.trusted, net::Loop::now(), std::move(log));
+    auto wardrobe = Wardrobe::make(cast_, names_in_handshakes(plan_), given_.folder, options_.trust,
+                                   net::Loop::now(), std::move(log));
     if (!wardrobe) {
         return std::unexpected{wardrobe.error()};
     }

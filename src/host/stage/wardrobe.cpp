@@ -62,9 +62,9 @@ crypto::KeyKind kind_of(std::optional<script::KeyKind> key) {
 
 std::expected<std::unique_ptr<Wardrobe>, std::string>
 Wardrobe::make(const play::Cast& cast, std::vector<std::vector<std::string>> names,
-               std::string folder, std::vector<std::string> trusted, Instant now, KeyLog key_log) {
+               std::string folder, Trust trust, Instant now, KeyLog key_log) {
     std::unique_ptr<Wardrobe> made{new Wardrobe(cast, std::move(names), std::move(folder),
-                                                std::move(trusted), now, std::move(key_log))};
+                                                std::move(trust), now, std::move(key_log))};
     if (auto opened = made->open(); !opened) {
         return std::unexpected{opened.error()};
     }
@@ -118,7 +118,7 @@ std::expected<std::string, std::string> Wardrobe::trust_file(PartyId party) {
     constexpr std::size_t most = std::size_t{4} << 20;
     const auto& said = cast_.members[party].trusts;
     std::string pem;
-    std::vector<std::string> files = trusted_;
+    auto files = trust_.cas;
     if (said && said->whom == script::Trusts::Whom::Nobody) {
         // A CA that has issued nothing: an empty file would be an error.
         pem = crypto::to_pem(stranger_.certificate.get());
@@ -216,7 +216,7 @@ std::expected<play::Cast::Bodies, std::string> Wardrobe::bodies() const {
     constexpr std::size_t most = std::size_t{4} << 20;
     play::Cast::Bodies out;
     out.ca = crypto::to_pem(ca_.certificate.get()) + crypto::to_pem(ca_.key.get());
-    for (const auto& file : trusted_) {
+    for (const auto& file : trust_.cas) {
         const auto text = crypto::read_whole(file, most);
         if (!text) {
             return std::unexpected{file + ": " + text.error().what};
@@ -247,6 +247,7 @@ Wardrobe::settings_of(PartyId party, std::optional<Fault> fault, crypto::KeyKind
         return std::unexpected{trust.error()};
     }
     settings.trusted = *trust;
+    settings.revoked = trust_.revoked;
     settings.key_log = key_log_;
     if (fault != Fault::None) {
         auto files = certificate(party, fault, kind);

@@ -23,12 +23,16 @@ namespace cw::host {
 class Wardrobe {
   public:
     using KeyLog = std::function<void(std::string_view line)>;
+    // For all parties, besides the run's own CA.
+    struct Trust {
+        std::vector<std::string> cas; // PEM files
+        std::string revoked;          // PEM file with revocation lists; empty: none is asked for
+    };
     // `names`: what each party is called in handshakes besides its own name. `folder`: where the
-    // files are that the flow names. `trusted`: PEM files with more CAs, for all. `cast` outlives
-    // it.
+    // files are that the flow names. `cast` outlives it.
     static std::expected<std::unique_ptr<Wardrobe>, std::string>
     make(const play::Cast& cast, std::vector<std::vector<std::string>> names, std::string folder,
-         std::vector<std::string> trusted, Instant now, KeyLog key_log);
+         Trust trust, Instant now, KeyLog key_log);
     ~Wardrobe();
     Wardrobe(const Wardrobe&) = delete;
     Wardrobe& operator=(const Wardrobe&) = delete;
@@ -47,6 +51,7 @@ class Wardrobe {
     std::expected<net::CertificateFiles, std::string>
     certificate(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
     [[nodiscard]] const std::string& ca_file() const { return ca_file_; }
+    [[nodiscard]] const std::string& revoked() const { return trust_.revoked; }
     // What signed and encrypted bodies need: the run's CA with its key, more CAs, and the files
     // that parties have. PEM.
     std::expected<play::Cast::Bodies, std::string> bodies() const;
@@ -54,9 +59,9 @@ class Wardrobe {
 
   private:
     Wardrobe(const play::Cast& cast, std::vector<std::vector<std::string>> names,
-             std::string flow_folder, std::vector<std::string> trusted, Instant now, KeyLog key_log)
+             std::string flow_folder, Trust trust, Instant now, KeyLog key_log)
         : cast_(cast), names_(std::move(names)), flow_folder_(std::move(flow_folder)),
-          trusted_(std::move(trusted)), now_(now), key_log_(std::move(key_log)) {}
+          trust_(std::move(trust)), now_(now), key_log_(std::move(key_log)) {}
     std::expected<void, std::string> open();
     std::expected<net::TlsSettings, std::string>
     settings_of(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
@@ -65,7 +70,7 @@ class Wardrobe {
     const play::Cast& cast_;
     std::vector<std::vector<std::string>> names_;
     std::string flow_folder_;
-    std::vector<std::string> trusted_;
+    Trust trust_;
     Instant now_;
     KeyLog key_log_;
     std::string folder_;
