@@ -93,14 +93,30 @@ void add_credentials(HeaderId id, std::string_view value, std::string& out) {
     add_fact(id, kept, out);
 }
 
+// The next "a=NAME…" of an SDP body from `from` on, to the end of its line; empty: no other. Moves
+// `from` behind it. Each line has an "a=", so the name is looked for.
+std::string_view next_attribute(std::string_view body, std::string_view name, std::size_t& from) {
+    for (auto at = body.find(name, from); at != std::string_view::npos;
+         at = body.find(name, at + 1)) {
+        if (at >= 2 && body.substr(at - 2, 2) == "a=") {
+            from = at + name.size();
+            const auto line = body.substr(at - 2);
+            return line.substr(0, line.find_first_of("\r\n"));
+        }
+    }
+    return {};
+}
+
 // Those of an SDP body, a line each.
 void add_fingerprints(std::string_view body, std::string& out) {
     constexpr std::size_t most = 4;
-    auto at = body.find("a=fingerprint:");
-    for (std::size_t n = 0; n < most && at != std::string_view::npos; ++n) {
-        const auto line = body.substr(at);
-        add_fact(HeaderId::Other, line.substr(0, line.find_first_of("\r\n")), out);
-        at = body.find("a=fingerprint:", at + 1);
+    std::size_t from = 0;
+    for (std::size_t n = 0; n < most; ++n) {
+        const auto line = next_attribute(body, "fingerprint:", from);
+        if (line.empty()) {
+            return;
+        }
+        add_fact(HeaderId::Other, line, out);
     }
 }
 
@@ -108,13 +124,15 @@ void add_fingerprints(std::string_view body, std::string& out) {
 void add_candidates(std::string_view body, std::string& out) {
     constexpr std::size_t most = 16;
     constexpr std::string_view begin = "a=candidate:";
-    auto at = body.find(begin);
-    for (std::size_t n = 0; n < most && at != std::string_view::npos; ++n) {
-        const auto line = body.substr(at + begin.size());
-        if (const auto told = sdp::rtp_candidate(line.substr(0, line.find_first_of("\r\n")))) {
+    std::size_t from = 0;
+    for (std::size_t n = 0; n < most; ++n) {
+        const auto line = next_attribute(body, begin.substr(2), from);
+        if (line.empty()) {
+            return;
+        }
+        if (const auto told = sdp::rtp_candidate(line.substr(begin.size()))) {
             add_fact(HeaderId::Other, "candidate " + to_string(*told), out);
         }
-        at = body.find(begin, at + 1);
     }
 }
 
