@@ -22,6 +22,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/certificate_text.hpp"
 #include "cli/commands.hpp"
 #include "cli/flow_file.hpp"
 #include "cli/page_options.hpp"
@@ -266,6 +267,11 @@ std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& 
             return std::unexpected{Failure{BadUsage, "--listen: " + own.error()}};
         }
         stage_options.listen.push_back(std::move(*own));
+    }
+    if (!options.crl.empty()) {
+        if (const auto lists = load_crls(options.crl); !lists) {
+            return std::unexpected{Failure{BadInput, "--crl: " + lists.error()}};
+        }
     }
     stage_options.trust = {.cas = options.trusted, .revoked = options.crl};
     stage_options.keys_out = options.keys_out;
