@@ -42,29 +42,18 @@ Opened bound(const Endpoint& at, int type, bool exclusive) {
     }
     sockaddr_storage address{};
     const auto length = to_sockaddr(at, address);
-    if (exclusive && at.port != 0) {
-        // Note: SO_REUSEPORT would let us share a port with another process of the same user and
-        // take half of its calls. So the first shard asks without it whether the port is free.
-        auto probe = make(at, type);
-        if (probe) {
-            set(probe->get(), SOL_SOCKET, SO_REUSEADDR, type == SOCK_STREAM ? 1 : 0);
-            if (bind(probe->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-                return failed("bind");
-            }
-            if (type == SOCK_STREAM && listen(probe->get(), 1) != 0) {
-                return failed("listen");
-            }
-        }
-    }
-    // Where the system chooses the port, it takes one that nobody has only if we do not share yet:
-    // with SO_REUSEPORT it may give the port of another socket of the same user.
-    const bool chosen = at.port != 0;
-    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, chosen ? 1 : 0);
+    // SO_REUSEPORT would let us share a port with another process of the same user and take half of its calls. So the first
+    // shard binds without it. So does whoever lets the system choose: with it, it may give the port of another such socket.
+    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, exclusive || at.port == 0 ? 0 : 1);
     if (bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
         return failed("bind");
     }
-    set(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1);
     return fd;
+}
+
+// What is bound is ours: from now on our other shards may bind there too.
+void share(int fd) {
+    set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 // What is not acknowledged for this long ends the connection; TCP itself would try for a quarter of
@@ -132,15 +121,19 @@ Opened listen_stream(const Endpoint& at, bool exclusive) {
         return fd;
     }
     set_stream_options(fd->get());
+    // Of two that have bound, it is listening that one of them is refused. No other socket may ask ahead whether the port is
+    // free: who connects to that one is reset.
     if (listen(fd->get(), backlog) != 0) {
         return failed("listen");
     }
+    share(fd->get());
     return fd;
 }
 
 Opened bind_datagram(const Endpoint& at, bool exclusive) {
     auto fd = bound(at, SOCK_DGRAM, exclusive);
     if (fd) {
+        share(fd->get());
         set(fd->get(), SOL_SOCKET, SO_RCVBUF, 4 << 20); // a burst waits here, not on the floor
         const bool v4 = at.address.is_v4(); // what does not arrive is told by ICMP, if at all
         set(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, 1);

@@ -114,12 +114,17 @@ class End:
         self.process.communicate()
 
 
+def listens(port, transport):
+    """Not every socket that names the port: who connects to one of a connection that has ended is reset."""
+    name, waiting = ("/proc/net/udp", "07") if transport == "udp" else ("/proc/net/tcp", "0A")
+    with open(name) as table:
+        return any(fields[1] == f"0100007F:{port:04X}" and fields[3] == waiting for fields in map(str.split, table))
+
+
 def until_listening(port, transport, end):
-    name = "/proc/net/udp" if transport == "udp" else "/proc/net/tcp"
     for _ in range(400):
-        with open(name) as table:
-            if f"0100007F:{port:04X}" in table.read() or end.process.poll() is not None:
-                return
+        if listens(port, transport) or end.process.poll() is not None:
+            return
         threading.Event().wait(0.03)
 
 
