@@ -42,8 +42,9 @@ Opened bound(const Endpoint& at, int type, bool exclusive) {
     }
     sockaddr_storage address{};
     const auto length = to_sockaddr(at, address);
-    // SO_REUSEPORT would let us share a port with another process of the same user and take half of its calls. So the first
-    // shard binds without it. So does whoever lets the system choose: with it, it may give the port of another such socket.
+    // SO_REUSEPORT would let us share a port with another process of the same user and take half of
+    // its calls. So the first shard binds without it. So does whoever lets the system choose: with
+    // it, it may give the port of another such socket.
     set(fd->get(), SOL_SOCKET, SO_REUSEPORT, exclusive || at.port == 0 ? 0 : 1);
     if (bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
         return failed("bind");
@@ -121,8 +122,8 @@ Opened listen_stream(const Endpoint& at, bool exclusive) {
         return fd;
     }
     set_stream_options(fd->get());
-    // Of two that have bound, it is listening that one of them is refused. No other socket may ask ahead whether the port is
-    // free: who connects to that one is reset.
+    // Of two that have bound, it is listening that one of them is refused. No other socket may ask
+    // ahead whether the port is free: who connects to that one is reset.
     if (listen(fd->get(), backlog) != 0) {
         return failed("listen");
     }
