@@ -86,6 +86,7 @@ class Walk {
     void pass_back(Arrow& arrow, const Response& response);
     [[nodiscard]] const Open* latest_towards(PartyId party, Method method) const;
     [[nodiscard]] bool has_invited(const Arrow& ack) const;
+    [[nodiscard]] bool ends_here(const Arrow& ack) const;
     [[nodiscard]] std::string name(PartyId party) const { return plan_.parties[party].id; }
     [[nodiscard]] std::string list(const std::vector<Open>& open) const;
 
@@ -154,6 +155,24 @@ bool Walk::has_invited(const Arrow& ack) const {
     return false;
 }
 
+// Does `ack` acknowledge a refusal? Such an ACK goes one hop [RFC 3261 §17.1.1.3]: a proxy makes
+// its own, and passes none on.
+bool Walk::ends_here(const Arrow& ack) const {
+    for (auto i = at_; i-- > 0;) {
+        const auto* earlier = std::get_if<Arrow>(&plan_.steps[i].what);
+        const auto* response =
+            earlier != nullptr ? std::get_if<Response>(&earlier->content) : nullptr;
+        if (response == nullptr || earlier->from != ack.to || earlier->to != ack.from ||
+            response->status < 200) {
+            continue;
+        }
+        if (response->method == Method::Invite) {
+            return response->status >= 300;
+        }
+    }
+    return false;
+}
+
 // What a party that is no telephone sends on is the request that it last received.
 void Walk::pass_on(Arrow& arrow, const Request& request) {
     if (plan_.parties[arrow.from].actor) {
@@ -165,7 +184,7 @@ void Walk::pass_on(Arrow& arrow, const Request& request) {
     if (request.method == Method::Ack) {
         // Not where it acknowledges what the sender has asked for itself.
         const auto last = last_ack_[arrow.from];
-        if (last && came_from(*last) != arrow.to && !has_invited(arrow)) {
+        if (last && came_from(*last) != arrow.to && !has_invited(arrow) && !ends_here(arrow)) {
             arrow.forwards = std::exchange(last_ack_[arrow.from], std::nullopt);
         }
     } else if (const auto* received = latest_towards(arrow.from, request.method);
@@ -300,7 +319,9 @@ void Walk::walk(Arrow& arrow, Request& request) {
         return;
     }
     if (request.method == Method::Ack) {
-        last_ack_[arrow.to] = at_;
+        if (!ends_here(arrow)) {
+            last_ack_[arrow.to] = at_;
+        }
         return;
     }
     if (request.method == Method::Bye) {

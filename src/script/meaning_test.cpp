@@ -96,6 +96,21 @@ TEST(Proxies, AcknowledgeThemselvesWhatTheyAskedThemselves) {
     EXPECT_FALSE(test::arrow(plan, 8).forwards);
 }
 
+TEST(Proxies, AcknowledgeRefusalsThemselves) {
+    const auto plan =
+        read("actor carol as C\nalice->>pbx: INVITE bob\npbx->>bob: INVITE\npbx->>carol: INVITE\n"
+             "bob-->>pbx: 200 OK\npbx-->>alice: 200 OK\npbx->>carol: CANCEL\nalice->>pbx: ACK\n"
+             "carol-->>pbx: 200 OK\ncarol-->>pbx: 487 Request Terminated\npbx->>carol: "
+             "ACK\npbx->>bob: ACK");
+    EXPECT_FALSE(test::arrow(plan, 9).forwards);
+    EXPECT_TRUE(test::arrow(plan, 10).forwards);
+    const auto again =
+        read("alice->>pbx: INVITE bob\npbx-->>alice: 407 Proxy Authentication Required\n"
+             "alice->>pbx: ACK\nalice->>pbx: INVITE bob\npbx->>bob: INVITE\nbob-->>pbx: 486 Busy "
+             "Here\npbx->>bob: ACK");
+    EXPECT_FALSE(test::arrow(again, 6).forwards);
+}
+
 TEST(Proxies, DoNotSendBackInACallWhatTheyWereSentInIt) {
     const auto plan = read("participant gw as G (played)\nalice->>gw: INVITE\ngw-->>alice: 200 OK\n"
                            "alice->>gw: INVITE (hold)\ngw->>alice: INVITE (hold)\n"
