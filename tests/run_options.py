@@ -101,7 +101,33 @@ class Options(unittest.TestCase):
     def test_a_b2bua_is_played_or_real(self):
         self.refused.write_text("sequenceDiagram\n    actor alice as Alice\n    participant pbx as PBX (B2BUA)\n"
                                 "    alice->>pbx: INVITE\n    pbx-->>alice: 486 Busy Here\n", encoding="utf-8")
-        self.assertIn("Say (B2BUA, played)", run(self.refused, status=3))
+        self.assertIn("line 3: pbx is drawn as a B2BUA", run(self.refused, status=2))
+        self.assertIn("Say (B2BUA, played)", run(self.refused, status=2))
+
+    def test_who_asks_for_aka_is_played_or_real(self):
+        drawn = ("sequenceDiagram\n    actor ue as UE\n    participant home as S-CSCF{}\n    ue->>home: REGISTER\n"
+                 "    home-->>ue: 401 Unauthorized ({}AKA)\n    ue->>home: REGISTER (AKA)\n    home-->>ue: 200 OK\n")
+        self.refused.write_text(drawn.format("", ""), encoding="utf-8")
+        self.assertIn("line 5: home is to ask for AKA", run(self.refused, status=2))
+        self.assertIn("Say (played) of home", run(self.refused, status=2))
+        self.refused.write_text(drawn.replace(" ({}AKA)", "{}").format("", ""), encoding="utf-8")
+        self.assertIn("say (played) of home", run(self.refused, status=1))
+        self.refused.write_text(drawn.format(" (played)", ""), encoding="utf-8")
+        run(self.refused)
+
+    def test_what_bodies_were_signed_and_encrypted_with_is_kept(self):
+        flow = ROOT / "flows/security/smime-call.mmd"
+        capture, papers = self.folder / "a.pcapng", self.folder / "papers"
+        run(flow, "--pcap-out", capture, "--smime-out", papers)
+        self.assertEqual(sorted(file.name for file in papers.iterdir()),
+                         [f"smime-call.{whose}.pem" for whose in ("alice@example.com", "bob@example.com", "ca")])
+        self.assertEqual((papers / "smime-call.bob@example.com.pem").stat().st_mode & 0o777, 0o600)
+        self.assertNotIn("PRIVATE KEY", (papers / "smime-call.ca.pem").read_text(encoding="utf-8"))
+        read = [PROGRAM, "read", capture, "--format", "ladder"]
+        self.assertNotIn("SRTP PCMU", subprocess.run(read, capture_output=True, check=True, text=True).stdout)
+        opened = subprocess.run([*read, "--keys", papers, "--ca", papers / "smime-call.ca.pem"], capture_output=True, check=True,
+                                text=True).stdout
+        self.assertIn("SRTP PCMU", opened)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@
 #include "cli/run_html.hpp"
 #include "cli/run_json.hpp"
 #include "cli/run_mermaid.hpp"
+#include "cli/run_papers.hpp"
 #include "cli/run_text.hpp"
 #include "cli/terminal.hpp"
 #include "flow/security_demand.hpp"
@@ -84,6 +85,7 @@ struct RunOptions {
     std::string junit;
     std::string summary;
     std::string keys_out;
+    std::string smime_out;
     std::string pcap_out;
     std::string report;
     std::string record;
@@ -249,69 +251,6 @@ class Interrupts {
     std::thread thread_;
 };
 
-// `packets`: where the packets go; empty: nowhere.
-std::expected<play::Report, Failure> perform(const RunOptions& options, Loaded& flow,
-                                             const RunTextOptions& text, const std::string& packets,
-                                             Interrupts& interrupts) {
-    host::StageOptions stage_options;
-    for (const auto& at : options.at) {
-        auto real = host::parse_real_system(at);
-        if (!real) {
-            return std::unexpected{Failure{BadUsage, "--at: " + real.error()}};
-        }
-        stage_options.at.push_back(std::move(*real));
-    }
-    for (const auto& listen : options.listen) {
-        auto own = host::parse_real_system(listen);
-        if (!own) {
-            return std::unexpected{Failure{BadUsage, "--listen: " + own.error()}};
-        }
-        stage_options.listen.push_back(std::move(*own));
-    }
-    if (!options.crl.empty()) {
-        if (const auto lists = load_crls(options.crl); !lists) {
-            return std::unexpected{Failure{BadInput, "--crl: " + lists.error()}};
-        }
-    }
-    stage_options.trust = {.cas = options.trusted, .revoked = options.crl};
-    stage_options.keys_out = options.keys_out;
-    stage_options.pcap_out = packets;
-    const bool alone = options.jobs == 1 || options.flows.size() == 1;
-    Live live{flow.plan, options.trace, alone && isatty(STDERR_FILENO) != 0, text};
-    stage_options.on_progress = [&](const play::Performance& performance) {
-        live.show(performance);
-    };
-    auto stage = host::Stage::make(flow.plan, flow.given, std::move(stage_options));
-    if (!stage) {
-        // Whoever is not there, or not said where, is for the command line to name.
-        const auto& why = stage.error();
-        const bool usage = why.starts_with("--") || why.contains(": where is ");
-        return std::unexpected{Failure{usage ? BadUsage : BadInput, flow.file + ": " + why}};
-    }
-    auto report = interrupts.run(**stage);
-    for (auto& extra : report.extras) {
-        if (options.strict && extra.implied) {
-            extra.implied = false;
-            extra.why = "it is not drawn (--strict)";
-            report.result = play::Report::Result::Failed;
-        }
-    }
-    return report;
-}
-
-void add_to_summary(std::string& out, const std::string& file, const script::Plan& plan,
-                    const play::Report& report) {
-    out += fmt::format("- {} {}\n", report.passed() ? "✓" : "✗", file);
-    if (report.passed()) {
-        return;
-    }
-    std::ifstream in{file};
-    const std::string text{std::istreambuf_iterator<char>{in}, {}};
-    if (const auto flow = failed_flow(text, plan, report); !flow.empty()) {
-        out += "\n```mermaid\n" + flow + "```\n\n";
-    }
-}
-
 // A file of its own for the packets of one performance.
 class PacketFile {
   public:
@@ -349,15 +288,79 @@ class PacketFile {
 struct Done {
     Loaded flow;
     play::Report report;
+    std::vector<play::Papers> papers;
     std::string calls = "[]"; // as the reader has them, for the JSON
     std::string findings;     // a line each, for JUnit
     std::unique_ptr<PacketFile> packets;
     Failure failure; // empty why: none
 };
 
-// The name of a flow's page: its file's, with its folder's before it where another page has that,
-// and a number where that does not do either.
-std::string page_name(const std::string& file, std::set<std::string>& taken) {
+std::expected<void, Failure> perform(const RunOptions& options, Done& done,
+                                     const RunTextOptions& text, Interrupts& interrupts) {
+    auto& flow = done.flow;
+    host::StageOptions stage_options;
+    for (const auto& at : options.at) {
+        auto real = host::parse_real_system(at);
+        if (!real) {
+            return std::unexpected{Failure{BadUsage, "--at: " + real.error()}};
+        }
+        stage_options.at.push_back(std::move(*real));
+    }
+    for (const auto& listen : options.listen) {
+        auto own = host::parse_real_system(listen);
+        if (!own) {
+            return std::unexpected{Failure{BadUsage, "--listen: " + own.error()}};
+        }
+        stage_options.listen.push_back(std::move(*own));
+    }
+    if (!options.crl.empty()) {
+        if (const auto lists = load_crls(options.crl); !lists) {
+            return std::unexpected{Failure{BadInput, "--crl: " + lists.error()}};
+        }
+    }
+    stage_options.trust = {.cas = options.trusted, .revoked = options.crl};
+    stage_options.keys_out = options.keys_out;
+    stage_options.pcap_out = done.packets->path();
+    const bool alone = options.jobs == 1 || options.flows.size() == 1;
+    Live live{flow.plan, options.trace, alone && isatty(STDERR_FILENO) != 0, text};
+    stage_options.on_progress = [&](const play::Performance& performance) {
+        live.show(performance);
+    };
+    auto stage = host::Stage::make(flow.plan, flow.given, std::move(stage_options));
+    if (!stage) {
+        // The flow says what cannot be, or the command line does not say where somebody is.
+        const auto& why = stage.error();
+        const bool usage = why.starts_with("--") || why.starts_with("line ");
+        return std::unexpected{Failure{usage ? BadUsage : BadInput, flow.file + ": " + why}};
+    }
+    done.report = interrupts.run(**stage);
+    for (auto& extra : done.report.extras) {
+        if (options.strict && extra.implied) {
+            extra.implied = false;
+            extra.why = "it is not drawn (--strict)";
+            done.report.result = play::Report::Result::Failed;
+        }
+    }
+    done.papers = (*stage)->papers();
+    return {};
+}
+
+void add_to_summary(std::string& out, const std::string& file, const script::Plan& plan,
+                    const play::Report& report) {
+    out += fmt::format("- {} {}\n", report.passed() ? "✓" : "✗", file);
+    if (report.passed()) {
+        return;
+    }
+    std::ifstream in{file};
+    const std::string text{std::istreambuf_iterator<char>{in}, {}};
+    if (const auto flow = failed_flow(text, plan, report); !flow.empty()) {
+        out += "\n```mermaid\n" + flow + "```\n\n";
+    }
+}
+
+// How the files begin that a flow leaves: as its own file, with its folder's name before it where
+// another flow has that, and a number where that does not do either.
+std::string name_of_files(const std::string& file, std::set<std::string>& taken) {
     const std::filesystem::path path{file};
     const auto folder = path.parent_path().filename().string();
     const auto plain = path.stem().string();
@@ -370,7 +373,7 @@ std::string page_name(const std::string& file, std::set<std::string>& taken) {
 }
 
 // What each party has heard, as files in `folder`, which is made. Empty on success.
-std::string write_recordings(const std::string& folder, const std::string& file,
+std::string write_recordings(const std::string& folder, const std::string& name,
                              const script::Plan& plan, const play::Report& report) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
@@ -378,9 +381,9 @@ std::string write_recordings(const std::string& folder, const std::string& file,
         if (stream.heard.empty()) {
             continue;
         }
-        const auto path = std::filesystem::path{folder} /
-                          fmt::format("{}.{}.{}.wav", std::filesystem::path{file}.stem().string(),
-                                      plan.parties[stream.to].id, stream.call);
+        const auto path =
+            std::filesystem::path{folder} /
+            fmt::format("{}.{}.{}.wav", name, plan.parties[stream.to].id, stream.call);
         const auto bytes = rtp::write_wav(stream.heard);
         std::ofstream out{path, std::ios::binary};
         out.write(reinterpret_cast<const char*>(bytes.data()),
@@ -513,9 +516,7 @@ class Performances {
                     const auto demands = demands_of(done.flow.plan);
                     done.packets = std::make_unique<PacketFile>(options_, !demands.empty());
                     const auto& packets = done.packets->path();
-                    auto report = perform(options_, done.flow, text_, packets, interrupts_);
-                    if (report) {
-                        done.report = std::move(*report);
+                    if (const auto performed = perform(options_, done, text_, interrupts_)) {
                         if (!demands.empty()) {
                             judge_protection(demands, packets, done.report);
                         }
@@ -524,7 +525,7 @@ class Performances {
                             add_calls(done);
                         }
                     } else {
-                        done.failure = report.error();
+                        done.failure = performed.error();
                     }
                 }
             }
@@ -580,7 +581,7 @@ int run(const RunOptions& options) {
         json.error(file, failure.why);
         junit.error(file, failure.why);
     };
-    std::set<std::string> pages;
+    std::set<std::string> names;
     Interrupts interrupts;
     Performances performances{options, text, interrupts};
     for (const auto& file : options.flows) {
@@ -600,8 +601,14 @@ int run(const RunOptions& options) {
         if (!options.summary.empty()) {
             add_to_summary(summary, file, plan, report);
         }
+        const auto name = name_of_files(file, names);
         if (!options.record.empty()) {
-            if (auto wrong = write_recordings(options.record, file, plan, report); !wrong.empty()) {
+            if (auto wrong = write_recordings(options.record, name, plan, report); !wrong.empty()) {
+                return complain(BadInput, wrong);
+            }
+        }
+        if (!options.smime_out.empty()) {
+            if (auto wrong = write_papers(options.smime_out, name, done.papers); !wrong.empty()) {
                 return complain(BadInput, wrong);
             }
         }
@@ -616,8 +623,7 @@ int run(const RunOptions& options) {
             fmt::print("{}", picture);
         }
         if (!options.report.empty()) {
-            if (auto wrong = write_html(options.report, page_name(file, pages), performed);
-                !wrong.empty()) {
+            if (auto wrong = write_html(options.report, name, performed); !wrong.empty()) {
                 return complain(BadInput, wrong);
             }
         }
@@ -669,7 +675,7 @@ Command add_run(CLI::App& app) {
         ->type_name("FILE");
     command
         ->add_option("--crl", options->crl,
-                     "PEM with revocation lists, of whichever CAs, that our parties look into")
+                     "revocation lists, PEM or DER, of whichever CAs, that our parties look into")
         ->type_name("FILE");
     command
         ->add_option(
@@ -703,6 +709,13 @@ Command add_run(CLI::App& app) {
         ->type_name("FILE");
     command->add_option("--keys-out", options->keys_out, "TLS secrets in the NSS key log format")
         ->type_name("FILE");
+    command
+        ->add_option(
+            "--smime-out", options->smime_out,
+            "what bodies were signed and encrypted with: FLOW.PERSON.pem, certificate and "
+            "private key (mode 0600), and FLOW.ca.pem; for callwright read --keys DIR --ca "
+            "DIR/FLOW.ca.pem")
+        ->type_name("DIR");
     command
         ->add_option(
             "--pcap-out", options->pcap_out,

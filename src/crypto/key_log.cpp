@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/x509v3.h>
 
 #include "base/text.hpp"
 
@@ -554,11 +555,9 @@ void KeyRing::add_der_key(std::string_view type, Bytes der, std::string_view nam
         all_keys_.emplace_back(key.get());
     }
     if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
-        problem(name, "only RSA keys can open TLS, and only with RSA key exchange; for TLS give a "
-                      "key log (S/MIME bodies are opened with this key)");
-    } else {
-        keys_.push_back(std::move(key));
+        return; // of no use for TLS; who gave it is told, unless it is meant for bodies
     }
+    keys_.push_back(std::move(key));
 }
 
 void KeyRing::add_pem(std::string_view text, std::string_view name) {
@@ -568,6 +567,9 @@ void KeyRing::add_pem(std::string_view text, std::string_view name) {
         BIO_free};
     std::size_t keys_seen = 0;
     std::size_t certificates_seen = 0;
+    const auto all_before = all_keys_.size();
+    const auto rsa_before = keys_.size();
+    bool of_person = false; // who signs and reads bodies, and does not mean TLS
     char* type = nullptr;
     char* header = nullptr;
     unsigned char* data = nullptr;
@@ -588,6 +590,8 @@ void KeyRing::add_pem(std::string_view text, std::string_view name) {
             const auto* at = static_cast<const unsigned char*>(data);
             if (CertificatePtr certificate{d2i_X509(nullptr, &at, length)}) {
                 ++certificates_seen;
+                of_person |= (X509_get_extension_flags(certificate.get()) & EXFLAG_XKUSAGE) != 0 &&
+                             (X509_get_extended_key_usage(certificate.get()) & XKU_SMIME) != 0;
                 certificates_.push_back(std::move(certificate));
             }
         }
@@ -596,6 +600,10 @@ void KeyRing::add_pem(std::string_view text, std::string_view name) {
         OPENSSL_clear_free(data, static_cast<std::size_t>(length));
     }
     ERR_clear_error(); // the loop ends with "no start line"
+    if (all_keys_.size() - all_before > keys_.size() - rsa_before && !of_person) {
+        problem(name, "only RSA keys can open TLS, and only with RSA key exchange; for TLS give a "
+                      "key log (S/MIME bodies are opened with this key)");
+    }
     if (keys_seen == 0 && certificates_seen == 0) {
         problem(name, "holds no private key");
     }

@@ -169,6 +169,25 @@ std::string what_no_server_of_ours_is(const script::Party& party) {
         party.id, what);
 }
 
+// A challenge of AKA that an embedded server would have to make: it asks for a digest alone.
+std::optional<CastError> what_no_server_of_ours_asks(const script::Plan& plan) {
+    for (const auto& step : plan.steps) {
+        const auto* arrow = std::get_if<script::Arrow>(&step.what);
+        if (arrow == nullptr || arrow->forwards || !script::says(arrow->facts, script::Word::Aka) ||
+            !std::holds_alternative<script::Response>(arrow->content) ||
+            plan.parties[arrow->from].control != Control::Embedded) {
+            continue;
+        }
+        const auto& id = plan.parties[arrow->from].id;
+        return CastError{step.place,
+                         fmt::format("{0} is to ask for AKA, and the server that would be embedded "
+                                     "asks for a digest alone. Say (played) of {0}; or --at "
+                                     "{0}=tls:HOST:PORT, where a real one is",
+                                     id)};
+    }
+    return std::nullopt;
+}
+
 // What a party is called in certificates, where the flow does not say it: letters, digits and
 // hyphens are all that a host name has [RFC 952, RFC 1123 §2.1].
 std::string host_name(std::string_view id, std::string_view domain) {
@@ -282,6 +301,9 @@ std::expected<Cast, CastError> make_cast(const script::Plan& plan, const Given& 
         if (member.codecs.empty()) {
             member.codecs = {"PCMU", "telephone-event"};
         }
+    }
+    if (auto wrong = what_no_server_of_ours_asks(plan)) {
+        return std::unexpected{std::move(*wrong)};
     }
     find_places(plan, cast);
     for (PartyId party = 0; party < plan.parties.size(); ++party) {

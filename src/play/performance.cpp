@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "play/literal/literal.hpp"
+#include "play/smime_desk.hpp"
 #include "play/sound.hpp"
 
 namespace cw::play {
@@ -261,6 +262,11 @@ bool Performance::over() const {
 
 const Report& Performance::report() const {
     return literal_ != nullptr ? literal_->report : state_->report;
+}
+
+std::vector<Papers> Performance::papers() const {
+    return state_ != nullptr && state_->desk != nullptr ? state_->desk->papers()
+                                                        : std::vector<Papers>{};
 }
 
 bool Performance::note_names(std::vector<dialog::Drawn>* notes) {

@@ -12,11 +12,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "dialog/identifiers.hpp"
 #include "play/cast.hpp"
+#include "play/papers.hpp"
 #include "play/report.hpp"
 #include "play/wants.hpp"
 #include "script/plan.hpp"
@@ -88,6 +90,9 @@ class Performance {
     [[nodiscard]] std::string awaited() const;
     // Complete when over().
     [[nodiscard]] const Report& report() const;
+    // What bodies were signed and encrypted with so far: the CA, then each person. Empty when none
+    // was.
+    [[nodiscard]] std::vector<Papers> papers() const;
 
     // From now on, each name that it makes is noted there as well; null: no more. False when that
     // cannot be: it has made some already, or is of another kind.

@@ -139,6 +139,21 @@ std::expected<smime::Keyring, std::string> SmimeDesk::keyring_of(PartyId party) 
     return keys;
 }
 
+// Those that are wrong on purpose have signed only, and went along with what they signed.
+std::vector<Papers> SmimeDesk::papers() const {
+    std::vector<Papers> out;
+    if (open_) {
+        out.push_back({"ca", crypto::to_pem(ca_.certificate.get())});
+    }
+    for (const auto& [whose, one] : made_) {
+        if (whose.second == -1 && one.key != nullptr) {
+            out.push_back({person(whose.first),
+                           crypto::to_pem(one.certificate.get()) + crypto::to_pem(one.key.get())});
+        }
+    }
+    return out;
+}
+
 std::string SmimeDesk::person(PartyId party) const {
     const auto& member = cast_.members[party];
     return member.user + "@" + member.domain;

@@ -9,8 +9,10 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "play/cast.hpp"
+#include "play/papers.hpp"
 #include "smime/keyring.hpp"
 
 namespace cw::play {
@@ -31,6 +33,8 @@ class SmimeDesk {
     // "alice@example.com"
     [[nodiscard]] std::string person(script::PartyId party) const;
     [[nodiscard]] std::optional<script::PartyId> party_of(std::string_view person) const;
+    // Performance::papers()
+    [[nodiscard]] std::vector<Papers> papers() const;
 
   private:
     std::expected<void, std::string> open();

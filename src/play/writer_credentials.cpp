@@ -88,7 +88,13 @@ Writer::open_card(std::span<const std::string_view> values) {
         return Opened{*challenge,
                       crypto::aka_password(*algorithm, opened.res, opened.ik, opened.ck)};
     }
-    return std::unexpected{"the challenge is not one of AKA"};
+    const auto& asks = s_.cast.members[a_.to];
+    return std::unexpected{
+        asks.control == script::Control::Embedded
+            ? fmt::format("the challenge is not one of AKA, which no server of ours asks for: say "
+                          "(played) of {0}, or --at {0}=tls:HOST:PORT",
+                          asks.id)
+            : "the challenge is not one of AKA"};
 }
 
 // `server` asks.

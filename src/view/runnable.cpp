@@ -494,20 +494,64 @@ class Painter {
         return std::nullopt;
     }
 
+    // For whom a body that was opened is encrypted, as facts, out of its badge ("encrypted for
+    // bob@a.example and carol@a.example (AES-128-GCM)"); nothing when one of them is not drawn.
+    [[nodiscard]] std::optional<std::vector<std::string>> encrypted_for(const Message& m) const {
+        constexpr std::string_view before = "encrypted for ";
+        auto names = text(m.badge);
+        const auto at = names.find(before);
+        names =
+            at == std::string_view::npos ? std::string_view{} : names.substr(at + before.size());
+        names = names.substr(0, names.find(" ("));
+        const auto& leg = all_.legs[m.leg];
+        const auto other = aor(text(m.status == 0 ? leg.to : leg.from));
+        std::vector<std::string> out;
+        bool alone = true;
+        while (!names.empty()) {
+            const auto end = std::min({names.find(", "), names.find(" and "), names.size()});
+            const auto uri = "sip:" + std::string{names.substr(0, end)};
+            names.remove_prefix(end);
+            names.remove_prefix(names.starts_with(", ") ? 2 : names.empty() ? 0 : 5);
+            const auto party = party_called(uri);
+            if (!party) {
+                return std::nullopt;
+            }
+            alone = alone && uri == other && out.empty();
+            out.push_back("encrypted for " + parties_[*party].id);
+        }
+        std::ranges::sort(out); // CMS has them in the order of their octets
+        if (alone && out.size() == 1) {
+            return std::vector<std::string>{
+                "encrypted"}; // for its other end, as goes without saying
+        }
+        return out.empty() ? std::nullopt : std::optional{std::move(out)};
+    }
+
+    // How the body is protected. False: it was not opened, or is not whole, or nobody that is drawn
+    // could open it.
+    bool describe_protection(const Message& m, std::vector<std::string>& facts) {
+        const auto encrypted =
+            m.sealed == 1 ? encrypted_for(m) : std::optional<std::vector<std::string>>{};
+        if (m.sealed > 1 || (m.sealed == 1 && !encrypted)) {
+            sealed_ = true;
+            return false;
+        }
+        if (m.is_signed != 0) {
+            facts.emplace_back("signed");
+        }
+        if (encrypted) {
+            facts.insert(facts.end(), encrypted->begin(), encrypted->end());
+        }
+        return true;
+    }
+
     // What the body says, where it is not a session description.
     void describe_body(const sip::MessageView& view, const Message& m, std::string& step,
                        std::vector<std::string>& facts) {
         const auto type = text(m.body_type);
         const bool secured = m.is_signed != 0 || m.sealed != 0;
-        if (m.sealed > 1) { // not opened, or not whole: what is in it, and for whom, nobody knows
-            sealed_ = true;
+        if (!describe_protection(m, facts)) {
             return;
-        }
-        if (m.is_signed != 0) {
-            facts.emplace_back("signed");
-        }
-        if (m.sealed != 0) {
-            facts.emplace_back("encrypted");
         }
         if (m.method == Method::Notify && iequals(type, "message/sipfrag")) {
             if (auto status = reported_status(view.body()); !status.empty()) {
@@ -524,7 +568,7 @@ class Painter {
             step += " \"";
             append_mermaid_text(step, words);
             step += '"';
-        } else if (secured) {
+        } else if (secured && m.media_count == 0) {
             sealed_ = true;
         } else if (!view.body().empty() && m.media_count == 0 &&
                    !iequals(type, "application/dialog-info+xml")) { // play writes it anew
@@ -722,8 +766,10 @@ class Painter {
         }
         if (seen_.insert({m.leg, m.cseq, m.cseq_method, m.status}).second) {
             if (m.media_count != 0) {
+                describe_protection(m, facts);
                 describe(m, facts);
             }
+            sealed_ = sealed_ || m.sealed > 1;
             if (m.status == 401 || m.status == 407) {
                 challenged_[{m.leg, m.cseq_method}] = m.cseq;
             }

@@ -131,12 +131,13 @@ def round_trip(flow):
         texts = []
         source = flow
         for turn in "ab":
-            capture, keys, read = (there / f"{turn}.{end}" for end in ("pcapng", "keys", "mmd"))
-            status, said = call("run", source, "--pcap-out", capture, "--keys-out", keys, "--format", "json")
+            capture, keys, papers, read = (there / f"{turn}.{end}" for end in ("pcapng", "keys", "smime", "mmd"))
+            status, said = call("run", source, "--pcap-out", capture, "--keys-out", keys, "--smime-out", papers, "--format", "json")
             if status != 0:
                 return f"run {turn}: {said}\n{source.read_text()}" if turn == "b" else f"it does not run: {said}"
             performed = said
-            status, said = call("read", capture, "--keys", keys, "--format", "mermaid", "--runnable", "-o", read)
+            cas = [word for file in papers.glob("*.ca.pem") for word in ("--ca", file)]
+            status, said = call("read", capture, "--keys", keys, "--keys", papers, *cas, "--format", "mermaid", "--runnable", "-o", read)
             if status != 0:
                 return f"read {turn}: {said}"
             texts.append(read.read_text())

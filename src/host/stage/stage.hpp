@@ -52,6 +52,8 @@ class Stage final : private net::Handler {
     void interrupt();
 
     [[nodiscard]] const play::Cast& cast() const { return cast_; }
+    // After run(): with what bodies were signed and encrypted.
+    [[nodiscard]] std::vector<play::Papers> papers() const { return performance_->papers(); }
 
   private:
     // Below: SIP over UDP, by party; and a second one for those who speak IPv6 as well.

@@ -86,6 +86,22 @@ std::expected<void, std::string> Wardrobe::open() {
         }
         *ca = std::move(*made);
     }
+    if (!trust_.revoked.empty()) { // TLS reads PEM alone
+        constexpr std::size_t most = std::size_t{16} << 20;
+        const auto text = crypto::read_whole(trust_.revoked, most);
+        const auto lists = text ? crypto::read_crls(*text) : std::unexpected{text.error()};
+        if (!lists) {
+            return std::unexpected{trust_.revoked + ": " + lists.error().what};
+        }
+        std::string pem;
+        for (const auto& list : *lists) {
+            pem += crypto::to_pem(list.get());
+        }
+        if (auto saved = save("revoked.pem", pem); !saved) {
+            return saved;
+        }
+        trust_.revoked = folder_ + "/revoked.pem";
+    }
     ca_file_ = folder_ + "/ca.pem";
     return save("ca.pem", crypto::to_pem(ca_.certificate.get()));
 }

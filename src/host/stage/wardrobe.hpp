@@ -26,7 +26,7 @@ class Wardrobe {
     // For all parties, besides the run's own CA.
     struct Trust {
         std::vector<std::string> cas; // PEM files
-        std::string revoked;          // PEM file with revocation lists; empty: none is asked for
+        std::string revoked;          // revocation lists, PEM or DER; empty: none is asked for
     };
     // `names`: what each party is called in handshakes besides its own name. `folder`: where the
     // files are that the flow names. `cast` outlives it.
