@@ -80,4 +80,8 @@ bool Output::finish() {
     return true;
 }
 
+bool is_there(const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0;
+}
+
 } // namespace cw::cli

@@ -35,4 +35,7 @@ class Output {
     bool failed_ = false;
 };
 
+// There is a file of this name, which Output would replace.
+[[nodiscard]] bool is_there(const std::string& path);
+
 } // namespace cw::cli

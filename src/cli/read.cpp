@@ -174,6 +174,11 @@ class Reader {
         if (!options_.audio.empty()) {
             reading_.keep_media();
         }
+        // Numbers, and what is redacted in which order, are known when all is read.
+        if (options_.interactive && options_.audio.empty() && !options_.redact &&
+            options_.calls.empty() && reading_.can_read_again()) {
+            return show_screen(true);
+        }
         reading_.run();
         if (reading_.tape() != nullptr) {
             audio.emplace(options_.audio, *reading_.tape());
@@ -189,7 +194,7 @@ class Reader {
         find_general();
         sink_ = [&output](std::string_view text) { output->write(text); };
         if (options_.interactive) {
-            return show_screen();
+            return show_screen(false);
         }
         show();
         if (failed_ != Good) {
@@ -513,18 +518,30 @@ class Reader {
         }
     }
 
-    int show_screen() {
+    int show_screen(bool reads) {
         ReadScreen screen{reading_, redactor_, options_.redact,
                           [this](const flow::Call& call, flow::Boxes::Of columns) {
                               return lay_out(call, columns);
                           },
                           page_options(options_.files.front(), options_.files, options_.keys)};
-        const auto list = [&](const ReadScreen::Add& add) {
-            reading_.book().for_each_call([&](const flow::Call& call) {
-                return !is_wanted(call) || (note_errors(call), add(call));
-            });
-        };
-        if (!screen.run(look_at_screen(use_ascii(), terminal_.color), list)) {
+        ReadScreen::Work work{
+            .read = {},
+            .list =
+                [&](const ReadScreen::Add& add) {
+                    reading_.book().for_each_call([&](const flow::Call& call) {
+                        return !is_wanted(call) || (note_errors(call), add(call));
+                    });
+                },
+            .is_wanted = [this](const flow::Call& call) { return is_wanted(call); }};
+        if (reads) {
+            work.read = [this] {
+                reading_.run();
+                if (!reading_.stopped()) {
+                    find_general();
+                }
+            };
+        }
+        if (!screen.run(look_at_screen(use_ascii(), terminal_.color), work)) {
             fmt::print(stderr, "callwright: read: -i: no terminal to talk to\n");
             return BadInput;
         }

@@ -13,14 +13,10 @@
 
 namespace cw::cli {
 
-// A call by its number, as read and as it is to be shown.
+// The call of a row, as read and as it is to be shown.
 template <class Visit>
 void ReadScreen::visit(std::uint32_t id, Visit visit) {
-    const auto key = keys_.find(id);
-    if (key == keys_.end()) {
-        return;
-    }
-    reading_.book().look(key->second, end_, [&](const flow::Call& call) {
+    reading_.book().look(id - 1, end_, [&](const flow::Call& call) {
         redact_ ? visit(call, redactor_.call(call)) : visit(call, call);
     });
 }
@@ -29,9 +25,11 @@ bool ReadScreen::add(const flow::Call& call, Interactive& terminal) {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::milliseconds pause{40}; // a key waits no longer for its answer
     constexpr std::size_t between = 16;            // calls, from a look at the clock to the next
-    keys_.emplace_hint(keys_.end(), call.id, reading_.book().key());
-    screen_->put(view::screen_row(redact_ ? redactor_.call(call) : call),
-                 !typed_ || typed_->matches(call));
+    auto row = view::screen_row(redact_ ? redactor_.call(call) : call);
+    row.id = id_of_visited();
+    row.number = call.id;
+    early_.erase(row.id);
+    screen_->put(std::move(row), !typed_ || typed_->matches(call));
     if (++added_ % between != 1) {
         return true;
     }
@@ -49,8 +47,38 @@ bool ReadScreen::add(const flow::Call& call, Interactive& terminal) {
     return stays;
 }
 
+// Calls as they are so far, some of those that changed. False: the user leaves.
+bool ReadScreen::glance(const Work& work, Interactive& terminal, Instant now, unsigned percent) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds most{40}; // a key waits no longer for its answer
+    const auto until = Clock::now() + most;
+    reading_.book().take_changed(now, [&](const flow::Call& call) {
+        if (work.is_wanted(call)) {
+            auto row = view::screen_row(call, true);
+            row.id = id_of_visited();
+            early_.insert(row.id);
+            screen_->put(std::move(row), !typed_ || typed_->matches(call));
+        }
+        return Clock::now() < until;
+    });
+    drop_joined();
+    screen_->tell(fmt::format("reading, {} %", percent), view::Tone::Slow);
+    screen_->settle();
+    return terminal.turn(0);
+}
+
+void ReadScreen::drop_joined() {
+    for (const auto& [key, into] : reading_.book().take_joined()) {
+        early_.erase(key + 1);
+        screen_->remove(key + 1, into + 1);
+    }
+}
+
 view::ScreenCall ReadScreen::load(std::uint32_t id, flow::Boxes::Of columns) {
     view::ScreenCall out;
+    if (!read_) {
+        return out;
+    }
     visit(id, [&](const flow::Call& call, const flow::Call& shown) {
         out.ladder = lay_out_(shown, columns);
         for (const auto& message : call.messages) {
@@ -74,7 +102,7 @@ bool ReadScreen::filter(const std::string& text, std::set<std::uint32_t>& fit, s
     typed_ = std::move(*parsed);
     reading_.book().for_each_call([&](const flow::Call& call) {
         if (typed_->matches(call)) {
-            fit.insert(call.id);
+            fit.insert(id_of_visited());
         }
         return true;
     });
@@ -82,10 +110,10 @@ bool ReadScreen::filter(const std::string& text, std::set<std::uint32_t>& fit, s
 }
 
 // As they were captured, where the captures can be read again.
-std::string ReadScreen::save_packets(const std::vector<std::uint32_t>& ids,
+view::Saved ReadScreen::save_packets(const std::vector<std::uint32_t>& ids,
                                      const std::string& path) {
     if (redact_) {
-        return "Packets cannot be redacted: .txt, .mmd, .svg or .html";
+        return {false, "Packets cannot be redacted: .txt, .mmd, .svg or .html"};
     }
     SavedPackets packets{reading_};
     for (const auto id : ids) {
@@ -93,20 +121,24 @@ std::string ReadScreen::save_packets(const std::vector<std::uint32_t>& ids,
     }
     auto out = Output::open(path, Output::For::Owner);
     if (!out) {
-        return fmt::format("{}: {}", path, out.error().what);
+        return {false, fmt::format("{}: {}", path, out.error().what)};
     }
     if (const auto written = packets.write([&](std::string_view text) { out->write(text); });
         !written) {
-        return written.error().message;
+        return {false, written.error().message};
     }
     auto said = fmt::format("{} call{} saved in {}", ids.size(), ids.size() == 1 ? "" : "s", path);
     for (const auto& remark : packets.remarks()) {
         said += "; " + remark;
     }
-    return out->finish() ? said : fmt::format("{}: writing failed", path);
+    return out->finish() ? view::Saved{true, std::move(said)}
+                         : view::Saved{false, fmt::format("{}: writing failed", path)};
 }
 
-std::string ReadScreen::save(const std::vector<std::uint32_t>& ids, const std::string& path) {
+view::Saved ReadScreen::save(const std::vector<std::uint32_t>& ids, const std::string& path) {
+    if (!read_) {
+        return {false, "It can be saved when all is read"};
+    }
     if (path.ends_with(".pcapng") && !path.ends_with(messages_end)) {
         return save_packets(ids, path);
     }
@@ -125,8 +157,7 @@ std::string ReadScreen::save(const std::vector<std::uint32_t>& ids, const std::s
     });
 }
 
-bool ReadScreen::run(const view::ScreenOptions& options,
-                     const std::function<void(const Add& add)>& list) {
+bool ReadScreen::run(const view::ScreenOptions& options, const Work& work) {
     view::Screen screen{
         {},
         {.load = [this](std::uint32_t id, flow::Boxes::Of columns) { return load(id, columns); },
@@ -134,21 +165,36 @@ bool ReadScreen::run(const view::ScreenOptions& options,
                           std::string& why) { return filter(text, fit, why); },
          .save = [this](const std::vector<std::uint32_t>& ids,
                         const std::string& path) { return save(ids, path); },
-         .keep_columns = keep_columns},
+         .exists = is_there,
+         .keep_columns = keep_columns,
+         .calls_are_lost = !reading_.can_read_again()},
         options};
     Interactive terminal{screen};
     if (!terminal.good()) {
         return false;
     }
     screen_ = &screen;
+    if (work.read) {
+        reading_.look_on(
+            [&](Instant now, unsigned percent) { return glance(work, terminal, now, percent); });
+        work.read();
+        if (reading_.stopped()) {
+            return true;
+        }
+        drop_joined();
+    }
+    read_ = true;
     for (const auto& input : reading_.inputs()) {
         end_ = std::max(end_, input.last);
     }
     bool stays = true;
-    list([&](const flow::Call& call) {
+    work.list([&](const flow::Call& call) {
         stays = add(call, terminal);
         return stays;
     });
+    for (const auto id : early_) { // it is not wanted any more, or was not there with all keys
+        screen.remove(id, 0);
+    }
     screen.all_here();
     if (stays) {
         reading_.gather_originals();

@@ -103,6 +103,26 @@ class WaitingPackets {
     Clock::time_point looked_;
 };
 
+// When somebody who looks on has a look: the more one costs, the less often.
+class Glances {
+  public:
+    bool is_due() { return ++packets_ % between == 0 && Clock::now() >= due_; }
+    void begin() { began_ = Clock::now(); }
+    void end() {
+        const auto now = Clock::now();
+        due_ = now + std::max<Clock::duration>(least, share * (now - began_));
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::chrono::milliseconds least{80};
+    static constexpr int share = 4;              // a fifth of the time is for looking
+    static constexpr std::uint32_t between = 64; // packets, from one look at the clock to the next
+    std::uint32_t packets_ = 0;
+    Clock::time_point began_;
+    Clock::time_point due_ = Clock::now() + least;
+};
+
 } // namespace
 
 std::optional<ReadFailure> Reading::open(const std::vector<std::string>& files,
@@ -178,6 +198,9 @@ void Reading::run() {
     prepare_heap(source_->total_bytes());
     later_ = later_ && can_read_again() && sent_keys_ == nullptr;
     const bool late_keys = read_once();
+    if (stopped_) {
+        return;
+    }
     const auto& counts = book_->counts();
     const bool closed =
         counts.tls_decrypted < counts.tls_connections || counts.dtls_srtp_unread > 0;
@@ -276,6 +299,13 @@ bool Reading::read_once() {
     // With records to open, a second core keeps the book, where there is one.
     const bool two_cores = std::thread::hardware_concurrency() > 1;
     Progress progress{"reading"};
+    Glances glances;
+    if (glance_) {
+        book_->note_changes();
+        book_->ask_for_open([&decoder](std::uint32_t id, flow::Connection& connection) {
+            return decoder.describe(id, connection);
+        });
+    }
     bool late_keys = false;
     WaitingPackets waiting;
     while (const auto* packet = source_->next()) {
@@ -291,7 +321,16 @@ bool Reading::read_once() {
         if (two_cores && decoder.has_seen_tls()) {
             relay.start_thread();
         }
-        if (progress.is_due()) {
+        if (glance_) {
+            if (glances.is_due()) {
+                glances.begin();
+                relay.meanwhile([&] { stopped_ = !glance_(packet->time, percent()); });
+                glances.end();
+            }
+            if (stopped_) {
+                return false;
+            }
+        } else if (progress.is_due()) {
             progress.draw(source_->bytes_read(), source_->total_bytes());
         }
     }
@@ -320,6 +359,11 @@ bool Reading::read_once() {
         inputs_.push_back(std::move(input));
     }
     return late_keys;
+}
+
+unsigned Reading::percent() const {
+    const auto total = source_->total_bytes();
+    return total == 0 ? 0 : static_cast<unsigned>(source_->bytes_read() * 100 / total);
 }
 
 view::ReportCounts Reading::counts() const {

@@ -1,6 +1,7 @@
 // The work of `read` without its printing: captures and keys in, a finished Book out.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -57,6 +58,14 @@ class Reading {
     std::optional<ReadFailure> trust(const std::vector<std::string>& files);
     // Revocation lists: every certificate of a signer needs one of its CA then; before run().
     std::optional<ReadFailure> check_revoked(const std::vector<std::string>& files);
+    // Before run(): who looks on while it reads, some times a second, at a Book that is not
+    // finished. `now` is the time of the capture. False: nothing more is read, and there is no
+    // result.
+    using Glance = std::function<bool(Instant now, unsigned percent)>;
+    void look_on(Glance glance) { glance_ = std::move(glance); }
+    [[nodiscard]] bool stopped() const { return stopped_; }
+    // All of it is files, not pipes.
+    [[nodiscard]] bool can_read_again() const;
     // Reads to the end. Keys that a capture brings only after the traffic they belong to are used
     // all the same: the files are then read a second time, where that is possible.
     void run();
@@ -87,7 +96,7 @@ class Reading {
     void read_originals(capture::MergedSource& source, const std::stop_token& stop);
     bool read_once();
     bool take_sent_keys();
-    [[nodiscard]] bool can_read_again() const;
+    [[nodiscard]] unsigned percent() const;
 
     std::vector<std::string> files_;
     std::unique_ptr<capture::MergedSource> source_;
@@ -101,6 +110,8 @@ class Reading {
     std::unique_ptr<flow::MediaTape> tape_;
     std::unique_ptr<flow::MediaCourse> course_;
     std::unique_ptr<flow::MediaTap> both_; // where there are both
+    Glance glance_;
+    bool stopped_ = false; // by who looks on
     bool keep_originals_ = false;
     bool later_ = false; // they are kept by another reading, which is not over
     std::vector<view::InputReport> inputs_;

@@ -10,21 +10,22 @@
 
 namespace cw::cli {
 
-std::string
+view::Saved
 save_calls(const std::string& path, std::size_t count, const view::PageOptions& page_options,
            const std::function<view::Ladder(const flow::Call&)>& lay_out,
            const std::function<std::vector<view::InputReport>(const SaveCall& save)>& for_each) {
     const auto ends = [&](std::string_view end) { return path.ends_with(end); };
     if (!ends(".txt") && !ends(".mmd") && !ends(".svg") && !ends(".html") && !ends(".pcapng")) {
-        return "Which kind? name.txt, .mmd, .svg, .html or .pcapng";
+        return {false, "Which kind? name.txt, .mmd, .svg, .html or .pcapng"};
     }
     if (ends(".svg") && count != 1) {
-        return "An SVG shows one call: select one";
+        return {false, "An SVG shows one call: choose one"};
     }
     auto out = Output::open(path);
     if (!out) {
-        return fmt::format("{}: {}", path, out.error().what);
+        return {false, fmt::format("{}: {}", path, out.error().what)};
     }
+    std::uint64_t without = 0; // messages
     const view::Sink sink = [&](std::string_view text) { out->write(text); };
     if (ends(".html")) {
         view::PageWriter page{sink, page_options};
@@ -36,11 +37,7 @@ save_calls(const std::string& path, std::size_t count, const view::PageOptions& 
         ExportedCalls exported{sink};
         for_each(
             [&](const flow::Call& call, const auto& original) { exported.call(call, original); });
-        if (exported.without() > 0) {
-            out->finish();
-            return fmt::format("{}: saved without {} messages, whose bytes are not known", path,
-                               exported.without());
-        }
+        without = exported.without();
     } else {
         std::string text;
         for_each([&](const flow::Call& call, const auto&) {
@@ -53,8 +50,14 @@ save_calls(const std::string& path, std::size_t count, const view::PageOptions& 
         });
         sink(text);
     }
-    return out->finish() ? fmt::format("{} call{} saved in {}", count, count == 1 ? "" : "s", path)
-                         : fmt::format("{}: writing failed", path);
+    if (!out->finish()) {
+        return {false, fmt::format("{}: writing failed", path)};
+    }
+    if (without > 0) {
+        return {true, fmt::format("{}: saved without {} messages, whose bytes are not known", path,
+                                  without)};
+    }
+    return {true, fmt::format("{} call{} saved in {}", count, count == 1 ? "" : "s", path)};
 }
 
 } // namespace cw::cli

@@ -10,6 +10,7 @@
 #include "view/ladder.hpp"
 #include "view/page.hpp"
 #include "view/report.hpp"
+#include "view/screen/screen.hpp"
 
 namespace cw::cli {
 
@@ -22,8 +23,8 @@ using SaveCall = std::function<void(
 inline constexpr std::string_view messages_end = ".messages.pcapng";
 
 // Writes the `count` calls that `for_each` hands over, which returns the captures that they came
-// from. Returns what to say about it, be it good or bad.
-std::string
+// from.
+view::Saved
 save_calls(const std::string& path, std::size_t count, const view::PageOptions& page,
            const std::function<view::Ladder(const flow::Call&)>& lay_out,
            const std::function<std::vector<view::InputReport>(const SaveCall& save)>& for_each);

@@ -4,9 +4,11 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/text.hpp"
@@ -73,16 +75,17 @@ Exit status: 0 all is well, 2 usage, 3 an interface, port, key or output file th
 
 // ---- privileges
 
-// Opening is over, and nothing else needs them. Empty, or what failed.
-std::string become(const std::string& name, host::Watch& watch) {
-    const passwd* user = ::getpwnam(name.c_str());
-    if (user == nullptr) {
-        return fmt::format("user {}: not known", name);
-    }
-    if (!watch.give_files_to(user->pw_uid, user->pw_gid) ||
-        ::initgroups(user->pw_name, user->pw_gid) != 0 || ::setgid(user->pw_gid) != 0 ||
-        ::setuid(user->pw_uid) != 0) {
-        return fmt::format("user {}: {}", name, std::strerror(errno));
+struct User {
+    std::string name;
+    uid_t id = 0;
+    gid_t group = 0;
+};
+
+// Empty, or what failed.
+std::string become(const User& user) {
+    if (::initgroups(user.name.c_str(), user.group) != 0 || ::setgid(user.group) != 0 ||
+        ::setuid(user.id) != 0) {
+        return fmt::format("user {}: {}", user.name, std::strerror(errno));
     }
     return {};
 }
@@ -97,6 +100,33 @@ std::string may_write_beside(const std::string& path, const std::string& user) {
     return fmt::format("{}: the user {}, whom this becomes when all is open, may not write in its "
                        "folder ({}); give it one of its own, or name another --user",
                        path, user, std::strerror(errno));
+}
+
+// In a process of its own: whether we can become `user`, who may then make files beside these.
+// Empty, or what is wrong.
+std::string try_as(const User& user, const std::vector<std::string>& paths) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+        return std::strerror(errno);
+    }
+    const auto child = ::fork();
+    if (child == 0) {
+        auto problem = become(user);
+        for (const auto& path : paths) {
+            problem = problem.empty() ? may_write_beside(path, user.name) : problem;
+        }
+        ::_exit(::write(ends[1], problem.data(), problem.size()) < 0 ? 1 : 0);
+    }
+    ::close(ends[1]);
+    std::string problem;
+    char buffer[512];
+    for (ssize_t n = 0; child > 0 && (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) {
+        problem.append(buffer, static_cast<std::size_t>(n));
+    }
+    ::close(ends[0]);
+    int status = 0;
+    const bool over = child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
+    return over ? problem : fmt::format("user {}: this could not be tried", user.name);
 }
 
 ColorChoice color_choice(const std::string& color) {
@@ -411,24 +441,40 @@ int watch_calls(const WatchOptions& options) {
     const bool screens =
         options.screens || (options.format.empty() && options.page.at.empty() && terminal);
     settings.show_going_on = screens || !options.store.empty() || !options.page.at.empty();
+    const auto refuse = [](const std::string& why) {
+        fmt::print(stderr, "callwright: watch: {}\n", why);
+        return BadInput;
+    };
+    const char* sudo = std::getenv("SUDO_USER");
+    const std::string name = !options.user.empty() ? options.user : sudo != nullptr ? sudo : "";
+    std::optional<User> user;
+    if (!name.empty() && ::geteuid() == 0) { // before a file is made, or one that is there emptied
+        const passwd* known = ::getpwnam(name.c_str());
+        if (known == nullptr) {
+            return refuse(fmt::format("user {}: not known", name));
+        }
+        user = User{.name = name, .id = known->pw_uid, .group = known->pw_gid};
+        std::vector<std::string> paths;
+        if (!options.store.empty()) {
+            paths.push_back(options.store);
+        }
+        if (options.ring_mb > 0) {
+            paths.push_back(options.settings.ring.path);
+        }
+        if (const auto problem = try_as(*user, paths); !problem.empty()) {
+            return refuse(problem);
+        }
+    }
     auto watch = host::Watch::open(std::move(settings));
     if (!watch) {
-        fmt::print(stderr, "callwright: watch: {}\n", watch.error());
-        return BadInput;
+        return refuse(watch.error());
     }
-    const char* sudo = std::getenv("SUDO_USER");
-    const std::string user = !options.user.empty() ? options.user : sudo != nullptr ? sudo : "";
-    if (!user.empty() && ::geteuid() == 0) {
-        auto problem = become(user, **watch);
-        if (problem.empty() && !options.store.empty()) {
-            problem = may_write_beside(options.store, user);
+    if (user) { // opening is over, and nothing else needs privileges
+        if (!(*watch)->give_files_to(user->id, user->group)) {
+            return refuse(fmt::format("user {}: {}", name, std::strerror(errno)));
         }
-        if (problem.empty() && options.ring_mb > 0) {
-            problem = may_write_beside(options.settings.ring.path, user);
-        }
-        if (!problem.empty()) {
-            fmt::print(stderr, "callwright: watch: {}\n", problem);
-            return BadInput;
+        if (const auto problem = become(*user); !problem.empty()) {
+            return refuse(problem);
         }
     }
     std::unique_ptr<host::CallKeeper> keeper;

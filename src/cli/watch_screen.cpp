@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "cli/interactive.hpp"
+#include "cli/output.hpp"
 #include "cli/page_options.hpp"
 #include "cli/save_calls.hpp"
 #include "view/ladder.hpp"
@@ -118,8 +119,10 @@ bool WatchScreen::run(const view::ScreenOptions& options, const std::function<bo
                                           std::string& why) { return filter(text, fit, why); },
                          .save = [this](const std::vector<std::uint32_t>& ids,
                                         const std::string& path) { return save(ids, path); },
+                         .exists = is_there,
                          .keep_columns = keep_columns,
-                         .forget = [this](bool hidden_only) { forget(hidden_only); }},
+                         .forget = [this](bool hidden_only) { forget(hidden_only); },
+                         .calls_are_lost = keeper_ == nullptr && !watch_.writes_packets()},
                         options};
     screen_ = &screen;
     tell();
@@ -177,7 +180,7 @@ bool WatchScreen::filter(const std::string& text, std::set<std::uint32_t>& fit, 
     return true;
 }
 
-std::string WatchScreen::save(const std::vector<std::uint32_t>& ids, const std::string& path) {
+view::Saved WatchScreen::save(const std::vector<std::uint32_t>& ids, const std::string& path) {
     return save_calls(
         path, ids.size(), page_options("callwright watch", {}, {}),
         [](const flow::Call& call) { return view::layout(call); },

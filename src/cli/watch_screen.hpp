@@ -36,7 +36,7 @@ class WatchScreen {
     void tell();
     view::ScreenCall load(std::uint32_t number, flow::Boxes::Of columns);
     bool filter(const std::string& text, std::set<std::uint32_t>& fit, std::string& why);
-    std::string save(const std::vector<std::uint32_t>& ids, const std::string& path);
+    view::Saved save(const std::vector<std::uint32_t>& ids, const std::string& path);
     void forget(bool hidden_only);
 
     host::Watch& watch_;

@@ -4,6 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "base/hash.hpp"
+#include "sip/cseq.hpp"
+#include "sip/message.hpp"
 #include "sip/method.hpp"
 
 namespace cw::flow {
@@ -21,6 +24,21 @@ bool begins_as(std::string_view bytes, const Call& call, const Message& message)
     return bytes.starts_with(call.text(message.method_text));
 }
 
+std::uint32_t name_of(std::string_view call_id, std::uint32_t cseq) {
+    return static_cast<std::uint32_t>(hash_bytes(call_id, cseq));
+}
+
+// As the ladder will ask for it, which has the same values of these header fields.
+std::uint32_t name_of(std::string_view bytes) {
+    sip::HeaderIndex index;
+    const auto message = sip::index(bytes, index);
+    if (!message) {
+        return 0;
+    }
+    const auto cseq = sip::parse_cseq(message->value(sip::HeaderId::CSeq));
+    return name_of(message->value(sip::HeaderId::CallId), cseq ? cseq->number : 0);
+}
+
 } // namespace
 
 void Originals::on_sip(const SipEvent& event) {
@@ -30,11 +48,17 @@ void Originals::on_sip(const SipEvent& event) {
     if (index != none && !event.bytes.empty()) {
         again ? free_.pop_back() : static_cast<void>(kept_.emplace_back());
         const auto [at, fresh] = first_.try_emplace(packet, index);
-        if (!fresh) {
-            kept_[at->second].shared = true;
+        if (!fresh && !kept_[at->second].shared) {
+            auto& alone = kept_[at->second];
+            alone.shared = true;
+            alone.name = name_of(spool_.get(alone.blob));
         }
-        kept_[index] = {spool_.put(event.bytes), fresh ? none : at->second, event.at.time, packet,
-                        !fresh};
+        kept_[index] = {.blob = spool_.put(event.bytes),
+                        .next = fresh ? none : at->second,
+                        .name = fresh ? 0 : name_of(event.bytes),
+                        .time = event.at.time,
+                        .packet = packet,
+                        .shared = !fresh};
         at->second = index;
     }
     next_->on_sip(event);
@@ -88,6 +112,7 @@ std::uint32_t Originals::find(const Call& call, const Message& message) {
     }
     const auto call_id =
         message.leg < call.legs.size() ? call.text(call.legs[message.leg].call_id) : "";
+    const auto name = name_of(call_id, message.cseq);
     int looked_at = 0;
     for (auto index = found->second; index != none && ++looked_at <= most_of_a_packet;
          index = kept_[index].next) {
@@ -95,8 +120,8 @@ std::uint32_t Originals::find(const Call& call, const Message& message) {
         if (!kept.shared) {
             return index; // the only one
         }
-        if (kept.blob.length != message.size) {
-            continue;
+        if (kept.name != name || kept.blob.length != message.size) {
+            continue; // most of them, without a look at the file
         }
         const auto bytes = spool_.get(kept.blob);
         if (begins_as(bytes, call, message) && bytes.find(call_id) != std::string_view::npos) {

@@ -47,6 +47,7 @@ class Originals final : public Listener {
     struct Kept {
         BlobRef blob;              // empty: this place is free
         std::uint32_t next = none; // of the same packet
+        std::uint32_t name = 0;    // hash of its Call-ID and CSeq; known where it is shared
         Instant time;
         std::uint64_t packet = 0;
         bool shared = false; // there were others in its packet

@@ -1,6 +1,7 @@
 #include "flow/originals.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,27 @@ TEST(Originals, EachMessageOfACallHasItsBytesAlsoWhenManyCameInOnePacket) {
     for (const auto& bytes : found) {
         EXPECT_TRUE(bytes == alone || std::ranges::find(sent, bytes) != sent.end()) << bytes;
     }
+}
+
+TEST(Originals, WhatLooksLikeAnotherInTheSamePacketIsNotTakenForIt) {
+    Book book;
+    Originals originals{book};
+    // As long as the one before, of the same call; and one of another call that names it.
+    auto other = options("two", 1);
+    other.replace(other.find("two1"), 3, "one"); // in the branch
+    const std::vector<std::string> sent{options("one", 1), options("one", 2), other};
+    for (const auto& bytes : sent) {
+        originals.on_sip(event(bytes, 7));
+    }
+    originals.finish(Instant{1'700'000'001'000'000'000});
+    std::set<std::string> found;
+    book.for_each_call([&](const Call& call) {
+        for (const auto& message : call.messages) {
+            found.emplace(originals.of(call, message));
+        }
+        return true;
+    });
+    EXPECT_EQ(found, (std::set<std::string>{sent.begin(), sent.end()}));
 }
 
 TEST(Originals, OfAPacketThatNobodySawNothingIsKnown) {

@@ -24,6 +24,11 @@ void Relay::start_thread() {
     }
 }
 
+void Relay::meanwhile(const std::function<void()>& work) {
+    const std::lock_guard nothing_is_told{telling_};
+    work();
+}
+
 Relay::~Relay() {
     {
         const std::lock_guard lock{mutex_};
@@ -121,8 +126,11 @@ void Relay::run() {
         full_.pop_front();
         lock.unlock();
         changed_.notify_all();
-        if (tell(*batch)) {
-            return;
+        {
+            const std::lock_guard telling{telling_};
+            if (tell(*batch)) {
+                return;
+            }
         }
         batch->clear();
         lock.lock();

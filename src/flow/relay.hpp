@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,6 +40,8 @@ class Relay final : public Listener {
 
     // Idempotent; before finish().
     void start_thread();
+    // Calls `work` while the listener is told nothing: the source's thread may look at it then.
+    void meanwhile(const std::function<void()>& work);
 
     void on_sip(const SipEvent& event) override;
     void on_media(const MediaEvent& event) override;
@@ -84,6 +87,7 @@ class Relay final : public Listener {
     std::deque<std::unique_ptr<Batch>> full_;
     std::vector<std::unique_ptr<Batch>> spare_;
     bool closed_ = false;
+    std::mutex telling_; // held while the listener is told something on the thread
     std::thread thread_; // last: it uses all of the above
 };
 

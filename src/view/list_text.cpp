@@ -7,6 +7,7 @@
 #include "view/cells.hpp"
 #include "view/figures.hpp"
 #include "view/ladder.hpp"
+#include "view/security_words.hpp"
 
 namespace cw::view {
 namespace {
@@ -14,6 +15,9 @@ namespace {
 constexpr std::size_t flush_at = 32 * 1024;
 constexpr std::size_t max_reasons = 32;
 constexpr std::size_t with_date = 23; // "2026-05-01 10:00:01.120"
+// Where both parties have so many cells, the rest is for the weakest point, if it is so much.
+constexpr std::size_t enough_of_party = 22;
+constexpr std::size_t least_of_sentence = 40;
 
 Ink ink_of(Tone tone) {
     switch (tone) {
@@ -86,7 +90,8 @@ ListText::Widths ListText::widths_for(std::size_t width) {
              .messages = width >= 80 ? 4U : 0U,
              .security = width >= 80 ? 16U : 13U,
              .legs = wide ? 4U : 0U,
-             .found = width >= 80 ? 5U : 3U};
+             .found = width >= 80 ? 5U : 3U,
+             .weakest = 0};
     std::size_t fixed = 1; // between from and to
     for (const auto cells :
          {w.number, w.time, w.kind, w.state, w.duration, w.messages, w.security, w.legs, w.found}) {
@@ -95,6 +100,10 @@ ListText::Widths ListText::widths_for(std::size_t width) {
     const auto left = width > fixed + 8 ? width - fixed : 8;
     w.from = (left + 1) / 2;
     w.to = left / 2;
+    if (left >= 2 * enough_of_party + least_of_sentence + 1) {
+        w.from = w.to = enough_of_party;
+        w.weakest = left - 2 * enough_of_party - 1;
+    }
     return w;
 }
 
@@ -161,6 +170,7 @@ void ListText::header() {
     head("security", w.security);
     head("legs", w.legs, true);
     head("found", w.found);
+    head("weakest", w.weakest);
     end_line();
 }
 
@@ -206,6 +216,7 @@ void ListText::call(const flow::Call& call) {
     cell(security_text(call), w.security, false, ink_of(security_tone(call)));
     cell(filled([&](std::string& s) { append_number(s, call.legs.size()); }), w.legs, true);
     found(call);
+    cell(weakest_in(call.security.weakest, w.weakest), w.weakest, false, Ink::Dim);
     end_line();
 }
 
@@ -223,6 +234,7 @@ void ListText::found(const flow::Call& call) {
         }
     }
     if (gravest == nullptr) {
+        cell("", widths_.found);
         return;
     }
     scratch_ = gravest->rule;

@@ -44,7 +44,8 @@ class ListText {
 
   private:
     struct Widths {
-        std::size_t number, time, kind, from, to, state, duration, messages, security, legs, found;
+        std::size_t number, time, kind, from, to, state, duration, messages, security, legs, found,
+            weakest;
     };
     struct Unreadable {
         std::uint64_t count = 0;

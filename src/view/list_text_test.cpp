@@ -34,6 +34,24 @@ TEST(ListText, LinesFitTheTerminal) {
     }
 }
 
+TEST(ListText, ShowsTheWeakestPointWhereThereIsRoom) {
+    auto call = made::good_call();
+    call.security.weakest = "192.0.2.1:5060 → 192.0.2.9:5060 over udp: anyone can read it";
+    for (const auto& [width, words] : {std::pair{120, ""},
+                                       {180, "anyone can read it"},
+                                       {220, "192.0.2.9:5060 over udp: anyone can read it"}}) {
+        std::string out;
+        ListText list{[&](std::string_view piece) { out += piece; },
+                      {.width = static_cast<std::size_t>(width)}};
+        list.call(call);
+        list.finish({}, {.calls = 1});
+        EXPECT_TRUE(lines_of(out).at(1).ends_with(words)) << out;
+        EXPECT_EQ(lines_of(out).at(0).ends_with("weakest"), width > 120);
+        EXPECT_EQ(out.contains("anyone"), width > 120);
+        EXPECT_EQ(out.contains("over udp"), width > 200);
+    }
+}
+
 TEST(ListText, UndecryptedConnectionsAreCountedByReason) {
     std::string out;
     ListText list{[&](std::string_view piece) { out += piece; }};

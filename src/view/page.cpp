@@ -288,6 +288,7 @@ void write_row(JsonWriter& json, std::string_view id, std::string_view kind, con
     json.member("state", name_of(ladder.state));
     json.member("messages", std::uint64_t{messages});
     json.member("security", std::string_view{ladder.security});
+    json.member("weakest", std::string_view{ladder.weakest});
     json.member("safe", name_of(ladder.security_state));
     json.member("ids", call_ids);
     json.key("rules");
@@ -329,6 +330,7 @@ void append_page_row(std::string& out, const flow::Call& call, std::uint32_t num
     json.member("state", name_of(row.state));
     json.member("messages", std::uint64_t{row.messages});
     json.member("security", std::string_view{row.security});
+    json.member("weakest", std::string_view{row.weakest});
     json.member("safe", name_of(row.safe));
     json.member("ids", std::string_view{call_ids(call)});
     const bool up = call.state == flow::State::Trying || call.state == flow::State::Ringing ||

@@ -8,6 +8,7 @@
 #include "view/cells.hpp"
 #include "view/figures.hpp"
 #include "view/ladder.hpp"
+#include "view/security_words.hpp"
 
 namespace cw::view {
 namespace {
@@ -42,6 +43,14 @@ std::string_view media_text(flow::Protection media) {
 }
 
 } // namespace
+
+std::string_view weakest_in(std::string_view sentence, std::size_t cells) {
+    constexpr std::string_view before = ": ";
+    const auto colon = sentence.find(before);
+    return colon == std::string_view::npos || cell_width(sentence) <= cells
+               ? sentence
+               : sentence.substr(colon + before.size());
+}
 
 std::string security_text(const flow::Call& call) {
     std::string out;

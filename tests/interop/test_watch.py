@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+import unittest
 
 from harness import PROGRAM, SOURCE, InteropTest, Process, free_port, need, wait_for
 from hep import hep3, message
@@ -131,6 +132,28 @@ class Refused(InteropTest):
                                           check=False)
                     self.assertEqual(status, done.returncode, done.stderr)
                     self.assertIn(words, done.stderr)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+class Users(InteropTest):
+    """Who may not write where the files are to be is refused before anything is made or emptied."""
+
+    def refused(self, *options):
+        done = subprocess.run([PROGRAM, "watch", "--hep", "127.0.0.1:0", "--format", "json", *options], capture_output=True,
+                              text=True, timeout=60, check=False, cwd=self.folder)
+        self.assertEqual(3, done.returncode, done.stdout + done.stderr)
+        return done.stderr
+
+    def test_a_user_who_may_not_write_there_leaves_no_file(self):
+        os.chmod(self.folder, 0o700)
+        kept = os.path.join(self.folder, "kept-00001.pcapng")
+        write(kept, "of yesterday")
+        for options in (("--write", "kept.pcapng", "--ring-mb", "10"), ("--write", "ring.pcapng", "--store", "calls.db")):
+            self.assertIn("nobody, whom this becomes when all is open, may not write", self.refused(*options, "--user", "nobody"))
+        self.assertIn("user no-such-user: not known", self.refused("--write", "one.pcapng", "--user", "no-such-user"))
+        self.assertEqual(["kept-00001.pcapng"], os.listdir(self.folder))
+        with open(kept, encoding="utf-8") as file:
+            self.assertEqual("of yesterday", file.read())
 
 
 class Capture(Watch):

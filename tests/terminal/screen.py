@@ -2,13 +2,19 @@
 """`callwright read -i` and `callwright watch` in a real terminal (tmux, 80×24): sngrep's own walk through list, ladder, message
 and comparison, key by key, on a capture and while calls go on; other sizes and kinds of terminal. Exit status 77: no tmux.
 CALLWRIGHT_PROGRAM is the program."""
+import fcntl
 import os
 import pathlib
+import pty
+import re
+import select
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -103,14 +109,14 @@ class Screen(InTerminal):
         t.keys("q", "q")
         t.wait_for("1 of 3 calls")
         t.keys("F2")
-        t.wait_for("Save call 3 as:")
+        t.wait_for("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3", "as: calls.pcapng")
         t.keys("C-u")
         t.keys("-l", "call.mmd")
         t.keys("Enter")
         t.wait_for("1 call saved in call.mmd")
         self.assertIn("sequenceDiagram", (pathlib.Path(t.socket).parent / "call.mmd").read_text(encoding="utf-8"))
         t.keys("F2")
-        t.wait_for("Save call 3 as:")
+        t.wait_for("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3", "as: calls.pcapng")
         t.keys("C-u")
         t.keys("-l", "call.pcapng")
         t.keys("Enter")
@@ -119,7 +125,7 @@ class Screen(InTerminal):
                               timeout=SECONDS, check=True).stdout
         self.assertIn("2 TLS connections, 2 decrypted", read)  # as it was captured, with its secrets
         t.keys("F2")
-        t.wait_for("Save call 3 as:")
+        t.wait_for("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3", "as: calls.pcapng")
         t.keys("C-u")
         t.keys("-l", "call.messages.pcapng")
         t.keys("Enter")
@@ -127,6 +133,14 @@ class Screen(InTerminal):
         read = subprocess.run([PROGRAM, "read", "call.messages.pcapng"], cwd=pathlib.Path(t.socket).parent, capture_output=True,
                               text=True, timeout=SECONDS, check=True).stdout
         self.assertIn("13 SIP messages", read)
+        t.keys("F2")
+        t.wait_for("as: calls.pcapng")
+        t.keys("C-u")
+        t.keys("-l", "call.mmd")
+        t.keys("Up", "Enter")
+        t.wait_for("call.mmd is there already. Overwrite it? (y/n)")
+        t.keys("y")
+        t.wait_for("1 call saved in call.mmd")
         t.keys("q")
         t.wait_for("ready$")
         self.assertNotIn("F7 Filter", t.screen())
@@ -198,6 +212,50 @@ class Screen(InTerminal):
                              timeout=SECONDS, start_new_session=True, check=False)
         self.assertEqual(got.returncode, 3)
         self.assertIn("no terminal", got.stderr)
+
+
+class WhileReading(unittest.TestCase):
+    """Rows are there before a capture is read to its end. All that the program draws is kept, so nothing has to be caught in time."""
+
+    CALLS = 100_000  # far more than can be read before the first look
+
+    def capture(self, folder):
+        path = pathlib.Path(folder) / "many.pcap"
+        ip = struct.Struct("!BBHHHBBH4s4sHHHH")
+        here, there = socket.inet_aton("192.0.2.1"), socket.inet_aton("192.0.2.9")
+        with open(path, "wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))  # raw IP
+            for i in range(self.CALLS):
+                for first, source, target in (("OPTIONS sip:bob@b.example SIP/2.0", here, there), ("SIP/2.0 200 OK", there, here)):
+                    text = (f"{first}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{i}\r\nFrom: <sip:u{i}@a.example>;tag=1\r\n"
+                            f"To: <sip:bob@b.example>\r\nCall-ID: {i}@a\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n").encode()
+                    packet = ip.pack(0x45, 0, 28 + len(text), 0, 0, 64, 17, 0, source, target, 5060, 5060, 8 + len(text), 0) + text
+                    file.write(struct.pack("<IIII", 1_700_000_000 + i // 1000, i % 1000 * 1000, len(packet), len(packet)) + packet)
+        return path
+
+    def test_rows_are_shown(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = self.capture(folder)
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execvpe(PROGRAM, [PROGRAM, "read", str(path), "-i"], {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8"})
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+            drawn = b""
+            end = time.monotonic() + 4 * SECONDS
+            over = False
+            try:
+                while True:
+                    self.assertLess(time.monotonic(), end, drawn[-3000:])
+                    if select.select([terminal], [], [], 1)[0]:
+                        drawn += os.read(terminal, 65536)
+                    if not over and b"100000 of 100000 calls    " in drawn[-4000:]:  # nothing goes on any more
+                        os.write(terminal, b"q")
+                        over = True
+            except OSError:  # it has left
+                pass
+            self.assertEqual(0, os.waitpid(pid, 0)[1])
+            early = [int(count) for count in re.findall(rb"of (\d+) calls \xc2\xb7 (?:\x1b\[\d+m)?reading, ", drawn)]
+            self.assertTrue(any(0 < count < self.CALLS for count in early), early)
 
 
 class Watching(InTerminal):
@@ -276,6 +334,27 @@ class Watching(InTerminal):
             t.keys("F5")
             time.sleep(0.5)
         t.wait_for("emil@")
+        t.keys("q")
+        t.wait_for("1 of 1 calls is not saved")
+        t.keys("n", "q")
+        t.wait_for("Leave? (y/n, s saves)")
+        t.keys("s")
+        t.wait_for("(*) all 1", "as: calls.pcapng")
+        t.keys("C-u")
+        t.keys("-l", "emil.txt")
+        t.keys("Enter")
+        t.wait_for("1 call saved in emil.txt")
+        self.say("fred", "INVITE sip:bob@example.com SIP/2.0")
+        t.wait_for("fred@")
+        t.keys("q")
+        t.wait_for("not saved")
+        t.keys("y")
+        t.wait_for("ready$")
+
+    def test_who_has_them_in_a_file_anyway_is_not_asked(self):
+        t = self.watching("--write", "all.pcapng")
+        self.say("anna", "INVITE sip:bob@example.com SIP/2.0")
+        t.wait_for("1 of 1 calls", "anna@")
         t.keys("q")
         t.wait_for("ready$")
 

@@ -13,14 +13,15 @@ constexpr int most_at_once = 256;
 
 std::expected<std::unique_ptr<HepIntake>, std::string> HepIntake::open(const Endpoint& at) {
     std::unique_ptr<HepIntake> made{new HepIntake};
-    auto datagrams = net::bind_datagram(at, true);
-    if (!datagrams) {
-        return std::unexpected{"hep " + to_string(at) + ", udp: " + datagrams.error()};
-    }
-    made->at_ = net::local_endpoint(datagrams->get());
-    auto listener = net::listen_stream(made->at_, true);
+    // Of any free port it is TCP that has fewer: connections that have ended hold theirs.
+    auto listener = net::listen_stream(at, true);
     if (!listener) {
-        return std::unexpected{"hep " + to_string(made->at_) + ", tcp: " + listener.error()};
+        return std::unexpected{"hep " + to_string(at) + ", tcp: " + listener.error()};
+    }
+    made->at_ = net::local_endpoint(listener->get());
+    auto datagrams = net::bind_datagram(made->at_, true);
+    if (!datagrams) {
+        return std::unexpected{"hep " + to_string(made->at_) + ", udp: " + datagrams.error()};
     }
     made->datagrams_ = std::move(*datagrams);
     made->listener_ = std::move(*listener);

@@ -66,6 +66,7 @@ class Watch {
     }
     // "eth0", "hep 0.0.0.0:9060": by Packet::input.
     [[nodiscard]] const std::vector<std::string>& inputs() const { return inputs_; }
+    [[nodiscard]] bool writes_packets() const { return ring_ != nullptr; }
     // Before its process becomes this user: what it writes is theirs. False: errno.
     bool give_files_to(uid_t user, gid_t group) {
         return ring_ == nullptr || ring_->give_to(user, group);

@@ -1,7 +1,7 @@
 // The list of calls: only the rows in sight exist, so that a hundred thousand stay smooth.
 const listRow = 27;
 const list = {all: [], shown: [], chosen: 0, word: '', column: 'number', down: true};
-const listColumns = [['number', 'Nr'], ['start', 'Time'], ['kind', 'Kind'], ['from', 'From'], ['to', 'To'], ['end', 'End'], ['messages', 'Msgs'], ['security', 'Security'], ['rules', 'Findings']];
+const listColumns = [['number', 'Nr'], ['start', 'Time'], ['kind', 'Kind'], ['from', 'From'], ['to', 'To'], ['end', 'End'], ['messages', 'Msgs'], ['security', 'Security'], ['rules', 'Findings'], ['weakest', 'Weakest']];
 
 // Words are looked for everywhere; a Wireshark filter is taken for the text that it names.
 function fits(row, word) {
@@ -45,11 +45,11 @@ function drawList() {
     const rows = [element('div', {style: `height:${list.shown.length * listRow}px`})];
     for (let at = first; at < last; ++at) {
         const row = list.shown[at];
-        const cells = [row.number, row.when ?? row.start.slice(11, 23), row.kind, row.from, row.to, null, row.messages, null, null];
+        const cells = [row.number, row.when ?? row.start.slice(11, 23), row.kind, row.from, row.to, null, row.messages, null, null, row.weakest];
         const line = element('div', {class: 'row line' + (at === list.chosen ? ' chosen' : '') + (row.live ? ' going' : ''), style: `top:${at * listRow}px`, role: 'option', 'aria-selected': at === list.chosen,
             onclick: () => chooseCall(at), ondblclick: () => openCall(row.at)}, cells.map(cell => element('span', {}, String(cell ?? ''))));
         line.children[5].append(element('span', {class: row.state}, sign(row.state) + row.end));
-        line.children[7].append(element('span', {class: row.safe}, row.security));
+        line.children[7].append(element('span', {class: row.safe, title: row.weakest ?? ''}, row.security));
         line.children[8].append(...row.rules.map(([rule, tone, title]) => element('span', {class: tone, title}, sign(tone) + rule + ' ')));
         rows.push(line);
     }

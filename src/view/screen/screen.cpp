@@ -25,8 +25,8 @@ bool has_words(const ScreenRow& row, std::string_view words) {
     const auto same = [](char a, char b) {
         return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + 'a' - 'A') : a) == b;
     };
-    const std::string* texts[] = {&row.kind, &row.time,     &row.from, &row.to,
-                                  &row.end,  &row.security, &row.rules};
+    const std::string* texts[] = {&row.kind, &row.time,     &row.from,  &row.to,
+                                  &row.end,  &row.security, &row.rules, &row.weakest};
     while (!words.empty()) {
         const auto word = words.substr(0, words.find(' '));
         words.remove_prefix(std::min(word.size() + 1, words.size()));
@@ -54,6 +54,8 @@ const std::string& text_column(const ScreenRow& row, std::size_t column) {
         return row.security;
     case 7:
         return row.rules;
+    case 8:
+        return row.weakest;
     default:
         return row.time;
     }
@@ -132,11 +134,14 @@ void Screen::move(std::ptrdiff_t by) {
 bool Screen::key(const std::string& key) {
     said_.clear();
     if (prompt_ != Prompt::None) {
-        prompt_key(key);
-        return true;
+        return prompt_key(key);
     }
     if (key == "ctrl-c") {
-        return false;
+        return leave();
+    }
+    if (at_ == At::Save) {
+        save_key(key);
+        return true;
     }
     if (at_ == At::Help || at_ == At::Stats) {
         at_ = before_;
@@ -173,6 +178,7 @@ bool Screen::key(const std::string& key) {
     case At::Stats:
     case At::Settings:
     case At::Columns:
+    case At::Save:
         break;
     }
     return true;
@@ -180,7 +186,7 @@ bool Screen::key(const std::string& key) {
 
 bool Screen::list_key(const std::string& key) {
     if (key == "esc" || key == "q" || key == "Q") {
-        return false;
+        return leave();
     }
     if (key == "h" || key == "H") {
         before_ = At::List;
@@ -205,7 +211,7 @@ bool Screen::list_key(const std::string& key) {
     } else if (key == "*") {
         select_all();
     } else if (key == "f2" || key == "s" || key == "S") {
-        ask(Prompt::Save);
+        open_save();
     } else if (key == "f3" || key == "/" || key == "tab") {
         ask(Prompt::Search);
     } else if (key == "f7" || key == "f" || key == "F") {
@@ -246,7 +252,7 @@ bool Screen::list_key(const std::string& key) {
 bool Screen::flow_key(const std::string& key) {
     if (key == "esc" || key == "q" || key == "Q") {
         if (rows_.size() == 1 && !live()) {
-            return false;
+            return leave();
         }
         back();
     } else if (key == "enter") {
@@ -302,7 +308,7 @@ bool Screen::flow_key(const std::string& key) {
     } else if (key == "right" || key == "l") {
         sideways_ += 8;
     } else if (key == "S") {
-        ask(Prompt::Save);
+        open_save();
     }
     return true;
 }
@@ -316,7 +322,7 @@ bool Screen::raw_key(const std::string& key) {
     } else if (key == "right" || key == "l") {
         sideways_ += 8;
     } else if (at_ == At::Raw && (key == "f2" || key == "s" || key == "S")) {
-        ask(Prompt::Save);
+        open_save();
     } else if (key == "space" && at_ == At::Raw && raw_ != 0) { // the next one
         open_raw(
             std::min<std::uint32_t>(raw_ + 1, static_cast<std::uint32_t>(call_.messages.size())));
@@ -331,13 +337,22 @@ void Screen::back() {
 
 void Screen::ask(Prompt prompt) {
     prompt_ = prompt;
-    typed_ = prompt == Prompt::Search   ? search_
-             : prompt == Prompt::Filter ? filter_
-                                        : "calls.pcapng";
+    typed_ = prompt == Prompt::Search ? search_ : filter_;
 }
 
-void Screen::prompt_key(const std::string& key) {
+// False: the user leaves.
+bool Screen::prompt_key(const std::string& key) {
     const auto prompt = prompt_;
+    if (prompt == Prompt::Overwrite || prompt == Prompt::Leave) {
+        prompt_ = Prompt::None;
+        const bool yes = key == "y" || key == "Y";
+        if (prompt == Prompt::Overwrite && yes) {
+            save_chosen();
+        } else if (prompt == Prompt::Leave && (key == "s" || key == "S" || key == "f2")) {
+            open_save();
+        }
+        return prompt == Prompt::Overwrite || !(yes || key == "ctrl-c");
+    }
     if (key == "esc" || key == "ctrl-c") {
         prompt_ = Prompt::None;
     } else if (key == "enter" || key == "tab") {
@@ -345,10 +360,19 @@ void Screen::prompt_key(const std::string& key) {
         if (prompt == Prompt::Filter) {
             filter_ = typed_;
             apply_filter();
-        } else if (prompt == Prompt::Save && !typed_.empty()) {
-            said_ = source_.save(selection(), typed_);
         }
-    } else if (key == "backspace") {
+    } else {
+        edit_typed(key);
+    }
+    if (prompt == Prompt::Search) {
+        search_ = prompt_ == Prompt::None && key == "esc" ? std::string{} : typed_;
+        arrange();
+    }
+    return true;
+}
+
+void Screen::edit_typed(const std::string& key) {
+    if (key == "backspace") {
         while (!typed_.empty() && (typed_.back() & 0xc0) == 0x80) {
             typed_.pop_back(); // what follows the first octet of a character
         }
@@ -361,10 +385,6 @@ void Screen::prompt_key(const std::string& key) {
         typed_ += ' ';
     } else if (typed_.size() < longest_typed && (key.size() == 1 || (key.front() & 0x80) != 0)) {
         typed_ += key;
-    }
-    if (prompt == Prompt::Search) {
-        search_ = prompt_ == Prompt::None && key == "esc" ? std::string{} : typed_;
-        arrange();
     }
 }
 
@@ -398,7 +418,7 @@ void Screen::arrange() {
         if (column_ == 5) {
             return left.messages < right.messages;
         }
-        return column_ == 0 ? left.id < right.id
+        return column_ == 0 ? left.shown_number() < right.shown_number()
                             : text_column(left, column_) < text_column(right, column_);
     };
     // Mostly they stand already as they are to be shown.
@@ -437,8 +457,8 @@ void Screen::open_flow() {
         said_ = fmt::format("The first {} of {} that are selected", most, selected_.size());
     }
     auto call = load_flow();
-    if (live() && call.ladder.columns.empty()) {
-        said_ = "This call is not kept any more";
+    if (call.ladder.columns.empty()) {
+        said_ = live() ? "This call is not kept any more" : "It opens when all is read";
         return;
     }
     at_ = At::Flow;

@@ -21,8 +21,10 @@ namespace cw::view {
 
 // A line of the list; all texts printable.
 struct ScreenRow {
-    std::uint32_t id = 0;
-    std::string kind, time, from, to, end, security, rules;
+    std::uint32_t id = 0;     // what it is known by
+    std::uint32_t number = 0; // what it is shown with; 0: its id
+    [[nodiscard]] std::uint32_t shown_number() const { return number != 0 ? number : id; }
+    std::string kind, time, from, to, end, security, rules, weakest;
     std::string outcome; // `end` without its figures: "completed"
     std::size_t messages = 0;
     Tone state = Tone::Plain;
@@ -38,19 +40,28 @@ struct ScreenCall {
 // Several calls on one ladder, in the order of time; columns of the same name and address are one.
 ScreenCall merge_calls(std::vector<ScreenCall> calls);
 
+struct Saved {
+    bool done = false; // the file is there, whole
+    std::string said;  // what to say about it
+};
+
 struct ScreenSource {
     std::function<ScreenCall(std::uint32_t id, flow::Boxes::Of columns)> load;
     // The calls that fit a filter; false and in `why` what is wrong with it. Live, an empty one,
     // too.
     std::function<bool(const std::string& filter, std::set<std::uint32_t>& fit, std::string& why)>
         filter;
-    // Writes calls to a file; returns what to say about it.
-    std::function<std::string(const std::vector<std::uint32_t>& ids, const std::string& path)> save;
+    // Writes calls to a file.
+    std::function<Saved(const std::vector<std::uint32_t>& ids, const std::string& path)> save;
+    // There is such a file already.
+    std::function<bool(const std::string& path)> exists = {};
     // Keeps the columns of the list for the next time; returns what to say about it.
     std::function<std::string(const std::string& columns)> keep_columns = {};
     // Live: forgets calls that have ended, all or those that the filter hides. Empty: the calls are
     // those of a capture that is over.
     std::function<void(bool hidden_only)> forget = {};
+    // Nobody else keeps the calls: who leaves is asked, unless all are saved.
+    bool calls_are_lost = false;
 };
 
 // The row of a call; `live`: it may go on.
@@ -101,16 +112,17 @@ class Screen {
         Help,
         Stats,
         Settings,
-        Columns
+        Columns,
+        Save
     };
-    enum class Prompt : std::uint8_t { None, Search, Filter, Save };
+    enum class Prompt : std::uint8_t { None, Search, Filter, Overwrite, Leave };
     struct Line {
         std::string text;
         bool chosen = false;
     };
     static constexpr std::size_t settings_count = 7;
     struct ListColumn {
-        std::size_t which = 0; // time, kind, from, to, end, messages, security, findings
+        std::size_t which = 0; // time, kind, from, to, end, messages, security, findings, weakest
         bool shown = true;
     };
 
@@ -126,8 +138,20 @@ class Screen {
     template <class Self> // constant or not
     static auto settings_of(Self& self);
     void swap_names();
-    void prompt_key(const std::string& key);
+    bool prompt_key(const std::string& key);
+    void edit_typed(const std::string& key);
     void ask(Prompt prompt);
+    struct Choice { // of what is to be saved
+        std::string words;
+        std::vector<std::uint32_t> ids;
+    };
+    [[nodiscard]] std::vector<Choice> choices() const;
+    [[nodiscard]] std::uint32_t number_of(std::uint32_t id) const;
+    void open_save();
+    void save_key(const std::string& key);
+    void save_chosen();
+    [[nodiscard]] std::size_t unsaved() const;
+    bool leave();
     void apply_filter();
     void arrange();
     [[nodiscard]] bool is_shown(const ScreenRow& row) const;
@@ -168,6 +192,7 @@ class Screen {
     void paint_stats(std::vector<Line>& out) const;
     void paint_settings(std::vector<Line>& out) const;
     void paint_columns(std::vector<Line>& out) const;
+    void paint_save(std::vector<Line>& out) const;
     [[nodiscard]] std::string bar() const;
     [[nodiscard]] std::string list_line(const ScreenRow* row) const;
     [[nodiscard]] std::string ink(std::string_view text, Tone tone) const;
@@ -191,6 +216,7 @@ class Screen {
     std::vector<std::size_t> shown_; // in rows_
     std::size_t chosen_ = 0;         // in shown_
     std::set<std::uint32_t> selected_;
+    std::set<std::uint32_t> saved_; // of rows_, as they are now
     std::string search_;
     std::string filter_;
     std::set<std::uint32_t> fit_;

@@ -8,25 +8,29 @@
 
 #include "view/screen/screen.hpp"
 #include "view/screen/screen_cells.hpp"
+#include "view/security_words.hpp"
 
 namespace cw::view {
 namespace {
 
-constexpr std::string_view names[] = {"time", "kind", "from",     "to",
-                                      "end",  "msgs", "security", "findings"};
+constexpr std::string_view names[] = {"time", "kind",     "from",     "to",     "end",
+                                      "msgs", "security", "findings", "weakest"};
 constexpr std::size_t security = 6;
+constexpr std::size_t findings = 7;
+constexpr std::size_t weakest = 8;
 constexpr std::size_t number_width = 7; // mark and number, before all columns
 constexpr std::size_t wide_from = 100;
+constexpr std::size_t sentence_from = 170;
 constexpr std::size_t least_rest = 40; // of parties and end
 constexpr std::size_t least_of_own = 24;
 
 // What a column takes, with a blank behind it; 0: a share of the rest.
 std::size_t width_of(std::size_t column, bool wide) {
-    const std::size_t widths[] = {wide ? 13U : 9U, 6, 0, 0, 0, 6, 18, 9}; // time: with ms or not
+    const std::size_t widths[] = {wide ? 13U : 9U, 6, 0, 0, 0, 6, 18, 9, 0}; // time: ms or not
     return widths[column];
 }
 std::size_t share_of(std::size_t column) {
-    constexpr std::size_t shares[] = {0, 0, 3, 3, 4, 0, 0, 0};
+    constexpr std::size_t shares[] = {0, 0, 3, 3, 4, 0, 0, 0, 6};
     return shares[column];
 }
 
@@ -81,7 +85,10 @@ std::string Screen::columns_text() const {
 std::vector<std::size_t> Screen::seen_columns() const {
     std::vector<std::size_t> out;
     for (const auto& column : columns_) {
-        const bool fits = own_columns_ || column.which != security || options_.width >= wide_from;
+        const auto from = column.which == security  ? wide_from
+                          : column.which == weakest ? sentence_from
+                                                    : 0;
+        const bool fits = own_columns_ || options_.width >= from;
         if (column.shown && fits) {
             out.push_back(column.which);
         }
@@ -90,12 +97,7 @@ std::vector<std::size_t> Screen::seen_columns() const {
 }
 
 void Screen::sort_by_neighbour(bool next) {
-    std::vector<std::size_t> order;
-    for (const auto& column : columns_) {
-        if (column.shown) {
-            order.push_back(column.which);
-        }
-    }
+    const auto order = seen_columns();
     const auto at = static_cast<std::size_t>(std::ranges::find(order, column_) - order.begin());
     const auto now = at == order.size() ? (next ? order.size() - 1 : 0) : at;
     column_ = order[(now + (next ? 1 : order.size() - 1)) % order.size()];
@@ -116,8 +118,9 @@ std::string Screen::list_line(const ScreenRow* row) const {
     auto left = rest; // the last one that shares gets what division leaves over
     auto shares_left = shares;
     std::string out =
-        row == nullptr ? "     # "
-                       : fmt::format("{}{:>5} ", selected_.contains(row->id) ? "*" : " ", row->id);
+        row == nullptr
+            ? "     # "
+            : fmt::format("{}{:>5} ", selected_.contains(row->id) ? "*" : " ", row->shown_number());
     for (const auto column : seen) {
         auto cells = width_of(column, wide);
         if (cells == 0) {
@@ -157,8 +160,11 @@ std::string Screen::list_line(const ScreenRow* row) const {
         case security:
             cell(row->security, row->safe);
             break;
-        default:
+        case findings:
             cell(row->rules, Tone::Bad);
+            break;
+        default:
+            cell(weakest_in(row->weakest, cells - 1), Tone::Dim);
         }
     }
     return out;

@@ -39,6 +39,7 @@ ScreenRow screen_row(const flow::Call& call, bool live) {
     row.end = end_of(call, live);
     row.outcome = to_string(call.state);
     row.security = security_text(call);
+    row.weakest = printable(call.security.weakest, 256);
     for (const auto& finding : call.findings) {
         row.rules += row.rules.empty() ? "" : " ";
         row.rules += printable(finding.rule, 16);
@@ -68,11 +69,14 @@ void Screen::take(ScreenRow row, bool fits) {
     flow_stale_ = flow_stale_ || std::ranges::find(flow_ids_, row.id) != flow_ids_.end();
     const auto [at, fresh] = place_of_.try_emplace(row.id, rows_.size());
     if (!fresh) {
+        saved_.erase(row.id);
+        disordered_ = disordered_ || column_ != 0 || !filter_.empty() || !search_.empty() ||
+                      rows_[at->second].shown_number() != row.shown_number();
         rows_[at->second] = std::move(row);
-        disordered_ = disordered_ || column_ != 0 || !filter_.empty() || !search_.empty();
         return;
     }
-    const bool in_order = column_ == 0 && !upwards_ && (rows_.empty() || rows_.back().id < row.id);
+    const bool in_order = column_ == 0 && !upwards_ &&
+                          (rows_.empty() || rows_.back().shown_number() < row.shown_number());
     if (in_order && !disordered_ && is_shown(row)) {
         shown_.push_back(rows_.size());
     } else {
@@ -95,6 +99,8 @@ void Screen::drop_removed() {
     std::erase_if(rows_, [&](const ScreenRow& row) { return gone(row.id); });
     for (const auto& [id, into] : removed_) {
         fit_.erase(id);
+        saved_.erase(id);
+        saved_.erase(into);
         if (selected_.erase(id) > 0 && into != 0) {
             selected_.insert(into);
         }
@@ -139,7 +145,7 @@ void Screen::settle() {
 void Screen::reload_flow() {
     flow_stale_ = false;
     const bool on_screen = at_ == At::Flow || at_ == At::Raw || at_ == At::Compare ||
-                           at_ == At::Verdict ||
+                           at_ == At::Verdict || (at_ == At::Save && before_ != At::List) ||
                            ((at_ == At::Help || at_ == At::Stats) && before_ == At::Flow);
     if (!on_screen) {
         return;

@@ -30,7 +30,7 @@ constexpr std::string_view help[] = {
     "              Esc q  back, leave       K  the other keys in the last line",
     "  list        Enter F4 x  the ladder of the call, or of all that are selected",
     "              Space  select   * all   ^W  none      I  only INVITE, or all",
-    "              F2 s        save what is selected: .txt .mmd .svg .html .pcapng",
+    "              F2 s        save all, selected, shown: .txt .mmd .svg .html .pcapng",
     "              F3 / Tab    search while you type",
     "              F5 ^L       show all again",
     "              F6 r        its messages",
@@ -367,12 +367,19 @@ void Screen::paint_stats(std::vector<Line>& out) const {
 
 std::string Screen::bar() const {
     if (prompt_ != Prompt::None) {
-        const auto ids = selection();
-        auto what = prompt_ == Prompt::Search   ? std::string{"Search: "}
-                    : prompt_ == Prompt::Filter ? std::string{"Filter: "}
-                    : ids.size() == 1           ? fmt::format("Save call {} as: ", ids.front())
-                                                : fmt::format("Save {} calls as: ", ids.size());
-        return what + printable(typed_, 400) + "_";
+        switch (prompt_) {
+        case Prompt::Overwrite:
+            return printable(typed_, 400) + " is there already. Overwrite it? (y/n)";
+        case Prompt::Leave:
+            return fmt::format("{} of {} calls {} not saved, and gone when you leave. Leave? "
+                               "(y/n, s saves)",
+                               unsaved(), rows_.size(), unsaved() == 1 ? "is" : "are");
+        case Prompt::Search:
+        case Prompt::Filter:
+        case Prompt::None:
+            break;
+        }
+        return (prompt_ == Prompt::Search ? "Search: " : "Filter: ") + printable(typed_, 400) + "_";
     }
     if (!said_.empty()) {
         return printable(said_, 400);
@@ -406,6 +413,8 @@ std::string Screen::bar() const {
     case At::Columns:
         return source_.keep_columns ? "Esc Back  Space Show  + - Move  s Keep for the next time"
                                     : "Esc Back  Space Show  + - Move";
+    case At::Save:
+        return "Enter Save  Up Down Which calls  Esc Back";
     case At::Compare:
     case At::Verdict:
     case At::Help:
@@ -478,6 +487,9 @@ std::vector<Screen::Line> Screen::lines() const {
         break;
     case At::Columns:
         paint_columns(out);
+        break;
+    case At::Save:
+        paint_save(out);
         break;
     }
     out.resize(options_.height - 1);

@@ -111,8 +111,9 @@ struct Made {
                 [this](const std::vector<std::uint32_t>& ids, const std::string& to) {
                     saved = ids;
                     path = to;
-                    return std::string{"saved"};
-                }};
+                    return Saved{path != "full.txt", path == "full.txt" ? "no room" : "saved"};
+                },
+            .exists = [](const std::string& file) { return file == "old.txt"; }};
     }
     bool press(std::initializer_list<const char*> keys) {
         bool open = true;
@@ -176,6 +177,46 @@ TEST(Screen, WhatIsSelectedIsSaved) {
     EXPECT_TRUE(made.shows("saved"));
 }
 
+TEST(Screen, AllTheSelectedTheShownOrOneCanBeSaved) {
+    Made made;
+    made.press({"space", "F", "x", "enter", "f2"}); // the filter shows 3 and 7
+    EXPECT_TRUE(made.shows("( ) call 7, the chosen one")) << made.screen.text();
+    EXPECT_TRUE(made.shows("(*) the 1 selected"));
+    EXPECT_TRUE(made.shows("( ) the 2 that are shown"));
+    EXPECT_TRUE(made.shows("( ) all 40"));
+    made.press({"down", "enter"});
+    EXPECT_EQ(made.saved, (std::vector<std::uint32_t>{3, 7}));
+    made.press({"f2", "up", "enter"});
+    EXPECT_EQ(made.saved, std::vector<std::uint32_t>{7});
+    made.press({"f2", "tab", "tab", "enter"});
+    EXPECT_EQ(made.saved.size(), 40U);
+    made.press({"f2", "esc"});
+    EXPECT_TRUE(made.shows("2 of 40 calls"));
+}
+
+TEST(Screen, AFileIsOverwrittenOnlyWhenThatIsWanted) {
+    Made made;
+    made.press({"f2", "ctrl-u", "o", "l", "d", ".", "t", "x", "t", "enter"});
+    EXPECT_TRUE(made.shows("old.txt is there already. Overwrite it? (y/n)"));
+    made.press({"enter"});
+    EXPECT_TRUE(made.saved.empty());
+    EXPECT_TRUE(made.shows("as: old.txt_")); // another name can be given
+    made.press({"enter", "y"});
+    EXPECT_EQ(made.path, "old.txt");
+    EXPECT_TRUE(made.shows("40 of 40 calls"));
+}
+
+TEST(Screen, WhatWentWrongWithAFileCanBeSetRight) {
+    Made made;
+    made.press({"f2", "ctrl-u", "enter"});
+    EXPECT_TRUE(made.shows("A file needs a name"));
+    made.press({"f", "u", "l", "l", ".", "t", "x", "t", "enter"});
+    EXPECT_TRUE(made.shows("no room"));
+    made.press({"backspace", "backspace", "backspace", "m", "m", "d", "enter"});
+    EXPECT_EQ(made.path, "full.mmd");
+    EXPECT_TRUE(made.shows("saved"));
+}
+
 TEST(Screen, ColumnsComeGoAndChangePlacesInADialog) {
     Made made;
     EXPECT_TRUE(made.shows("time"));
@@ -183,7 +224,7 @@ TEST(Screen, ColumnsComeGoAndChangePlacesInADialog) {
     EXPECT_TRUE(made.shows("[x] time"));
     made.press({"space"});
     EXPECT_TRUE(made.shows("[ ] time"));
-    made.press({"end", "-", "-", "-", "-", "-", "-", "t"}); // findings before kind
+    made.press({"end", "up", "-", "-", "-", "-", "-", "-", "t"}); // findings before kind
     const auto text = made.screen.text();
     EXPECT_EQ(text.find("10:00:01"), std::string::npos);
     EXPECT_LT(text.find("findings"), text.find("kind"));
@@ -194,7 +235,8 @@ TEST(Screen, ColumnsComeGoAndChangePlacesInADialog) {
         EXPECT_FALSE(made.shows("time"));
     }
     made.press({"f10", "home", "down", "space", "down", "space", "down", "space", "down", "space"});
-    made.press({"down", "space", "down", "space", "down", "space", "home", "down"});
+    made.press({"down", "space", "down", "space", "down", "space", "down", "space"});
+    made.press({"home", "down"});
     made.press({"space", "home", "space"});
     EXPECT_TRUE(made.shows("One column has to stay"));
     EXPECT_TRUE(made.shows("[x] findings"));
@@ -213,7 +255,7 @@ TEST(Screen, ColumnsAreKeptForTheNextTime) {
         screen.key(key);
     }
     EXPECT_NE(screen.text().find("kept"), std::string::npos);
-    EXPECT_EQ(kept, "-time from kind to end msgs security findings");
+    EXPECT_EQ(kept, "-time from kind to end msgs security findings weakest");
     const auto again = Screen{Made::rows(), base.source(), {.columns = kept}}.text();
     EXPECT_EQ(again.find("10:00:01"), std::string::npos);
     EXPECT_LT(again.find("from"), again.find("kind"));
@@ -375,10 +417,12 @@ struct LiveScreen {
     std::vector<bool> forgotten; // what forget() was asked for
     std::size_t messages = 2;    // of the call that load() gives
     bool kept = true;
+    bool lost = false; // calls that are not saved
     Screen screen;
 
-    explicit LiveScreen(const ScreenOptions& options = {.width = 140, .colour = false})
-        : screen({}, source(), options) {}
+    explicit LiveScreen(const ScreenOptions& options = {.width = 140, .colour = false},
+                        bool are_lost = false)
+        : lost(are_lost), screen({}, source(), options) {}
     ScreenSource source() {
         return {.load =
                     [this](std::uint32_t, flow::Boxes::Of) {
@@ -399,8 +443,9 @@ struct LiveScreen {
                         }
                         return true;
                     },
-                .save = [](const auto&, const auto&) { return std::string{"saved"}; },
-                .forget = [this](bool hidden_only) { forgotten.push_back(hidden_only); }};
+                .save = [](const auto&, const auto&) { return Saved{true, "saved"}; },
+                .forget = [this](bool hidden_only) { forgotten.push_back(hidden_only); },
+                .calls_are_lost = lost};
     }
     void put(std::uint32_t id, std::string end = "ringing", bool fits = true) {
         ScreenRow row;
@@ -528,6 +573,82 @@ TEST(ScreenLive, KeysOfTheListForgetAndFollow) {
     EXPECT_NE(live.screen.text().find("By kind"), std::string::npos);
     live.screen.key("q");
     EXPECT_NE(live.screen.text().find("2 of 2 calls"), std::string::npos);
+}
+
+TEST(Screen, RowsOfACaptureThatIsStillReadGetTheirNumbersAtTheEnd) {
+    bool all = false;
+    Screen screen{{},
+                  {.load =
+                       [&](std::uint32_t, flow::Boxes::Of) {
+                           ScreenCall out;
+                           if (all) {
+                               out.ladder = layout(made::dropped_call());
+                           }
+                           return out;
+                       },
+                   .filter = {},
+                   .save = {}},
+                  {.colour = false}};
+    const auto put = [&](std::uint32_t id, std::uint32_t number) {
+        ScreenRow row;
+        row.id = id;
+        row.number = number;
+        row.from = "from" + std::to_string(id);
+        screen.put(std::move(row), true);
+    };
+    const auto shows = [&](std::string_view text) { return screen.text().contains(text); };
+    put(1, 0);
+    put(3, 0);
+    put(4, 0);
+    screen.settle();
+    screen.key("down");
+    EXPECT_TRUE(shows(">     3 ")) << screen.text();
+    screen.key("enter");
+    EXPECT_TRUE(shows("It opens when all is read"));
+    all = true;
+    put(1, 1);
+    put(3, 3); // which began later
+    put(4, 2);
+    screen.settle();
+    EXPECT_TRUE(shows("from4")) << screen.text();
+    EXPECT_LT(screen.text().find("from4"), screen.text().find("from3"));
+    EXPECT_TRUE(shows(">     3 ")); // it stays chosen
+    screen.key("s");
+    EXPECT_TRUE(shows("call 3, the chosen one"));
+    screen.key("esc");
+    screen.key("enter");
+    EXPECT_TRUE(shows("Enter Raw")) << screen.text();
+}
+
+TEST(LiveScreen, AsksWhoLeavesCallsThatNobodyKeeps) {
+    const ScreenOptions options{.width = 140, .colour = false};
+    LiveScreen kept{options};
+    kept.put(1);
+    EXPECT_FALSE(kept.screen.key("q"));
+    LiveScreen lost{options, true};
+    EXPECT_FALSE(lost.screen.key("q")); // there is nothing yet
+    lost.put(1);
+    lost.put(2);
+    const auto asks = [&](std::string_view what) {
+        return lost.screen.text().find(what) != std::string::npos;
+    };
+    for (const auto* key : {"q", "esc", "ctrl-c"}) {
+        EXPECT_TRUE(lost.screen.key(key));
+        EXPECT_TRUE(asks("2 of 2 calls are not saved")) << lost.screen.text();
+        EXPECT_TRUE(lost.screen.key("n"));
+        EXPECT_FALSE(asks("not saved"));
+    }
+    lost.screen.key("q");
+    EXPECT_FALSE(lost.screen.key("y"));
+    lost.screen.key("q");
+    lost.screen.key("s"); // all of them, in a file
+    EXPECT_TRUE(asks("all 2"));
+    lost.screen.key("enter");
+    EXPECT_FALSE(lost.screen.key("q"));
+    lost.put(2, "up"); // it has changed since
+    EXPECT_TRUE(lost.screen.key("q"));
+    EXPECT_TRUE(asks("1 of 2 calls is not saved"));
+    EXPECT_FALSE(lost.screen.key("ctrl-c"));
 }
 
 } // namespace
