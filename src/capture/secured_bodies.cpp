@@ -42,6 +42,20 @@ std::string discrepancies(const sip::MessageView& message, const smime::Opened& 
     return out;
 }
 
+// Header fields that stand outside alone, where neither signature nor encryption is; empty: none.
+std::string outside_alone(const sip::MessageView& message, const smime::Opened& opened) {
+    std::string out;
+    for (const auto& part : opened.parts) {
+        if ((!part.is_signed && !part.encrypted) || !smime::is_tunnelled(message, part.type)) {
+            continue;
+        }
+        for (const auto& name : smime::only_outside(message, part.content)) {
+            out += (out.empty() ? "unprotected, outside alone: " : " ") + name;
+        }
+    }
+    return out;
+}
+
 // Nothing speaks against it but that nobody here knows its issuer. One that has expired, was
 // revoked or is for something else is not good, whoever may judge.
 bool is_unproven(const smime::Signature& signature) {
@@ -121,6 +135,7 @@ std::optional<flow::SecuredBody> SecuredBodies::open(const sip::MessageView& mes
     };
     const auto differs = discrepancies(message, opened);
     add(differs);
+    add(outside_alone(message, opened));
     add(remember(opened));
     for (const auto& layer : opened.layers) {
         for (const auto& signature : layer.signatures) {

@@ -186,8 +186,10 @@ std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer,
     return out;
 }
 
-std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer, std::string_view inner,
-                                           bool encrypted) {
+namespace {
+
+// A message/sip or message/sipfrag part as a message of its own.
+std::string whole_message(const sip::MessageView& outer, std::string_view inner) {
     // [RFC 3420 §2.2] The start line may be missing: then the outer one's stands for it.
     const auto line = inner.substr(0, inner.find('\n'));
     std::string whole;
@@ -199,12 +201,40 @@ std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer, std::s
     if (!whole.contains("\r\n\r\n")) {
         whole += whole.ends_with("\r\n") ? "\r\n" : "\r\n\r\n";
     }
+    return whole;
+}
+
+} // namespace
+
+std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer, std::string_view inner,
+                                           bool encrypted) {
+    const auto whole = whole_message(outer, inner);
     sip::HeaderIndex index;
     const auto message = sip::index(std::string_view{whole}, index);
     if (!message) {
         return {{"the message within", "cannot be read", ""}};
     }
     return compare_tunnelled(outer, *message, encrypted);
+}
+
+std::vector<std::string> only_outside(const sip::MessageView& outer, std::string_view inner) {
+    const auto whole = whole_message(outer, inner);
+    sip::HeaderIndex index;
+    const auto within = sip::index(std::string_view{whole}, index);
+    std::vector<std::string> out;
+    if (!within) {
+        return out;
+    }
+    for (const auto& header : outer.headers()) {
+        const std::string name{sip::to_string(header.id)};
+        if (out.size() < most_told && is_compared(header.id, false) && !is_of_the_body(name) &&
+            std::ranges::find(within->headers(), header.id, &sip::Header::id) ==
+                within->headers().end() &&
+            std::ranges::find(out, name) == out.end()) {
+            out.push_back(name);
+        }
+    }
+    return out;
 }
 
 std::string tunnelled_copy(const sip::MessageView& message, std::string_view content_type,

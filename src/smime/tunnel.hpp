@@ -34,6 +34,11 @@ std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer,
 std::vector<Discrepancy> compare_tunnelled(const sip::MessageView& outer, std::string_view inner,
                                            bool encrypted);
 
+// The header fields that only the outer message has, though nobody on the way adds such: who reads
+// them relies on what is neither signed nor encrypted. By name, each once, at most 32. Those that
+// are unknown here are passed over, as are those of the body.
+std::vector<std::string> only_outside(const sip::MessageView& outer, std::string_view inner);
+
 // What `message` says to its end, as a message/sip body: everything but its Content-Length where
 // `body` takes the place of its body.
 std::string tunnelled_copy(const sip::MessageView& message, std::string_view content_type,

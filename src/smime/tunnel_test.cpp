@@ -115,6 +115,24 @@ TEST(TunnelledMessage, AFragmentIsComparedByWhatItHas) {
     EXPECT_EQ(compare(with("a84b4c76e66710", "other"), fragment).at(0).header, "Call-ID");
 }
 
+TEST(TunnelledMessage, WhatStandsOutsideAloneIsNamed) {
+    const auto outside = [](const std::string& outer, std::string_view inner) {
+        sip::HeaderIndex index;
+        const auto message = sip::index(std::string_view{outer}, index);
+        EXPECT_TRUE(message);
+        return only_outside(*message, inner);
+    };
+    EXPECT_TRUE(outside(inner_text, inner_text).empty());
+    const auto added =
+        with("Via:", "Record-Route: <sip:p.example;lr>\r\nReply-To: <sip:m@x.com>\r\n"
+                     "Subject: a\r\ns: b\r\nX-Own: c\r\nMIME-Version: 1.0\r\nVia:");
+    EXPECT_EQ(outside(added, inner_text), (std::vector<std::string>{"Reply-To", "Subject"}));
+    EXPECT_EQ(
+        outside(inner_text, "From: Alice <sip:alice@atlanta.com>\r\nTo: <sip:bob@biloxi.com>\r\n"),
+        (std::vector<std::string>{"Call-ID", "CSeq", "Date", "Contact"}));
+    EXPECT_TRUE(outside(inner_text, "\x01").size() <= 32);
+}
+
 TEST(TunnelledMessage, ACopyIsWholeAndTheSameToItself) {
     sip::HeaderIndex index;
     const auto message = sip::index(std::string_view{inner_text}, index);
