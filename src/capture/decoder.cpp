@@ -130,8 +130,7 @@ void Decoder::on_udp(const Datagram& datagram) {
 }
 
 void Decoder::on_tcp(const Datagram& datagram) {
-    const Ends ends{std::min(datagram.source, datagram.destination),
-                    std::max(datagram.source, datagram.destination)};
+    const auto ends = Ends::of(datagram.source, datagram.destination);
     auto at = conversations_.find(ends);
     if (at == conversations_.end()) {
         if (conversations_.size() >= sweep_at_) {
@@ -151,8 +150,7 @@ void Decoder::on_tcp(const Datagram& datagram) {
 }
 
 void Decoder::on_sctp(const Datagram& datagram) {
-    const Ends ends{std::min(datagram.source, datagram.destination),
-                    std::max(datagram.source, datagram.destination)};
+    const auto ends = Ends::of(datagram.source, datagram.destination);
     auto& association = associations_[ends];
     if (association == nullptr) {
         association = std::make_unique<Association>();

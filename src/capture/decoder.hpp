@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -43,11 +44,35 @@ class Decoder final : DatagramSink, Conversation::Sink {
     [[nodiscard]] bool has_seen_tls() const { return tls_seen_; }
 
   private:
-    // The two ends of a connection, the smaller first, so that both directions find it.
+    struct Words { // an endpoint
+        std::uint64_t first;
+        std::uint64_t second;
+        std::uint16_t port;
+        static Words of(const Endpoint& e) {
+            Words words{0, 0, e.port};
+            std::memcpy(&words.first, e.address.octets.data(), 8);
+            std::memcpy(&words.second, e.address.octets.data() + 8, 8);
+            return words;
+        }
+        bool operator==(const Words&) const = default;
+        [[nodiscard]] bool is_below(const Words& w) const {
+            return second != w.second ? second < w.second
+                   : port != w.port   ? port < w.port
+                                      : first < w.first;
+        }
+    };
+    // The two ends of a connection, in an order of their own, so that both directions find it.
     struct Ends {
         Endpoint low;
         Endpoint high;
-        bool operator==(const Ends&) const = default;
+        // Of two ends, whichever way round. Asked for every packet, so in words.
+        static Ends of(const Endpoint& a, const Endpoint& b) {
+            return Words::of(a).is_below(Words::of(b)) ? Ends{a, b} : Ends{b, a};
+        }
+        bool operator==(const Ends& other) const {
+            return Words::of(low) == Words::of(other.low) &&
+                   Words::of(high) == Words::of(other.high);
+        }
         friend std::size_t hash_value(const Ends& e) {
             return mix_hash(hash_value(e.low), hash_value(e.high));
         }

@@ -178,6 +178,9 @@ const Packet* MergedSource::next() {
 }
 
 std::vector<std::string> MergedSource::take_secrets() {
+    if (sources_.size() == 1) {
+        return sources_.front()->take_secrets();
+    }
     std::vector<std::string> all;
     for (const auto& source : sources_) {
         auto some = source->take_secrets();

@@ -15,6 +15,7 @@
 #include "cli/commands.hpp"
 #include "cli/exported_calls.hpp"
 #include "cli/interactive.hpp"
+#include "cli/json_calls.hpp"
 #include "cli/output.hpp"
 #include "cli/page_options.hpp"
 #include "cli/read_screen.hpp"
@@ -310,6 +311,9 @@ class Reader {
             }
             return true;
         });
+        complain_when_none_fits();
+    }
+    void complain_when_none_fits() {
         if (shown_ == 0 && (filter_ || !options_.calls.empty())) {
             fmt::print(stderr, "callwright: read: none of the {} calls fits\n",
                        reading_.book().counts().calls);
@@ -445,7 +449,16 @@ class Reader {
     void show_json() {
         view::JsonReport report{sink_, CALLWRIGHT_VERSION};
         for_each_tls([&](const flow::Connection& connection) { report.tls(connection); });
-        for_each_wanted([&](const flow::Call& call) { report.call(call); });
+        if (options_.redact) { // stand-ins are given in the order of calls
+            for_each_wanted([&](const flow::Call& call) { report.call(call); });
+        } else {
+            const auto written =
+                write_calls(reading_.book(), report,
+                            [this](const flow::Call& call) { return is_wanted(call); });
+            shown_ = written.shown;
+            errors_found_ = errors_found_ || written.errors;
+            complain_when_none_fits();
+        }
         for_each_stray([&](const flow::MediaStream& stream, const flow::TextPool& texts) {
             report.stray(stream, texts);
         });

@@ -7,6 +7,7 @@
 
 #include "base/hash.hpp"
 #include "flow/archive.hpp"
+#include "flow/prepared.hpp"
 
 namespace cw::flow {
 
@@ -142,9 +143,14 @@ Book::Unused& Book::unused_of(std::uint16_t input) {
     return unused_[input];
 }
 
-void Book::Coming::read(std::string_view text) {
-    bytes = text;
-    message = sip::index(text, index);
+void Book::Coming::read(const SipEvent& event) {
+    bytes = event.bytes;
+    if (event.prepared != nullptr) {
+        message = &event.prepared->message;
+    } else {
+        own = sip::index(bytes, index);
+        message = &own;
+    }
     leg = nullptr;
 }
 
@@ -153,16 +159,16 @@ void Book::Coming::read(std::string_view text) {
 // step by step, as each step tells where the next one is.
 void Book::expect(const SipEvent& event) {
     auto& next = coming_[1 - now_];
-    next.read(event.bytes);
-    if (next.message) {
-        next.id = leg_id(*next.message, event.at);
+    next.read(event);
+    if (*next.message) {
+        next.id = leg_id(**next.message, event.at);
         __builtin_prefetch(&recent_of(next.id));
     }
 }
 
 void Book::fetch_leg(Coming& next) const {
     const auto& recent = recent_of(next.id);
-    if (next.bytes.empty() || !next.message || recent.id != next.id || recent.open == none) {
+    if (next.bytes.empty() || !*next.message || recent.id != next.id || recent.open == none) {
         return;
     }
     next.leg = open_[recent.open].get();
@@ -181,14 +187,16 @@ void Book::on_sip(const SipEvent& event) {
     now_ = 1 - now_;
     if (now.bytes.empty() || now.bytes.data() != event.bytes.data() ||
         now.bytes.size() != event.bytes.size()) {
-        now.read(event.bytes); // it was not expected
+        now.read(event); // it was not expected
     }
     now.bytes = {};
-    if (!now.message) {
+    const auto& message = *now.message;
+    if (!message) {
         ++unused_of(event.at.input).sip;
         return;
     }
-    on_message({event.at, event.transport, event.connection, event.truncated, *now.message});
+    on_message(
+        {event.at, event.transport, event.connection, event.truncated, *message, event.prepared});
 }
 
 void Book::on_message(const MessageEvent& event) {
@@ -198,10 +206,14 @@ void Book::on_message(const MessageEvent& event) {
     auto& leg = open(slot, event.at.time);
     const auto body = opener_ != nullptr ? opener_->open(event.message, event.at.time)
                                          : std::optional<SecuredBody>{};
-    const bool described = body && !body->session.empty()
-                               ? sdp::parse(body->session, session_).has_value()
-                               : parse_session(event.message, session_);
-    const auto* session = described ? &session_ : nullptr;
+    const sdp::Session* session = nullptr;
+    if (body && !body->session.empty()) {
+        session = sdp::parse(body->session, session_) ? &session_ : nullptr;
+    } else if (event.prepared != nullptr) {
+        session = event.prepared->session;
+    } else {
+        session = parse_session(event.message, session_) ? &session_ : nullptr;
+    }
     auto& next = coming_[now_];
     fetch_leg(next);
     const auto& message = leg.stretch.append(event, session, body ? &*body : nullptr);

@@ -128,6 +128,19 @@ class Book final : public Listener {
     // In the order of their start, numbered from 1. The call is valid during `visit`, which returns
     // false to stop.
     void for_each_call(const std::function<bool(const Call&)>& visit);
+    // What one who reads calls has at hand. Not to be shared between threads.
+    class Desk {
+        friend class Book;
+        Spool::Reader spool_;
+        std::vector<BlobRef> chain_; // the stretches of the leg that is read back
+        boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
+        Connection asked_; // the latest that is still open
+        diagnose::ConnectionFindings connection_findings_;
+    };
+    // Some of the calls of for_each_call(): from the `first`, counted from 0, up to `end`, which is
+    // at most Counts::calls. Several threads may read at a time, each at its own desk.
+    void for_calls(std::uint32_t first, std::uint32_t end, Desk& desk,
+                   const std::function<bool(const Call&)>& visit) const;
     // In the order of their ids; without those that are Connection::unnamed.
     void for_each_connection(const std::function<bool(const Connection&)>& visit);
     // RTP streams that belong to no call; `texts` holds their texts.
@@ -181,11 +194,12 @@ class Book final : public Listener {
         bool in_settling = false; // an entry of settling_ points here
     };
     struct Coming { // a message that is to be told next
-        void read(std::string_view text);
+        void read(const SipEvent& event);
 
-        std::string_view bytes; // none once it was told
+        std::string_view bytes;                            // none once it was told
+        const Result<sip::MessageView>* message = nullptr; // that of who prepared it, or ours
         sip::HeaderIndex index;
-        Result<sip::MessageView> message;
+        Result<sip::MessageView> own;
         std::uint64_t id = 0;         // of its leg
         const OpenLeg* leg = nullptr; // where it will go, as far as that is known
     };
@@ -267,13 +281,14 @@ class Book final : public Listener {
         return {members_.data() + call_begins_[number], members_.data() + call_begins_[number + 1]};
     }
     void assemble(std::uint32_t number, Call& call);
-    void load_leg(std::uint32_t slot, Call& call);
-    void add_joins(std::span<const std::uint32_t> slots, Call& call);
-    void add_streams(std::span<const std::uint32_t> slots, Call& call);
-    void add_connections(Call& call);
+    void assemble(std::uint32_t number, Call& call, Desk& desk) const;
+    void load_leg(std::uint32_t slot, Call& call, Desk& desk) const;
+    void add_joins(std::span<const std::uint32_t> slots, Call& call, Desk& desk) const;
+    void add_streams(std::span<const std::uint32_t> slots, Call& call, Desk& desk) const;
+    void add_connections(Call& call, Desk& desk) const;
     void add_unnamed(const Call& call, std::vector<std::uint32_t>& ids) const;
     void add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) const;
-    const Connection* connection(std::uint32_t id);
+    const Connection* connection(std::uint32_t id, Desk& desk) const;
 
     std::uint64_t seed_;
     BodyOpener* opener_ = nullptr;
@@ -303,8 +318,6 @@ class Book final : public Listener {
     std::vector<StoredConnection> connections_;
     std::vector<Undecrypted> undecrypted_;
     std::vector<Unnamed> unnamed_;
-    boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
-    diagnose::ConnectionFindings connection_findings_;
     std::vector<StoredStream> streams_;
     // Live: calls that were handed out, and whether one may have ended since.
     std::uint32_t handed_out_ = 0;
@@ -316,11 +329,10 @@ class Book final : public Listener {
     bool may_have_ended_ = false;
     Instant looked_; // when the calls were looked through the last time
     OpenConnection open_connection_;
-    Connection asked_;                   // the latest that it described
+    Desk desk_;
     std::vector<std::uint32_t> members_; // slots, call by call, in the order of start
     std::vector<std::uint32_t>
-        call_begins_;            // where in members_ each call begins; one more at the end
-    std::vector<BlobRef> chain_; // the stretches of the leg that is read back
+        call_begins_; // where in members_ each call begins; one more at the end
     std::string packed_;
     sdp::Session session_;
 };

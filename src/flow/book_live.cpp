@@ -191,7 +191,7 @@ void Book::forget_closed(Instant now) {
         const bool old = now - stored.closed > closed_kept;
         if (old) {
             spool_.drop(stored.blob);
-            loaded_.erase(stored.id);
+            desk_.loaded_.erase(stored.id);
         }
         return old;
     });

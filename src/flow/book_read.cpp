@@ -76,20 +76,22 @@ void Book::order_calls() {
     call_begins_.push_back(static_cast<std::uint32_t>(members_.size()));
 }
 
-void Book::load_leg(std::uint32_t slot, Call& call) {
-    chain_.clear(); // newest first; mostly there is one
-    for (auto ref = slots_[slot].last; !ref.empty(); ref = previous_of(spool_.get(ref))) {
-        chain_.push_back(ref);
+void Book::load_leg(std::uint32_t slot, Call& call, Desk& desk) const {
+    auto& chain = desk.chain_; // newest first; mostly there is one
+    chain.clear();
+    for (auto ref = slots_[slot].last; !ref.empty();
+         ref = previous_of(spool_.get(ref, desk.spool_))) {
+        chain.push_back(ref);
     }
     const auto first = call.messages.size();
     LegNames names;
-    for (auto ref = chain_.rbegin(); ref != chain_.rend(); ++ref) {
+    for (auto ref = chain.rbegin(); ref != chain.rend(); ++ref) {
         LegNames later;
-        unpack(spool_.get(*ref), call, ref == chain_.rbegin() ? names : later);
+        unpack(spool_.get(*ref, desk.spool_), call, ref == chain.rbegin() ? names : later);
     }
     if (const auto index = slots_[slot].open; index != none) {
         LegNames later;
-        unpack(open_[index]->stretch.blob(slots_[slot].last), call, chain_.empty() ? names : later);
+        unpack(open_[index]->stretch.blob(slots_[slot].last), call, chain.empty() ? names : later);
     }
     const auto number = static_cast<std::uint8_t>(std::min(call.legs.size(), most_legs));
     for (auto i = first; i < call.messages.size(); ++i) {
@@ -101,7 +103,7 @@ void Book::load_leg(std::uint32_t slot, Call& call) {
     }
 }
 
-void Book::add_joins(std::span<const std::uint32_t> slots, Call& call) {
+void Book::add_joins(std::span<const std::uint32_t> slots, Call& call, Desk& desk) const {
     const auto leg_of = [&](std::uint32_t slot) {
         const auto at = std::ranges::find(slots, slot);
         return static_cast<std::uint8_t>(
@@ -110,17 +112,17 @@ void Book::add_joins(std::span<const std::uint32_t> slots, Call& call) {
     for (const auto slot : slots) {
         const auto [begin, end] = std::ranges::equal_range(joins_, slot, {}, &JoinRecord::newer);
         for (auto at = begin; at != end; ++at) {
-            const auto text = call.pool.add(spool_.get(at->evidence));
+            const auto text = call.pool.add(spool_.get(at->evidence, desk.spool_));
             call.joins.push_back({leg_of(at->older), leg_of(at->newer), at->score, text});
         }
     }
 }
 
-void Book::add_streams(std::span<const std::uint32_t> slots, Call& call) {
+void Book::add_streams(std::span<const std::uint32_t> slots, Call& call, Desk& desk) const {
     for (const auto slot : slots) {
         const auto [begin, end] = std::ranges::equal_range(streams_, slot, {}, &StoredStream::slot);
         for (auto at = begin; at != end; ++at) {
-            call.streams.push_back(unpack_stream(spool_.get(at->blob), call.pool));
+            call.streams.push_back(unpack_stream(spool_.get(at->blob, desk.spool_), call.pool));
         }
         const auto going_on = std::ranges::equal_range(open_streams_, slot, {}, &OpenStream::slot);
         for (const auto& stream : going_on) {
@@ -131,23 +133,25 @@ void Book::add_streams(std::span<const std::uint32_t> slots, Call& call) {
 }
 
 // One connection may carry a hundred thousand calls, so what was read back is kept for a while.
-const Connection* Book::connection(std::uint32_t id) {
+const Connection* Book::connection(std::uint32_t id, Desk& desk) const {
     constexpr std::size_t most_loaded = 512;
-    if (open_connection_ && open_connection_(id, asked_)) {
-        return &asked_;
+    if (open_connection_ && open_connection_(id, desk.asked_)) {
+        return &desk.asked_;
     }
-    if (const auto known = loaded_.find(id); known != loaded_.end()) {
+    auto& loaded = desk.loaded_;
+    if (const auto known = loaded.find(id); known != loaded.end()) {
         return &known->second;
     }
     const auto at = std::ranges::lower_bound(connections_, id, {}, &StoredConnection::id);
     Connection read;
-    if (at == connections_.end() || at->id != id || !unpack(spool_.get(at->blob), read)) {
+    if (at == connections_.end() || at->id != id ||
+        !unpack(spool_.get(at->blob, desk.spool_), read)) {
         return nullptr;
     }
-    if (loaded_.size() >= most_loaded) {
-        loaded_.clear();
+    if (loaded.size() >= most_loaded) {
+        loaded.clear();
     }
-    return &loaded_.emplace(id, std::move(read)).first->second;
+    return &loaded.emplace(id, std::move(read)).first->second;
 }
 
 // Connections that could not be decrypted, between hosts of the call, while it lasted.
@@ -199,7 +203,7 @@ void Book::add_unnamed(const Call& call, std::vector<std::uint32_t>& ids) const 
     }
 }
 
-void Book::add_connections(Call& call) {
+void Book::add_connections(Call& call, Desk& desk) const {
     std::vector<std::uint32_t> ids;
     for (const auto& m : call.messages) {
         if (m.connection != 0 && std::ranges::find(ids, m.connection) == ids.end()) {
@@ -210,22 +214,26 @@ void Book::add_connections(Call& call) {
     add_unnamed(call, ids);
     std::ranges::sort(ids);
     for (const auto id : ids) {
-        if (const auto* known = connection(id)) {
+        if (const auto* known = connection(id, desk)) {
             call.connections.push_back(*known);
         }
     }
 }
 
 void Book::assemble(std::uint32_t number, Call& call) {
+    key_ = root_of(slots_of(number).front());
+    assemble(number, call, desk_);
+}
+
+void Book::assemble(std::uint32_t number, Call& call, Desk& desk) const {
     const auto slots = slots_of(number);
-    key_ = root_of(slots.front());
     call.id = handed_out_ + number + 1;
     for (const auto slot : slots) {
-        load_leg(slot, call);
+        load_leg(slot, call, desk);
     }
     sort_messages(call);
-    add_joins(slots, call);
-    add_streams(slots, call);
+    add_joins(slots, call, desk);
+    add_streams(slots, call, desk);
     if (!call.legs.empty()) {
         const auto& first = call.legs.front();
         call.from = first.from;
@@ -234,9 +242,9 @@ void Book::assemble(std::uint32_t number, Call& call) {
         call.to_name = first.to_name;
     }
     conclude(call, end_);
-    add_connections(call);
+    add_connections(call, desk);
     call.security = judge_security(call);
-    diagnose::judge(call, {begin_, end_}, connection_findings_, dtls_.of(call));
+    diagnose::judge(call, {begin_, end_}, desk.connection_findings_, dtls_.of(call));
 }
 
 void Book::for_each_call(const std::function<bool(const Call&)>& visit) {
@@ -244,6 +252,18 @@ void Book::for_each_call(const std::function<bool(const Call&)>& visit) {
     for (std::uint32_t i = 0; i + 1 < call_begins_.size(); ++i) {
         call.clear();
         assemble(i, call);
+        if (!visit(call)) {
+            return;
+        }
+    }
+}
+
+void Book::for_calls(std::uint32_t first, std::uint32_t end, Desk& desk,
+                     const std::function<bool(const Call&)>& visit) const {
+    Call call;
+    for (auto i = first; i < end; ++i) {
+        call.clear();
+        assemble(i, call, desk);
         if (!visit(call)) {
             return;
         }

@@ -1,5 +1,7 @@
 #include "flow/book.hpp"
 
+#include <thread>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -518,6 +520,43 @@ TEST_F(GoingOnTest, TwoCallsThatBecomeOneAreTold) {
         joined = true;
     }
     EXPECT_TRUE(joined);
+}
+
+// As the reader's JSON is written: calls are read back by several threads at a time.
+TEST_F(BookTest, CallsAreReadBackByManyThreadsAtATime) {
+    constexpr std::uint32_t calls = 2000; // more than the spool holds in memory
+    for (std::uint32_t i = 0; i < calls; ++i) {
+        see_call(std::int64_t{i} * 100, fmt::format("call-{}", i));
+    }
+    const auto in_order = finish();
+    ASSERT_EQ(in_order.size(), book_.counts().calls);
+    constexpr std::uint32_t threads = 4;
+    std::vector<std::vector<std::string>> seen(threads);
+    {
+        std::vector<std::jthread> readers;
+        for (std::uint32_t t = 0; t < threads; ++t) {
+            readers.emplace_back([this, t, &seen, last = book_.counts().calls] {
+                Book::Desk desk;
+                const auto begin = static_cast<std::uint32_t>(last * t / threads);
+                const auto end = static_cast<std::uint32_t>(last * (t + 1) / threads);
+                book_.for_calls(begin, end, desk, [&](const Call& call) {
+                    seen[t].push_back(fmt::format("{} {} {} {}", call.id,
+                                                  call.text(call.legs.front().call_id),
+                                                  call.messages.size(), call.security.weakest));
+                    return true;
+                });
+            });
+        }
+    }
+    std::size_t number = 0;
+    for (const auto& some : seen) {
+        for (const auto& one : some) {
+            const auto& call = in_order[number++];
+            EXPECT_EQ(one, fmt::format("{} {} {} {}", call.id, call.text(call.legs.front().call_id),
+                                       call.messages.size(), call.security.weakest));
+        }
+    }
+    EXPECT_EQ(number, in_order.size());
 }
 
 } // namespace

@@ -17,6 +17,8 @@
 
 namespace cw::flow {
 
+struct PreparedMessage; // prepared.hpp
+
 // Where and when something was seen.
 struct Sighting {
     Instant time;
@@ -34,6 +36,8 @@ struct SipEvent {
     std::uint32_t connection = 0; // Connection::id; 0 for UDP
     bool truncated = false;       // the capture does not hold all of it
     std::string_view bytes;
+    // Where somebody had the time for it; it lasts as long as the bytes. nullptr: nobody had.
+    const PreparedMessage* prepared = nullptr;
 };
 
 // The same, indexed.
@@ -43,6 +47,7 @@ struct MessageEvent {
     std::uint32_t connection = 0; // Connection::id; 0 for UDP
     bool truncated = false;       // the capture does not hold all of it
     const sip::MessageView& message;
+    const PreparedMessage* prepared = nullptr;
 };
 
 // A UDP payload that could be RTP or RTCP by its first bytes (RFC 7983).

@@ -210,7 +210,8 @@ void read_traits(const MessageView& message, Message& m) {
 
 } // namespace
 
-std::string_view collect_facts(const MessageView& message, Message& m, std::string& buffer) {
+std::string_view collect_facts(const MessageView& message, const sdp::Session* session, Message& m,
+                               std::string& buffer) {
     buffer.clear();
     read_traits(message, m);
     // Which dialog: asked of what makes, acknowledges and ends one.
@@ -240,8 +241,12 @@ std::string_view collect_facts(const MessageView& message, Message& m, std::stri
                  buffer);
     }
     if (istarts_with(message.value(HeaderId::ContentType), "application/sdp")) {
-        add_fingerprints(message.body(), buffer);
-        add_candidates(message.body(), buffer);
+        if (session == nullptr || session->has_fingerprints) {
+            add_fingerprints(message.body(), buffer);
+        }
+        if (session == nullptr || session->has_candidates) {
+            add_candidates(message.body(), buffer);
+        }
     }
     return buffer;
 }

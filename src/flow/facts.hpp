@@ -8,13 +8,15 @@
 #include <string_view>
 
 #include "flow/call.hpp"
+#include "sdp/session.hpp"
 #include "sip/message.hpp"
 
 namespace cw::flow {
 
 // Fills traits, expires, max_forwards and the tags of `m`, and returns the facts of `message`,
-// which live in `buffer`.
-std::string_view collect_facts(const sip::MessageView& message, Message& m, std::string& buffer);
+// which live in `buffer`. `session`: its body, when that is a session description; or nullptr.
+std::string_view collect_facts(const sip::MessageView& message, const sdp::Session* session,
+                               Message& m, std::string& buffer);
 
 // Over Message::facts, which must outlive it.
 class Facts {

@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "flow/facts.hpp"
 #include "flow/media_line.hpp"
+#include "flow/prepared.hpp"
 #include "sip/cseq.hpp"
 #include "sip/host.hpp"
 #include "sip/name_addr.hpp"
@@ -209,7 +210,8 @@ void Stretch::add_media_lines(Message& m, const sdp::Session& session) {
 
 // Marks `m` when an earlier message of the stretch had the very same bytes.
 void Stretch::find_original(Message& m, const MessageEvent& event) {
-    const Seen seen{.fingerprint = hash_bytes(event.message.bytes()),
+    const Seen seen{.fingerprint = event.prepared != nullptr ? event.prepared->fingerprint
+                                                             : hash_bytes(event.message.bytes()),
                     .path = mix_hash(hash_value(m.source), hash_value(m.destination)),
                     .time = m.time,
                     .original = static_cast<std::uint32_t>(seen_.size()),
@@ -256,7 +258,7 @@ const Message& Stretch::append(const MessageEvent& event, const sdp::Session* se
     name_leg(message);
     read_method(m, message);
     read_via(m, message);
-    const auto facts = collect_facts(message, m, facts_);
+    const auto facts = collect_facts(message, session, m, facts_);
     m.facts = text(last().facts) == facts ? last().facts : record_.add(facts);
     if (const auto* contact = message.find(HeaderId::Contact)) {
         const auto uri = sip::uri_text_of(contact->value);

@@ -4,10 +4,13 @@
 #include <span>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "rtp/payload_types.hpp"
 #include "rtp/sdes.hpp"
+#include "sip/scan.hpp"
 
 namespace cw::flow {
 namespace {
@@ -84,16 +87,17 @@ void add_cryptos(MediaLine& line, std::span<const sdp::Crypto> cryptos, const Me
     const auto begin = texts.size();
     for (const auto& crypto : cryptos.first(std::min(cryptos.size(), most))) {
         texts.append(texts.size() == begin ? "" : ",");
-        texts.append(std::to_string(crypto.tag)).append(" ").append(crypto.suite);
+        texts.append(fmt::format_int{crypto.tag}.c_str()).append(" ").append(crypto.suite);
     }
     line.cryptos = text_from(texts, begin, like.cryptos);
     const auto& first = cryptos.front();
     auto key = first.key_parameters;
-    key = key.substr(0, key.find_first_of("|;")); // without lifetime and MKI
+    const auto* key_end = sip::find_first<'|', ';'>(key.data(), key.data() + key.size());
+    key = key.substr(0, static_cast<std::size_t>(key_end - key.data())); // no lifetime, no MKI
     line.key = static_cast<std::uint32_t>(hash_bytes(key)) | 1U;
-    const auto parsed =
-        rtp::parse_sdes({first.tag, first.suite, first.key_parameters, first.session_parameters});
-    line.key_invalid = !parsed && parsed.error().code == Code::Malformed;
+    const auto problem =
+        rtp::sdes_problem({first.tag, first.suite, first.key_parameters, first.session_parameters});
+    line.key_invalid = problem && problem->code == Code::Malformed;
 }
 
 char setup_letter(std::string_view setup) {

@@ -3,6 +3,23 @@
 #include <utility>
 
 namespace cw::flow {
+namespace {
+
+// Asks for what another core has prepared: the first headers, and all that is behind them.
+void fetch(const PreparedMessage& message) {
+    constexpr std::size_t cache_line = 64;
+    constexpr std::size_t most_headers = 12;
+    constexpr std::size_t behind = std::size_t{64} * sizeof(sip::Header);
+    const auto* bytes = reinterpret_cast<const char*>(&message);
+    for (std::size_t i = 0; i < most_headers * sizeof(sip::Header); i += cache_line) {
+        __builtin_prefetch(bytes + i);
+    }
+    for (std::size_t i = behind; i < sizeof message; i += cache_line) {
+        __builtin_prefetch(bytes + i);
+    }
+}
+
+} // namespace
 
 Relay::Batch::Batch() {
     bytes.reserve(batch_bytes);
@@ -57,9 +74,11 @@ void Relay::hand_over() {
         filling_->clear();
         return;
     }
+    prepare_messages(*filling_);
     std::unique_lock lock{mutex_};
     changed_.wait(lock, [this] { return full_.size() < most_batches; });
     full_.push_back(std::move(filling_));
+    waiting_ = full_.size();
     if (spare_.empty()) {
         filling_ = std::make_unique<Batch>();
     } else {
@@ -68,6 +87,32 @@ void Relay::hand_over() {
     }
     lock.unlock();
     changed_.notify_all();
+}
+
+// As many as there is time for.
+void Relay::prepare_messages(Batch& batch) const {
+    constexpr std::uint32_t most = 192;
+    std::uint32_t count = 0;
+    std::size_t sessions = 0;
+    for (auto& record : batch.records) {
+        if (record.kind != Kind::Sip) {
+            continue;
+        }
+        if (count == most || waiting_.load(std::memory_order_relaxed) == 0) {
+            return;
+        }
+        if (count == batch.prepared.size()) {
+            batch.prepared.push_back(std::make_unique<PreparedMessage>());
+        }
+        if (sessions == batch.sessions.size()) {
+            batch.sessions.push_back(std::make_unique<sdp::Session>());
+        }
+        auto& prepared = *batch.prepared[count];
+        prepare(std::string_view{batch.bytes}.substr(record.offset, record.length), prepared,
+                *batch.sessions[sessions]);
+        sessions += prepared.session != nullptr ? 1 : 0;
+        record.prepared = count++;
+    }
 }
 
 void Relay::on_sip(const SipEvent& event) {
@@ -124,6 +169,7 @@ void Relay::run() {
         }
         auto batch = std::move(full_.front());
         full_.pop_front();
+        waiting_ = full_.size();
         lock.unlock();
         changed_.notify_all();
         {
@@ -141,15 +187,23 @@ void Relay::run() {
 // True when that was the end.
 bool Relay::tell(const Batch& batch) {
     const std::string_view bytes{batch.bytes};
-    const auto sip_event = [bytes](const Record& r) {
-        return SipEvent{r.at, r.transport, r.connection, r.truncated,
-                        bytes.substr(r.offset, r.length)};
+    const auto sip_event = [bytes, &batch](const Record& r) {
+        return SipEvent{.at = r.at,
+                        .transport = r.transport,
+                        .connection = r.connection,
+                        .truncated = r.truncated,
+                        .bytes = bytes.substr(r.offset, r.length),
+                        .prepared =
+                            r.prepared == none ? nullptr : batch.prepared[r.prepared].get()};
     };
     for (std::size_t i = 0; i < batch.records.size(); ++i) {
         const auto& r = batch.records[i];
         const auto part = bytes.substr(r.offset, r.length);
         switch (r.kind) {
         case Kind::Sip:
+            if (i + 2 < batch.records.size() && batch.records[i + 2].prepared != none) {
+                fetch(*batch.prepared[batch.records[i + 2].prepared]);
+            }
             if (i + 1 < batch.records.size() && batch.records[i + 1].kind == Kind::Sip) {
                 listener_.expect(sip_event(batch.records[i + 1]));
             }

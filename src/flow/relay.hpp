@@ -1,13 +1,15 @@
 // What a source tells is copied into batches and told again in the same order, each event with a
 // word on the one behind it (Listener::expect). At first on the source's own thread; from
 // start_thread() on, on one for the listener, so that decoding and book-keeping each have a core.
-// That is worth it where decoding is work, as opening TLS is: what goes from one core to another is
-// read from the other's memory, and costs both more than it saves when the packets are in clear.
+// Who is ahead helps: while a batch waits, the source also prepares messages. That is worth it
+// where decoding is work, as opening TLS is: what goes from one core to another is read from the
+// other's memory, and costs both more than it saves when the packets are in clear.
 //
 // The queue is bounded: a source that is faster waits. From start_thread() on, the listener is
 // touched by the relay's thread only, until finish() has returned.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "flow/event.hpp"
+#include "flow/prepared.hpp"
 
 namespace cw::flow {
 
@@ -30,7 +33,7 @@ class Relay final : public Listener {
     static constexpr std::size_t batch_bytes = std::size_t{128} << 10;
     // On one thread, that of the first level.
     static constexpr std::size_t small_batch_bytes = std::size_t{16} << 10;
-    static constexpr std::size_t most_batches = 8;
+    static constexpr std::size_t most_batches = 4;
 
     // `listener` must outlive the relay.
     explicit Relay(Listener& listener);
@@ -62,6 +65,7 @@ class Relay final : public Listener {
         std::uint32_t missing = 0;
         std::size_t offset = 0; // in Batch::bytes
         std::size_t length = 0;
+        std::uint32_t prepared = none; // of Sip: in Batch
         Sighting at;
     };
     struct Batch {
@@ -71,12 +75,16 @@ class Relay final : public Listener {
         std::vector<DtlsSrtp> handshakes;
         std::vector<DtlsExchange> exchanges;
         std::string bytes;
+        // Of the first of its messages, once it is full; the memory is kept for the next time.
+        std::vector<std::unique_ptr<PreparedMessage>> prepared;
+        std::vector<std::unique_ptr<sdp::Session>> sessions;
 
         void clear(); // keeps the memory
     };
 
     void add(Record record, std::string_view bytes);
     void hand_over();
+    void prepare_messages(Batch& batch) const;
     void run();
     bool tell(const Batch& batch);
 
@@ -88,6 +96,9 @@ class Relay final : public Listener {
     std::vector<std::unique_ptr<Batch>> spare_;
     bool closed_ = false;
     std::mutex telling_; // held while the listener is told something on the thread
+    // As many batches wait. Where any does, the source is faster than the listener, and does some
+    // of its work.
+    std::atomic<std::size_t> waiting_ = 0;
     std::thread thread_; // last: it uses all of the above
 };
 

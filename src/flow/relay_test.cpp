@@ -1,10 +1,13 @@
 #include "flow/relay.hpp"
 
+#include <latch>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "base/hash.hpp"
 
 namespace cw::flow {
 namespace {
@@ -108,6 +111,75 @@ TEST(Relay, CanBeGivenUpWithoutAnEnd) {
         relay.on_dtls(at);
     }
     EXPECT_TRUE(scribe.said.empty()) << "an unfinished batch is dropped";
+}
+
+// Holds the relay up at the first message, so that batches pile up behind it.
+struct SlowReader final : Listener {
+    void on_sip(const SipEvent& e) override {
+        go_on.wait();
+        if (e.prepared == nullptr) {
+            ++unprepared;
+            return;
+        }
+        ++prepared;
+        sip::HeaderIndex headers;
+        const auto expected = sip::index(e.bytes, headers);
+        const auto& told = e.prepared->message;
+        ASSERT_EQ(told.has_value(), expected.has_value()) << e.bytes;
+        if (!expected) {
+            ++refused;
+            return;
+        }
+        EXPECT_EQ(told->bytes().data(), e.bytes.data());
+        EXPECT_EQ(told->value(sip::HeaderId::CallId), expected->value(sip::HeaderId::CallId));
+        EXPECT_EQ(told->headers().size(), expected->headers().size());
+        EXPECT_EQ(told->body(), expected->body());
+        EXPECT_EQ(e.prepared->fingerprint, hash_bytes(expected->bytes()));
+        ASSERT_EQ(e.prepared->session != nullptr, !expected->body().empty());
+        if (e.prepared->session != nullptr) {
+            EXPECT_EQ(e.prepared->session->origin.session_id, std::to_string(e.at.frame));
+        }
+    }
+    void on_media(const MediaEvent&) override {}
+    void on_dtls(const Sighting&) override {}
+    void on_dtls_srtp(const DtlsSrtp&) override {}
+    void on_connection(const Connection&) override {}
+    void finish(Instant) override {}
+
+    std::latch go_on{1};
+    std::uint32_t prepared = 0;
+    std::uint32_t unprepared = 0;
+    std::uint32_t refused = 0;
+};
+
+TEST(Relay, WhoIsAheadPreparesMessages) {
+    SlowReader reader;
+    Relay relay{reader};
+    relay.start_thread();
+    std::size_t told = 0;
+    std::uint32_t count = 0;
+    // Fewer than so many that the source would have to wait.
+    while (told < Relay::batch_bytes * (Relay::most_batches - 1)) {
+        Sighting at;
+        at.frame = count;
+        const auto body = count % 3 == 0
+                              ? fmt::format("v=0\r\no=- {} 1 IN IP4 192.0.2.1\r\n", count)
+                              : std::string{};
+        const auto text =
+            count % 7 == 1
+                ? std::string(900, 'x')
+                : fmt::format("SIP/2.0 200 OK\r\nCall-ID: {}\r\nSubject: {}\r\nContent-Type: "
+                              "application/sdp\r\nContent-Length: {}\r\n\r\n{}",
+                              count, std::string(count % 900, 's'), body.size(), body);
+        relay.on_sip({.at = at, .transport = Transport::Tls, .bytes = text});
+        told += text.size();
+        ++count;
+    }
+    reader.go_on.count_down();
+    relay.finish({});
+    EXPECT_EQ(reader.prepared + reader.unprepared, count);
+    EXPECT_GT(reader.prepared, 100U);
+    EXPECT_GT(reader.refused, 10U);
 }
 
 } // namespace

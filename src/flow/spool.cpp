@@ -127,11 +127,11 @@ void Spool::give_back(std::uint64_t block) const {
                 static_cast<off_t>(block * block_size), static_cast<off_t>(block_size));
 }
 
-std::string_view Spool::block(std::uint64_t number) {
+std::string_view Spool::block(std::uint64_t number, Reader& reader) const {
     if (number >= written_) {
         return {held_[static_cast<std::size_t>(number - written_)].get(), block_size};
     }
-    auto& block = read_[number % kept_blocks];
+    auto& block = reader.blocks_[number % kept_blocks];
     if (block.number != number) {
         if (block.bytes == nullptr) {
             block.bytes = new_block();
@@ -150,28 +150,29 @@ std::string_view Spool::block(std::uint64_t number) {
     return {block.bytes.get(), block.size};
 }
 
-std::string_view Spool::get(BlobRef ref) {
+std::string_view Spool::get(BlobRef ref, Reader& reader) const {
     if (ref.empty()) {
         return {};
     }
     auto number = ref.offset / block_size;
     auto at = static_cast<std::size_t>(ref.offset % block_size);
     if (at + ref.length <= block_size) {
-        const auto bytes = block(number);
+        const auto bytes = block(number, reader);
         return at + ref.length <= bytes.size() ? bytes.substr(at, ref.length) : std::string_view{};
     }
-    scratch_.clear();
-    while (scratch_.size() < ref.length) {
-        const auto bytes = block(number++);
+    auto& scratch = reader.scratch_;
+    scratch.clear();
+    while (scratch.size() < ref.length) {
+        const auto bytes = block(number++, reader);
         const auto part =
-            at < bytes.size() ? bytes.substr(at, ref.length - scratch_.size()) : std::string_view{};
+            at < bytes.size() ? bytes.substr(at, ref.length - scratch.size()) : std::string_view{};
         if (part.empty()) {
             return {};
         }
-        scratch_.append(part);
+        scratch.append(part);
         at = 0;
     }
-    return scratch_;
+    return scratch;
 }
 
 } // namespace cw::flow

@@ -37,8 +37,12 @@ class Spool {
 
     // When the file can't be made or is full, blobs stay in memory: nothing is lost.
     BlobRef put(std::string_view blob);
-    // Valid until the next get() or put(). Empty if the file could not be read back.
-    std::string_view get(BlobRef ref);
+    class Reader;
+    // Valid until the next get() with this reader, or put(). Empty if the file could not be read
+    // back. Several threads may get at a time, each with its own reader, while nobody puts or
+    // drops.
+    std::string_view get(BlobRef ref, Reader& reader) const;
+    std::string_view get(BlobRef ref) { return get(ref, reader_); }
     // Nobody wants the blob any more, and it is dropped once at most. The file gives back the space
     // of each block in which nothing is wanted.
     void drop(BlobRef ref);
@@ -59,11 +63,20 @@ class Spool {
         Block bytes;
     };
 
+  public:
+    // What came back out of the file, for who reads. At most 2 MiB.
+    class Reader {
+        friend class Spool;
+        std::array<ReadBlock, kept_blocks> blocks_; // each in its place
+        std::string scratch_;                       // a blob that lies in several blocks
+    };
+
+  private:
     static Block new_block() { return std::make_unique_for_overwrite<char[]>(block_size); }
     void add_block();
     void write_out();
     void give_back(std::uint64_t block) const;
-    [[nodiscard]] std::string_view block(std::uint64_t number);
+    [[nodiscard]] std::string_view block(std::uint64_t number, Reader& reader) const;
 
     std::uint64_t size_ = 0; // of all blobs
     std::uint64_t kept_ = 0; // of those that were not dropped
@@ -76,8 +89,7 @@ class Spool {
     std::size_t most_held_;
     int file_ = -1;
     bool file_failed_ = false;
-    std::array<ReadBlock, kept_blocks> read_; // that came back, each in its place
-    std::string scratch_;                     // a blob that lies in several blocks
+    Reader reader_;
 };
 
 } // namespace cw::flow

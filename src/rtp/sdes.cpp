@@ -78,8 +78,9 @@ Result<SrtpSecret> parse_secret(std::string_view text, const SrtpSuiteFacts& fac
     return secret;
 }
 
+constexpr std::string_view method = "inline:";
+
 Result<SrtpMasterKey> parse_key(std::string_view text, const SrtpSuiteFacts& facts) {
-    constexpr std::string_view method = "inline:";
     if (!text.starts_with(method)) {
         return text.find(':') == std::string_view::npos
                    ? fail(Code::Malformed, 0, "an SRTP key without its method")
@@ -195,6 +196,17 @@ Result<SdesCrypto> parse_sdes(const SdesText& text) {
                     "an AEAD suite cannot leave out encryption or authentication");
     }
     return out;
+}
+
+std::optional<Error> sdes_problem(const SdesText& text) {
+    // One key with nothing behind it, as nearly all are.
+    const auto suite = srtp_suite(text.suite);
+    if (suite && text.session_parameters.empty() && text.key_parameters.starts_with(method) &&
+        parse_secret(text.key_parameters.substr(method.size()), facts_of(*suite))) {
+        return std::nullopt;
+    }
+    const auto parsed = parse_sdes(text);
+    return parsed ? std::nullopt : std::optional{parsed.error()};
 }
 
 std::string to_sdes(const SdesCrypto& crypto) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ struct SdesText {
 // ours: an offer with it is passed over, an answer with it refused [RFC 4568 §5.1.2, §5.1.3]. With
 // Malformed for broken grammar, a key of the wrong length among it.
 Result<SdesCrypto> parse_sdes(const SdesText& text);
+
+// The error of parse_sdes(), if any, without the keys.
+std::optional<Error> sdes_problem(const SdesText& text);
 
 // "1 AES_CM_128_HMAC_SHA1_80 inline:…", to stand behind "a=crypto:". A secret.
 std::string to_sdes(const SdesCrypto& crypto);

@@ -142,7 +142,7 @@ void Parser::media(std::string_view value) {
         note("more media than are looked at");
         return;
     }
-    Media m;
+    auto& m = out_.media.emplace_back();
     m.connection = out_.connection;
     m.direction = out_.direction;
     m.fingerprint = out_.fingerprint;
@@ -164,7 +164,6 @@ void Parser::media(std::string_view value) {
     for (auto formats = m.format_list; !formats.empty();) {
         add(out_.formats_, m.formats, take_word(formats));
     }
-    out_.media.push_back(m);
 }
 
 void Parser::session_attribute(AttributeName name, const Attribute& a) {
@@ -294,6 +293,8 @@ void Parser::attribute(std::string_view text) {
         a.value = trim(text.substr(colon + 1));
     }
     const auto name = name_of(a.name);
+    out_.has_fingerprints |= name == AttributeName::Fingerprint;
+    out_.has_candidates |= name == AttributeName::Candidate;
     if (auto* m = current()) {
         media_attribute(*m, name, a);
     } else {
@@ -306,6 +307,7 @@ void Parser::line(char type, std::string_view value) {
         check_order(type);
     }
     if (skip_media_ && type != 'm') {
+        out_.has_fingerprints = out_.has_candidates = true;
         return;
     }
     switch (type) {

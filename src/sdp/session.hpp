@@ -125,6 +125,9 @@ class Session {
     std::string_view setup;
     std::string_view ice_ufrag;
     bool ice_lite = false;
+    // There is a line a=fingerprint, or a=candidate, anywhere; or there may be, see max_media.
+    bool has_fingerprints = false;
+    bool has_candidates = false;
     Slice attributes; // those before the first m=
     std::vector<Media> media;
     std::vector<Group> groups;

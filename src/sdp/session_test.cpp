@@ -185,5 +185,25 @@ TEST(Session, AReusedSessionKeepsNothingOfTheLastOne) {
     EXPECT_FALSE(s.connection.present());
 }
 
+TEST(Session, WhetherItHasFingerprintsAndCandidatesIsToldOfAllLines) {
+    Session session;
+    ASSERT_TRUE(parse("v=0\na=fingerprint:sha-1 AB\nm=audio 1 RTP/AVP 0\n", session));
+    EXPECT_TRUE(session.has_fingerprints);
+    EXPECT_FALSE(session.has_candidates);
+    ASSERT_TRUE(
+        parse("v=0\nm=audio 1 RTP/AVP 0\na=candidate:1 1 UDP 1 192.0.2.1 2 typ host\n", session));
+    EXPECT_FALSE(session.has_fingerprints) << "that was another";
+    EXPECT_TRUE(session.has_candidates);
+    std::string many = "v=0\n";
+    for (std::size_t i = 0; i < Session::max_media; ++i) {
+        many += "m=audio 1 RTP/AVP 0\na=mid:1\n";
+    }
+    ASSERT_TRUE(parse(many, session));
+    EXPECT_FALSE(session.has_fingerprints || session.has_candidates);
+    many += "m=audio 1 RTP/AVP 0\na=fingerprint:sha-1 AB\n";
+    ASSERT_TRUE(parse(many, session));
+    EXPECT_TRUE(session.has_fingerprints);
+}
+
 } // namespace
 } // namespace cw::sdp

@@ -1,5 +1,7 @@
 #include "sip/message.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "sip/check.hpp"
@@ -310,6 +312,63 @@ TEST(Check, EachRefusalNamesItsHeaderAndResponse) {
     EXPECT_TRUE(check(*index(fine, headers)).ok);
     const auto huge = with("X: " + std::string(70'000, 'x') + "\r\n");
     EXPECT_EQ(check(*index(huge, headers)).status, 513);
+}
+
+// Sixty-four bytes are looked at in a step: what ends a line, or is out of order, may stand
+// anywhere in one.
+TEST(Message, LinesAreFoundWhereverTheyEnd) {
+    struct Shape {
+        std::string_view line_end;
+        std::string_view third; // the value of the third header
+        std::size_t headers;
+        bool well_formed;
+    };
+    const std::vector<Shape> shapes{
+        {"\r\n", "c:d", 4, true},
+        {"\n", "c:d", 4, false},
+        {" \t\r\n", "c:d", 4, true},
+        {"\r\n folded\r\n", "c:d", 4, true},
+        {"\rb: c\r\n", "c:d", 4, false},
+        {"\r\nno colon\r\n", "c:d", 4, false},
+        {"\r\n: no name\r\n", "c:d", 4, false},
+    };
+    for (const auto& shape : shapes) {
+        for (std::size_t n = 0; n < 200; ++n) {
+            const std::string filler(n, 'x');
+            const test::ExactBytes bytes{"BYE sip:b@example.com SIP/2.0\r\nFirst:  " + filler +
+                                         std::string{shape.line_end} +
+                                         "Second : \r\nThird:c:d\r\n" + "l: 3\r\n\r\nb:\n"};
+            HeaderIndex headers;
+            const auto m = index(bytes.text(), headers);
+            ASSERT_TRUE(m);
+            ASSERT_EQ(m->headers().size(), shape.headers) << n << ' ' << shape.line_end;
+            EXPECT_EQ(m->first_problem().has_value(), !shape.well_formed) << n << shape.line_end;
+            const auto& first = m->headers()[0];
+            EXPECT_EQ(first.name, "First");
+            EXPECT_EQ(first.value.substr(0, n), filler);
+            EXPECT_EQ(m->headers()[1].name, "Second");
+            EXPECT_EQ(m->headers()[1].value, "");
+            EXPECT_EQ(m->headers()[2].value, shape.third);
+            EXPECT_EQ(m->body(), "b:\n");
+            EXPECT_FALSE(m->is_plain()) << "a blank before the colon";
+        }
+    }
+}
+
+// Cut anywhere, a message has the headers that are whole.
+TEST(Message, TheEndMayComeAnywhere) {
+    const auto whole = with("X: " + std::string(100, 'y') + "\r\nZ: z\r\n", "body");
+    const auto start = minimal.find('\n') + 1;
+    for (auto size = start; size < whole.size() - 4; ++size) {
+        const test::ExactBytes bytes{whole.substr(0, size)};
+        HeaderIndex headers;
+        const auto m = index(bytes.text(), headers);
+        ASSERT_TRUE(m) << size;
+        EXPECT_TRUE(m->has(Problem::NoBlankLine) || size + 4 == whole.size()) << size;
+        const auto lines = std::ranges::count(bytes.text().substr(start), '\n');
+        EXPECT_GE(m->headers().size(), static_cast<std::size_t>(lines)) << size;
+        EXPECT_LE(m->headers().size(), static_cast<std::size_t>(lines) + 1) << size;
+    }
 }
 
 } // namespace

@@ -9,7 +9,8 @@
 namespace cw::view {
 namespace {
 
-constexpr std::size_t flush_at = 128 * 1024;
+// What a piece keeps at most.
+constexpr std::size_t most_kept = std::size_t{1} << 20;
 
 std::string_view signalling_name(flow::Protection p) {
     switch (p) {
@@ -116,10 +117,22 @@ JsonReport::JsonReport(Sink sink) : sink_(std::move(sink)), part_(Part::Calls) {
     json_.open_array();
 }
 
+JsonReport::JsonReport(Piece piece)
+    : sink_(std::move(piece.overflow)), part_(Part::Calls), flush_at_(most_kept) {}
+
+void JsonReport::calls(std::string_view piece, bool go_on) {
+    if (!go_on) {
+        enter(Part::Calls);
+        json_.raw(0, [](char* at) { return at; }); // what stands between two calls
+        flush();
+    }
+    sink_(piece);
+    json_.line();
+}
+
 void JsonReport::finish_calls() {
     json_.close_array();
-    sink_(json_.text());
-    json_.clear();
+    flush();
     part_ = Part::Done;
 }
 
@@ -145,10 +158,14 @@ void JsonReport::enter(Part part) {
 }
 
 void JsonReport::flush_when_large() {
-    if (json_.text().size() >= flush_at) {
-        sink_(json_.text());
-        json_.clear();
+    if (json_.text().size() >= flush_at_) {
+        flush();
     }
+}
+
+void JsonReport::flush() {
+    sink_(json_.text());
+    json_.clear();
 }
 
 void JsonReport::tls(const flow::Connection& connection) {

@@ -23,12 +23,24 @@ class JsonReport {
     JsonReport(Sink sink, std::string_view version);
     // The calls alone, as an array, to stand within another report: call(), then finish_calls().
     explicit JsonReport(Sink sink);
+    // A piece of a report: calls alone, kept for calls() of that report. What is too large to be
+    // kept goes to `overflow`, part by part as it gets ready.
+    struct Piece {
+        Sink overflow;
+    };
+    explicit JsonReport(Piece piece);
     JsonReport(const JsonReport&) = delete;
     JsonReport& operator=(const JsonReport&) = delete;
 
     // A connection; what is not TLS is left out. All of them come before the first call.
     void tls(const flow::Connection& connection);
     void call(const flow::Call& call);
+    // Of a piece: what it keeps. Valid until the next call to it.
+    [[nodiscard]] std::string_view kept() const { return json_.text(); }
+    // Begins the next piece, in the same memory.
+    void restart() { json_.restart(); }
+    // The text of a piece; `go_on`: more of the piece that came before.
+    void calls(std::string_view piece, bool go_on = false);
     // An RTP stream that belongs to no call; `texts` holds its texts. After the last call.
     void stray(const flow::MediaStream& s, const flow::TextPool& texts);
     void finish_calls();
@@ -41,6 +53,7 @@ class JsonReport {
     enum class Part : std::uint8_t { Begin, Tls, Calls, Strays, Done };
     void enter(Part part);
     void flush_when_large();
+    void flush();
     void write_connection(const flow::Connection& c);
     void write_messages(const flow::Call& call);
     void write_message(const flow::Call& call, std::uint32_t index);
@@ -86,6 +99,7 @@ class JsonReport {
     std::array<WrittenEndpoint, 32> endpoints_{}; // by port and address
     TimeWriter times_;
     Part part_ = Part::Begin;
+    std::size_t flush_at_ = std::size_t{128} << 10;
 };
 
 } // namespace cw::view

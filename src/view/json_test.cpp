@@ -129,5 +129,48 @@ TEST(JsonReport, ManyCallsGoOutInPieces) {
     EXPECT_EQ(parsed(out).at("calls").as_array().size(), 500U);
 }
 
+// By whatever pieces, the report is the same; what is too large for one overflows.
+TEST(JsonReport, PiecesMakeTheSameReport) {
+    auto call = made::good_call();
+    std::string whole;
+    JsonReport report{[&](std::string_view text) { whole += text; }, "0.1.0"};
+    std::string put_together;
+    JsonReport of_pieces{[&](std::string_view text) { put_together += text; }, "0.1.0"};
+    bool begun = false;
+    std::size_t overflows = 0;
+    JsonReport piece{JsonReport::Piece{[&](std::string_view text) {
+        of_pieces.calls(text, begun);
+        begun = true;
+        ++overflows;
+    }}};
+    const auto end_piece = [&] {
+        if (!piece.kept().empty()) {
+            of_pieces.calls(piece.kept(), begun);
+        }
+        piece.restart();
+        begun = false;
+    };
+    for (std::uint32_t i = 1; i <= 12; ++i) {
+        call.id = i;
+        if (i == 7) {
+            const auto message = call.messages.front();
+            call.messages.insert(call.messages.end(), 8000, message);
+        }
+        report.call(call);
+        piece.call(call);
+        if (i % 3 == 0) {
+            end_piece();
+        }
+        if (i == 7) {
+            call = made::good_call();
+        }
+    }
+    report.finish({}, {});
+    of_pieces.finish({}, {});
+    EXPECT_GT(overflows, 1U);
+    EXPECT_EQ(whole, put_together);
+    EXPECT_EQ(parsed(put_together).at("calls").as_array().size(), 12U);
+}
+
 } // namespace
 } // namespace cw::view

@@ -32,6 +32,11 @@ class JsonWriter {
     // What was written since the last clear(); valid until the next write.
     [[nodiscard]] std::string_view text() const { return {data_.get(), size_}; }
     void clear() { size_ = 0; }
+    // As new, but for its memory.
+    void restart() {
+        size_ = 0;
+        comma_ = line_ = false;
+    }
 
     void open_object() { open('{'); }
     void close_object() { close('}'); }
