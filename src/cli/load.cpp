@@ -75,6 +75,7 @@ struct LoadCommand {
     bool enrol = false;
     bool resume = false;
     bool in_full = false;
+    std::string gather = "1ms";
     bool find_limit = false;
 };
 
@@ -306,6 +307,12 @@ prepare(const LoadCommand& command, Loaded& flow, const play::CrowdSettings& set
         return std::unexpected{keep_alive.error()};
     }
     options.keep_alive = *keep_alive;
+    const auto gather = script::parse_duration(command.gather);
+    if (!gather || gather->ns < 0 || *gather > milliseconds(100)) {
+        return std::unexpected{wrong(
+            fmt::format("--gather {}: no time like 1ms or 0s, 100ms at most", command.gather))};
+    }
+    options.crowd.gather = *gather;
     auto load = host::Load::make(std::move(flow.plan), std::move(flow.given), std::move(flow.rows),
                                  std::move(options));
     if (!load) {
@@ -699,6 +706,12 @@ Command add_load(CLI::App& app) {
         ->capture_default_str();
     c->add_flag("--in-full", o->in_full,
                 "perform each call in full, also one that goes as earlier ones went");
+    c->add_option(
+         "--gather", o->gather,
+         "with a rate, so long a call that is due may wait for the next ones, and over UDP "
+         "with it what has come (its time is the system's); 0s: nothing waits")
+        ->type_name("TIME")
+        ->capture_default_str();
     c->add_option("--failed", o->failed_folder,
                   "the failed calls that were kept, as ladders and captures")
         ->type_name("DIR");

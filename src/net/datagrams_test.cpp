@@ -10,12 +10,30 @@ namespace {
 
 using test::LoopTest;
 
-Endpoint socket_at(Loop& loop, std::uint32_t number, const char* at) {
+Endpoint socket_at(Loop& loop, std::uint32_t number, const char* at, bool timed = false) {
     auto fd = bind_datagram({*IpAddress::parse(at), 0}, true);
     const auto where = local_endpoint(fd->get());
-    loop.receive(std::move(*fd), number);
+    loop.receive(std::move(*fd), number, timed);
     return where;
 }
+
+// A peer outside of the loop.
+class Sender {
+  public:
+    explicit Sender(const Endpoint& to) : fd_(*bind_datagram({to.address, 0}, true)) {
+        length_ = to_sockaddr(to, to_);
+    }
+    void send(std::string_view text) const {
+        EXPECT_EQ(static_cast<ssize_t>(text.size()),
+                  sendto(fd_.get(), text.data(), text.size(), 0,
+                         reinterpret_cast<const sockaddr*>(&to_), length_));
+    }
+
+  private:
+    Descriptor fd_;
+    sockaddr_storage to_{};
+    socklen_t length_ = 0;
+};
 
 TEST_F(LoopTest, DatagramsPassOverIpv4AndIpv6InOrderAndWhole) {
     std::uint32_t number = 0;
@@ -35,6 +53,46 @@ TEST_F(LoopTest, DatagramsPassOverIpv4AndIpv6InOrderAndWhole) {
         EXPECT_EQ(60'000U, h.datagrams[100].second.size());
         number += 2;
     }
+}
+
+TEST_F(LoopTest, HeldDatagramsShareATurnAndTellWhenTheyCame) {
+    const Sender sender{socket_at(loop, 1, "127.0.0.1", true)};
+    bool timed = false;
+    // The system begins to note times some time after it was first asked to.
+    for (int i = 0; i < 100 && !timed; ++i) {
+        h.datagrams.clear();
+        h.came.clear();
+        const auto sent = Loop::now();
+        for (int n = 0; n < 100; ++n) {
+            sender.send(std::to_string(n));
+        }
+        h.look = Loop::now() + milliseconds(40);
+        ASSERT_TRUE(run_until([&] { return h.datagrams.size() == 100; }));
+        for (int n = 0; n < 100; ++n) {
+            const auto& came = h.came[static_cast<std::size_t>(n)];
+            EXPECT_EQ(h.datagrams[static_cast<std::size_t>(n)].second, std::to_string(n));
+            EXPECT_EQ(came.turn, h.came.front().turn);
+            EXPECT_GE(came.told, h.look);
+            EXPECT_LE(came.at, came.told);
+            EXPECT_GE(came.at + milliseconds(1), sent); // our clock, by way of the system's
+        }
+        timed = h.came.back().at < h.look;
+        h.look = {};
+    }
+    EXPECT_TRUE(timed);
+}
+
+TEST_F(LoopTest, HeldDatagramsAreHeldNoLongerWhenNobodyAsks) {
+    const Sender timed{socket_at(loop, 1, "127.0.0.1", true)};
+    const Sender other{socket_at(loop, 2, "127.0.0.1")};
+    h.look = Loop::now() + seconds(3600);
+    timed.send("held");
+    other.send("at once");
+    ASSERT_TRUE(run_until([&] { return !h.datagrams.empty(); }));
+    EXPECT_EQ("at once", h.datagrams[0].second);
+    h.look = {};
+    ASSERT_TRUE(run_until([&] { return h.datagrams.size() == 2; }));
+    EXPECT_EQ("held", h.datagrams[1].second);
 }
 
 TEST_F(LoopTest, ADatagramThatCannotBeSentCostsNoOther) {

@@ -62,7 +62,7 @@ std::int64_t since_epoch_at_steady_zero() {
 Loop::Loop(Handler& handler, const Limits& limits)
     : handler_(handler), limits_(limits), epoll_(epoll_create1(EPOLL_CLOEXEC)),
       newcomers_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      now_(now()), deadlines_(Places{this}), buffers_(std::make_unique<Buffers>()),
+      now_(now()), deadlines_(Places{this}), buffers_(std::make_unique_for_overwrite<Buffers>()),
       datagrams_(std::make_unique<Datagrams>()) {
     watch_wake(epoll_.get(), wake_.get());
     watch_input(epoll_.get(), newcomers_.get(), tag_of(Owner::Newcomers, 0));
@@ -97,20 +97,6 @@ void Loop::set_tls(std::uint32_t listener, std::shared_ptr<const TlsContext> tls
 void Loop::stop_listening() {
     for (const auto& l : listeners_) {
         l->fd.reset();
-    }
-}
-
-void Loop::receive(Descriptor fd, std::uint32_t socket) {
-    watch_input(epoll_.get(), fd.get(), tag_of(Owner::Socket, sockets_.size()));
-    sockets_.push_back(std::make_unique<Socket>(Socket{std::move(fd), socket}));
-}
-
-void Loop::send_datagram(std::uint32_t socket, const Endpoint& to, std::string_view bytes) {
-    for (const auto& s : sockets_) {
-        if (s->number == socket) {
-            datagrams_->add(s->fd.get(), to, bytes);
-            return;
-        }
     }
 }
 
@@ -233,49 +219,6 @@ void Loop::shake_hands() {
 
 // ---- turns
 
-void Loop::read_datagrams(Socket& socket) {
-    auto& b = *buffers_;
-    for (std::size_t i = 0; i < Buffers::datagrams_a_read; ++i) {
-        b.pieces[i] = {b.datagrams[i].data(), b.datagrams[i].size()};
-        b.headers[i] = {};
-        b.headers[i].msg_hdr.msg_iov = &b.pieces[i];
-        b.headers[i].msg_hdr.msg_iovlen = 1;
-        b.headers[i].msg_hdr.msg_name = &b.sources[i];
-        b.headers[i].msg_hdr.msg_namelen = sizeof b.sources[i];
-    }
-    const int got = recvmmsg(socket.fd.get(), b.headers.data(), Buffers::datagrams_a_read,
-                             MSG_DONTWAIT, nullptr);
-    for (int i = 0; i < got; ++i) {
-        const auto n = static_cast<std::size_t>(i);
-        handler_.on_datagram(socket.number, from_sockaddr(b.sources[n]),
-                             Bytes{b.datagrams[n].data(), b.headers[n].msg_len});
-    }
-}
-
-// ICMP errors, with the datagram that each is about. They cost one system call each, so no more
-// than some a turn.
-void Loop::read_undelivered(Socket& socket) {
-    auto& b = *buffers_;
-    for (std::size_t i = 0; i < Buffers::datagrams_a_read; ++i) {
-        sockaddr_storage to{};
-        iovec piece{b.datagrams[0].data(), b.datagrams[0].size()};
-        std::array<std::uint8_t, 512> control; // the reason, which is all the same to us
-        msghdr header{};
-        header.msg_name = &to;
-        header.msg_namelen = sizeof to;
-        header.msg_iov = &piece;
-        header.msg_iovlen = 1;
-        header.msg_control = control.data();
-        header.msg_controllen = control.size();
-        const auto got = recvmsg(socket.fd.get(), &header, MSG_ERRQUEUE | MSG_DONTWAIT);
-        if (got < 0) {
-            return;
-        }
-        handler_.on_undelivered(socket.number, from_sockaddr(to),
-                                Bytes{b.datagrams[0].data(), static_cast<std::size_t>(got)});
-    }
-}
-
 void Loop::dispatch(std::uint64_t tag, std::uint32_t events) {
     const auto index = static_cast<std::size_t>(tag & 0xffff'ffff);
     switch (static_cast<Owner>(tag >> 56)) {
@@ -376,15 +319,20 @@ std::optional<Duration> Loop::patience() {
     for (auto* guest : guests_) {
         earlier(guest->next_deadline());
     }
+    now_ = now();
+    if (next.known() && next <= now_) {
+        return Duration{};
+    }
+    if (next.known()) {
+        next.ns = (next.ns / grain.ns + 1) * grain.ns; // never early
+    }
+    const auto look = handler_.next_look();
+    hold_datagrams(look);
+    earlier(look);
     if (!next.known()) {
         return std::nullopt;
     }
-    now_ = now();
-    if (next <= now_) {
-        return Duration{};
-    }
-    const Instant due{(next.ns / grain.ns + 1) * grain.ns}; // never early
-    return std::min(due - now_, seconds(60));
+    return std::clamp(next - now_, Duration{}, seconds(60));
 }
 
 int Loop::wait(std::span<epoll_event> events) {
@@ -419,6 +367,7 @@ void Loop::run() {
             const auto& event = events[static_cast<std::size_t>(i)];
             dispatch(event.data.u64, event.events);
         }
+        read_held();
         on_deadlines();
         handler_.on_turn(now_);
         flush();

@@ -65,6 +65,9 @@ class Handler {
     virtual void on_turn(Instant now) = 0;
     // When on_turn() is to be called at the latest; not known(): when something comes.
     virtual Instant next_deadline() = 0;
+    // Datagrams of timed sockets may wait until then, so that many share a turn, and that turn
+    // begins without delay; not known(): they are looked at as they come. Asked each turn.
+    virtual Instant next_look() { return {}; }
 };
 
 // Sees the bytes of all connections as they are on the wire, handshakes included. Must not call
@@ -113,8 +116,12 @@ class Loop {
     // Another context for connections that are accepted from now on.
     void set_tls(std::uint32_t listener, std::shared_ptr<const TlsContext> tls);
     void stop_listening();
-    // Datagrams of socket number `socket`.
-    void receive(Descriptor fd, std::uint32_t socket);
+    // Datagrams of socket number `socket`. `timed`: the system notes when each comes, see
+    // arrived().
+    void receive(Descriptor fd, std::uint32_t socket, bool timed = false);
+    // Within on_datagram(): when it came, which may be long before it was looked at. Of a socket
+    // that is not timed: now().
+    [[nodiscard]] Instant arrived() const { return arrived_; }
 
     // Ends in on_open() or on_failed(), never before the next turn. `session`: of an earlier
     // connection to the same server, to be resumed.
@@ -180,7 +187,10 @@ class Loop {
     void admit(Descriptor fd, const Endpoint& remote, const Listener& listener);
     void rest_listeners();
     void wake_listeners(bool always);
-    void read_datagrams(Socket& socket);
+    // True: there may be more.
+    bool read_datagrams(Socket& socket);
+    void read_held();
+    void hold_datagrams(Instant until);
     void read_undelivered(Socket& socket);
     void read_again();
     void on_deadlines();
@@ -226,10 +236,13 @@ class Loop {
     bool running_ = false;
     bool newcomers_ready_ = false;
     Instant now_;
+    Instant arrived_;
+    Instant held_until_;           // known(): no datagram wakes us before
     Instant listeners_rest_until_; // known(): no descriptor was left for accept()
     Tap* tap_ = nullptr;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::vector<std::unique_ptr<Socket>> sockets_;
+    std::size_t timed_sockets_ = 0;
     std::vector<Guest*> guests_;
     std::vector<std::unique_ptr<Watched>> watched_;
     std::vector<std::unique_ptr<Connection>> connections_;

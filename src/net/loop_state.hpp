@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ struct Loop::Listener {
 struct Loop::Socket {
     Descriptor fd;
     std::uint32_t number = 0;
+    bool timed = false;
+    Instant emptied; // nothing waited there then
 };
 
 struct Loop::Watched {
@@ -66,13 +69,19 @@ struct Loop::Watched {
 class Loop::Buffers {
   public:
     static constexpr std::size_t largest_datagram = 65'535;
-    static constexpr std::size_t datagrams_a_read = 16;
+    static constexpr std::size_t datagrams_a_read = 32;
+    using Control = std::array<std::uint8_t, CMSG_SPACE(sizeof(timespec))>;
+
+    Buffers();
+    // The first `count` headers as they were before they were read into.
+    void make_ready(std::size_t count);
 
     std::array<std::uint8_t, 65'536> stream;
     std::array<std::array<std::uint8_t, largest_datagram>, datagrams_a_read> datagrams;
     std::array<sockaddr_storage, datagrams_a_read> sources;
     std::array<iovec, datagrams_a_read> pieces;
     std::array<mmsghdr, datagrams_a_read> headers;
+    alignas(cmsghdr) std::array<Control, datagrams_a_read> controls; // aligned, each of them
 };
 
 // Datagrams on their way out: kept until the end of the turn, then sent many at a time.

@@ -30,6 +30,13 @@ class Recorder : public Handler {
     std::vector<Ended> closed;
     std::vector<Ended> failed;
     std::vector<std::pair<Endpoint, std::string>> datagrams;
+    struct Came {
+        Instant at;   // as the loop has it
+        Instant told; // when we heard
+        int turn = 0;
+    };
+    std::vector<Came> came; // the same datagrams
+    Instant look;           // none is looked at before
     std::vector<std::pair<Endpoint, std::string>> undelivered;
     std::map<std::uint32_t, std::string> received; // by Key::index
     int reads = 0;
@@ -45,6 +52,7 @@ class Recorder : public Handler {
 
     void on_datagram(std::uint32_t, const Endpoint& remote, Bytes bytes) override {
         datagrams.emplace_back(remote, as_text(bytes));
+        came.push_back({loop->arrived(), Loop::now(), turns});
     }
     void on_undelivered(std::uint32_t, const Endpoint& remote, Bytes bytes) override {
         undelivered.emplace_back(remote, as_text(bytes));
@@ -86,6 +94,7 @@ class Recorder : public Handler {
         }
     }
     Instant next_deadline() override { return guard; }
+    Instant next_look() override { return look; }
 
     // The key of our end, or of the other.
     [[nodiscard]] Key end(bool incoming) const {

@@ -188,6 +188,12 @@ bool Performance::awaits(PartyId party, sip::Method method) const {
     return false;
 }
 
+void Performance::set_delay(Duration delay) {
+    if (state_ != nullptr) {
+        state_->delay = delay;
+    }
+}
+
 void Performance::on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now) {
     if (literal_ != nullptr) {
         literal_->on_media(socket, from, packet, now);

@@ -75,6 +75,10 @@ class Performance {
     // A handshake that was asked for has ended.
     void on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now);
     void advance(Instant now);
+    // From now on, what it sends leaves so long after the instants that it is told: a load hears of
+    // a message as of when it came, and acts some time later. For the report; literal parties are
+    // not told so.
+    void set_delay(Duration delay);
     // It ends here, as failed.
     void interrupt(Instant now);
     // When advance() is to be called at the latest; not known(): when something comes.

@@ -164,7 +164,7 @@ bool State::send_request(StepId step, const Arrow& a, const script::Request& req
     }
     exchange.sent = text;
     exchange.sent_on = wire;
-    exchange.sent_at = now;
+    exchange.sent_at = now + delay;
     exchanges[first_of(step)].sent = text;
     if (!lost) {
         if (request.method == Method::Ack && refused != nullptr) {
@@ -204,7 +204,7 @@ void State::put_on_wire(StepId step, const Arrow& a, const std::string& text, co
     first.client =
         players[a.from].table->send(method, branch, text, wire, first_of(step) + 1, now, outbox);
     first.sent_on = wire;
-    first.sent_at = now;
+    first.sent_at = now + delay;
 }
 
 bool State::send_response(StepId step, const Arrow& a, const script::Response& response) {
@@ -235,7 +235,7 @@ bool State::send_response(StepId step, const Arrow& a, const script::Response& r
         text = std::move(*written);
     }
     exchange.sent = text;
-    exchange.sent_at = now;
+    exchange.sent_at = now + delay;
     exchange.sent_on = request.received_on;
     auto& own = side(a.from, key_of(step));
     const bool success = response.status >= 200 && response.status < 300;

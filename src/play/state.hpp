@@ -249,6 +249,7 @@ struct State {
     bool over = false;
     StepId step_at_hand = 0;
     Instant now;
+    Duration delay; // until what is sent now leaves
 
     // ---- state.cpp: words
     [[nodiscard]] const Arrow& arrow(StepId step) const {

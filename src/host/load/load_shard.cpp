@@ -111,7 +111,7 @@ LoadShard::Done LoadShard::listen(PartyId party, Transport transport) {
     const auto at = net::local_endpoint(fd->get());
     member.at[static_cast<std::size_t>(transport)] = at;
     if (transport == Transport::Udp) {
-        loop_->receive(std::move(*fd), party);
+        loop_->receive(std::move(*fd), party, true);
         return {};
     }
     std::shared_ptr<const net::TlsContext> tls;
@@ -147,7 +147,7 @@ LoadShard::Done LoadShard::listen_from_sources(PartyId party) {
         sources_.push_back({party, at});
         source_at_[at] = number;
         options_.crowd.sources[i][party] = at;
-        loop_->receive(std::move(*fd), number);
+        loop_->receive(std::move(*fd), number, true);
     }
     return {};
 }
@@ -211,11 +211,12 @@ void LoadShard::on_turn(Instant now) {
         stopping_ = true;
         loop_->post([this] { loop_->stop(); });
     }
+    next_look_ = crowd_->next_look();
 }
 
 Instant LoadShard::next_deadline() {
     auto out = tell_at_;
-    for (const auto other : {crowd_->next_deadline(), ping_at_}) {
+    for (const auto other : {std::max(crowd_->next_deadline(), next_look_), ping_at_}) {
         out = other.known() && (!out.known() || other < out) ? other : out;
     }
     return out;
@@ -420,7 +421,8 @@ void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes 
             further ? sources_[socket - first_source].at
                     : cast_.members[party].at[static_cast<std::size_t>(Transport::Udp)].value_or(
                           Endpoint{});
-        crowd_->on_message(party, {Transport::Udp, 0, party, 0, local, remote}, text, now_);
+        crowd_->on_message(party, {Transport::Udp, 0, party, 0, local, remote}, text, now_,
+                           loop_->arrived());
     }
     drain();
 }

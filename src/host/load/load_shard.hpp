@@ -106,6 +106,7 @@ class LoadShard final : private net::Handler {
                    std::string_view why) override;
     void on_turn(Instant now) override;
     Instant next_deadline() override;
+    Instant next_look() override { return next_look_; }
 
     Peer* find(net::Key key);
     void ready(net::Key key);
@@ -136,6 +137,7 @@ class LoadShard final : private net::Handler {
     IpAddress media_at_;
     bool keeps_sessions_ = false;
     Instant now_;
+    Instant next_look_;
     Instant tell_at_;
     Instant ping_at_;
     bool counting_ = false; // the seconds since the first call

@@ -78,14 +78,6 @@ std::expected<void, std::string> Wardrobe::open() {
         return std::unexpected{pattern + ": cannot be created"};
     }
     folder_ = pattern;
-    for (auto* ca : {&ca_, &stranger_}) {
-        auto made = crypto::make_ca(
-            {.name = "Callwright, this run alone", .validity = crypto::valid_for(now_, 2)});
-        if (!made) {
-            return std::unexpected{std::string{made.error().what}};
-        }
-        *ca = std::move(*made);
-    }
     if (!trust_.revoked.empty()) { // TLS reads PEM alone
         constexpr std::size_t most = std::size_t{16} << 20;
         const auto text = crypto::read_whole(trust_.revoked, most);
@@ -102,8 +94,21 @@ std::expected<void, std::string> Wardrobe::open() {
         }
         trust_.revoked = folder_ + "/revoked.pem";
     }
-    ca_file_ = folder_ + "/ca.pem";
-    return save("ca.pem", crypto::to_pem(ca_.certificate.get()));
+    return {};
+}
+
+// A flow in clear needs none.
+std::expected<const crypto::Credential*, std::string>
+Wardrobe::authority(crypto::Credential& ca) const {
+    if (ca.certificate == nullptr) {
+        auto made = crypto::make_ca(
+            {.name = "Callwright, this run alone", .validity = crypto::valid_for(now_, 2)});
+        if (!made) {
+            return std::unexpected{std::string{made.error().what}};
+        }
+        ca = std::move(*made);
+    }
+    return &ca;
 }
 
 Wardrobe::~Wardrobe() {
@@ -133,15 +138,14 @@ std::expected<std::string, std::string> Wardrobe::trust_file(PartyId party) {
     }
     constexpr std::size_t most = std::size_t{4} << 20;
     const auto& said = cast_.members[party].trusts;
-    std::string pem;
-    auto files = trust_.cas;
-    if (said && said->whom == script::Trusts::Whom::Nobody) {
-        // A CA that has issued nothing: an empty file would be an error.
-        pem = crypto::to_pem(stranger_.certificate.get());
-        files.clear();
-    } else {
-        pem = crypto::to_pem(ca_.certificate.get());
+    // For nobody a CA that has issued nothing: an empty file would be an error.
+    const bool nobody = said && said->whom == script::Trusts::Whom::Nobody;
+    const auto ca = authority(nobody ? stranger_ : ca_);
+    if (!ca) {
+        return std::unexpected{ca.error()};
     }
+    auto pem = crypto::to_pem((*ca)->certificate.get());
+    auto files = nobody ? std::vector<std::string>{} : trust_.cas;
     if (said && said->whom == script::Trusts::Whom::File) {
         files.push_back((std::filesystem::path{flow_folder_} / said->file).string());
     }
@@ -210,7 +214,11 @@ Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind
         spec.validity = {now_ - seconds(3 * 86'400), now_ - seconds(86'400)};
     }
     spec.kind = kind;
-    auto issued = crypto::issue(fault == Fault::Untrusted ? stranger_ : ca_, spec);
+    const auto ca = authority(fault == Fault::Untrusted ? stranger_ : ca_);
+    if (!ca) {
+        return std::unexpected{ca.error()};
+    }
+    auto issued = crypto::issue(**ca, spec);
     if (!issued) {
         return std::unexpected{member.id + ": no certificate: " + issued.error().what};
     }
@@ -228,10 +236,14 @@ Wardrobe::certificate(PartyId party, std::optional<Fault> fault, crypto::KeyKind
     return files;
 }
 
-std::expected<play::Cast::Bodies, std::string> Wardrobe::bodies() const {
+std::expected<play::Cast::Bodies, std::string> Wardrobe::bodies() {
     constexpr std::size_t most = std::size_t{4} << 20;
+    const auto ca = authority(ca_);
+    if (!ca) {
+        return std::unexpected{ca.error()};
+    }
     play::Cast::Bodies out;
-    out.ca = crypto::to_pem(ca_.certificate.get()) + crypto::to_pem(ca_.key.get());
+    out.ca = crypto::to_pem((*ca)->certificate.get()) + crypto::to_pem((*ca)->key.get());
     for (const auto& file : trust_.cas) {
         const auto text = crypto::read_whole(file, most);
         if (!text) {

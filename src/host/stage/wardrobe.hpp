@@ -47,14 +47,13 @@ class Wardrobe {
     // PEM with the CAs that it trusts.
     std::expected<std::string, std::string> trust_file(script::PartyId party);
 
-    // Paths of the party's good certificate, and of the CA that all trust.
+    // Paths of the party's good certificate and its key.
     std::expected<net::CertificateFiles, std::string>
     certificate(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
-    [[nodiscard]] const std::string& ca_file() const { return ca_file_; }
     [[nodiscard]] const std::string& revoked() const { return trust_.revoked; }
     // What signed and encrypted bodies need: the run's CA with its key, more CAs, and the files
     // that parties have. PEM.
-    std::expected<play::Cast::Bodies, std::string> bodies() const;
+    std::expected<play::Cast::Bodies, std::string> bodies();
     [[nodiscard]] const std::string& folder() const { return folder_; }
 
   private:
@@ -65,6 +64,7 @@ class Wardrobe {
     std::expected<void, std::string> open();
     std::expected<net::TlsSettings, std::string>
     settings_of(script::PartyId party, std::optional<script::Fault> fault, crypto::KeyKind kind);
+    std::expected<const crypto::Credential*, std::string> authority(crypto::Credential& ca) const;
     std::expected<void, std::string> save(const std::string& name, const std::string& text);
 
     const play::Cast& cast_;
@@ -74,8 +74,7 @@ class Wardrobe {
     Instant now_;
     KeyLog key_log_;
     std::string folder_;
-    std::string ca_file_;
-    crypto::Credential ca_;
+    crypto::Credential ca_;       // made when it is first asked for, as the next one
     crypto::Credential stranger_; // a CA that nobody trusts
     std::map<std::tuple<script::PartyId, int, int>, net::CertificateFiles> issued_;
     std::map<script::PartyId, std::string> trust_files_;

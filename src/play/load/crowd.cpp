@@ -262,6 +262,7 @@ Crowd::Ref Crowd::begin(Instant due) {
     call.row = take_row(call);
     call.enrolment = call.interrupted = false;
     call.due = due;
+    call.told = {};
     call.seed = mixed(given_.seed ^ (call.number + 1));
     call.mark = mark_of(ref);
     call.cast = by_rote_ ? casts_[place_of(call)] : nullptr;
@@ -324,6 +325,22 @@ std::optional<Instant> Crowd::next_arrival() const {
         return std::nullopt;
     }
     return began_ + *at;
+}
+
+Instant Crowd::next_look() const {
+    const auto first = next_arrival();
+    if (!first || literal_ || has_media_ || awaits_connections_ || !strangers_call_.empty()) {
+        return {};
+    }
+    // The last arrival that is due while the first one may wait.
+    const auto rate = settings_.arrivals->rate(*first - began_) / settings_.shards;
+    const auto others = static_cast<std::uint64_t>(rate * settings_.gather.seconds() + 1e-6);
+    if (others == 0) {
+        return {};
+    }
+    const auto number = next_call_ * settings_.shards + settings_.shard;
+    const auto last = settings_.arrivals->at(number + others * settings_.shards);
+    return last ? std::min(began_ + *last, *first + settings_.gather) : *first;
 }
 
 void Crowd::begin_due() {

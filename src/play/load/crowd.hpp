@@ -64,7 +64,10 @@ struct CrowdSettings {
     std::vector<script::sipp::Injection> injections;
     Duration enrol_again = seconds(1700); // registrations are for an hour
     std::size_t keep_failed = 10;         // so many failed calls are kept whole
-    bool by_rote = true;                  // calls that go as earlier ones are not performed in full
+    // So long a call that is due may wait for the next ones, and with it what has come, so that a
+    // turn does more than one thing.
+    Duration gather = milliseconds(1);
+    bool by_rote = true; // calls that go as earlier ones are not performed in full
 };
 
 // A call that failed, whole.
@@ -95,6 +98,9 @@ class Crowd {
     void start(Instant now);
     void advance(Instant now);
     [[nodiscard]] Instant next_deadline() const;
+    // What comes may wait until then, and so may next_deadline(). Not known(): it had better not,
+    // as calls are too few for that, or as others wait for answers of ours.
+    [[nodiscard]] Instant next_look() const;
     // No call begins any more; those in progress may end until then.
     void finish(Instant now, Duration grace);
 
@@ -113,8 +119,9 @@ class Crowd {
                      const HandshakeFacts& facts, Instant now);
     void on_closed(const transaction::Wire& wire, std::string_view why, const HandshakeFacts& facts,
                    Instant now);
+    // `came`: when, where that is known better than now.
     void on_message(script::PartyId party, const transaction::Wire& wire, std::string_view text,
-                    Instant now);
+                    Instant now, Instant came = {});
     void on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now);
     void on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now);
 

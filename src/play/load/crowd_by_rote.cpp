@@ -1,4 +1,6 @@
 // What happens to a call: by rote where it goes as earlier ones went, else in full.
+#include <algorithm>
+
 #include "play/load/crowd_state.hpp"
 
 namespace cw::play {
@@ -62,7 +64,12 @@ Performance& Crowd::in_full(Call& call) {
 void Crowd::happen(std::uint32_t slot, Happening what) {
     using Kind = Happening::Kind;
     auto& call = *calls_[slot];
-    what.at = now_;
+    what.acted = now_;
+    if (!what.at.known()) {
+        what.at = now_;
+    }
+    what.at = call.told = std::max(what.at, call.told);
+    Rote::set_instants(call.walk, what);
     if (call.performance == nullptr) {
         if (const auto* edge = call.rote->follow(call.walk, what, outbox_)) {
             tally_.sent += Rote::sends(*edge);
@@ -74,11 +81,11 @@ void Crowd::happen(std::uint32_t slot, Happening what) {
     }
     auto& performance = *call.performance;
     if (call.walk.node != nullptr) {
-        what.at = Rote::instant(call.walk, now_);
         if (!performance.outbox().empty() || !performance.wants().empty()) {
             call.walk.node = nullptr; // of something that has happened before
         }
     }
+    performance.set_delay(what.acted - what.at);
     switch (what.kind) {
     case Kind::Begun:
         performance.start(what.at);
@@ -91,7 +98,7 @@ void Crowd::happen(std::uint32_t slot, Happening what) {
         break;
     case Kind::Message:
         if (kept_ < settings_.keep_failed) {
-            call.messages.push_back({now_, false, *what.wire, std::string{what.text}});
+            call.messages.push_back({what.at, false, *what.wire, std::string{what.text}});
         }
         if (literal_) { // it reads the text
             performance.on_message(what.party, *what.wire, what.text, what.at);

@@ -41,7 +41,8 @@ std::optional<Crowd::Ref> Crowd::read_mark(std::string_view call_id) {
     return out;
 }
 
-void Crowd::on_message(PartyId party, const Wire& wire, std::string_view text, Instant now) {
+void Crowd::on_message(PartyId party, const Wire& wire, std::string_view text, Instant now,
+                       Instant came) {
     now_ = now;
     ++tally_.received;
     sip::HeaderIndex index;
@@ -60,7 +61,8 @@ void Crowd::on_message(PartyId party, const Wire& wire, std::string_view text, I
                       .party = party,
                       .wire = &wire,
                       .message = &*message,
-                      .text = text});
+                      .text = text,
+                      .at = literal_ ? now : came});
     settle(ref.slot);
     check_end();
 }

@@ -29,6 +29,7 @@ struct Crowd::Call {
     bool enrolment = false;
     bool interrupted = false;
     Instant due;
+    Instant told;                                               // what happened last
     std::vector<std::uint32_t> own;                             // connections, by token
     std::vector<std::pair<std::uint32_t, std::uint32_t>> asked; // its token, and ours
     std::vector<std::string> foreign;                           // Call-IDs

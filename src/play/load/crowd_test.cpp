@@ -71,6 +71,7 @@ class World {
     std::function<Duration(const sip::MessageView&)> delay = [](const sip::MessageView&) {
         return milliseconds(10);
     };
+    Duration looks_after; // so long after a message came
     bool refuse = false;
     std::size_t connects = 0;
     std::size_t most_in_progress = 0;
@@ -181,8 +182,9 @@ class World {
                            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 "
                            "0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n");
         }
-        at(now + delay(*message), [this, wire, answer_text = draft.print()] {
-            crowd->on_message(0, wire, answer_text, now);
+        const auto came = now + delay(*message);
+        at(came + looks_after, [this, wire, came, answer_text = draft.print()] {
+            crowd->on_message(0, wire, answer_text, now, came);
         });
     }
 
@@ -240,6 +242,59 @@ TEST(Crowd, TimesCountFromWhenACallShouldHaveBegun) {
     EXPECT_EQ(tally.lateness.max(), milliseconds(350));
     world.run();
     EXPECT_GE(world.crowd->tally().answers.max(), milliseconds(360));
+}
+
+// A turn that looks at what has come in the last 3 ms must not count them as the far end's.
+TEST(Crowd, TimesEndWhenAMessageCameHoweverLateItIsLookedAt) {
+    for (const bool by_rote : {false, true}) {
+        auto settings = at_rate(100, seconds(3));
+        settings.by_rote = by_rote;
+        World world{load_plan(std::string{call_flow}, "udp"), settings};
+        world.looks_after = milliseconds(3);
+        world.run();
+        const auto& tally = world.crowd->tally();
+        EXPECT_EQ(tally.passed, 300U);
+        EXPECT_EQ(world.crowd->by_rote() > 200, by_rote);
+        std::vector<const Histogram*> measured{&tally.answers, &tally.hanging_up};
+        for (const auto& step : tally.steps) {
+            if (step.count() != 0) {
+                measured.push_back(&step);
+            }
+        }
+        EXPECT_EQ(measured.size(), 4U); // both responses
+        for (const auto* times : measured) {
+            EXPECT_EQ(times->count(), 300U);
+            EXPECT_GE(times->min(), milliseconds(10));
+            EXPECT_LT(times->max(), microseconds(10'001));
+        }
+    }
+}
+
+TEST(Crowd, WhatComesMayWaitForTheLastCallThatIsDueWithinAMillisecond) {
+    const auto look = [](const CrowdSettings& settings, std::string flow = std::string{call_flow}) {
+        World world{load_plan(std::move(flow), "udp"), settings};
+        world.run(world.now + microseconds(100)); // the first call has begun
+        return (world.crowd->next_look() - world.crowd->began()).ns / 1000;
+    };
+    const auto never = -Instant{1'777'629'601'000'000'000}.ns / 1000;
+    auto settings = at_rate(1000, seconds(3));
+    EXPECT_EQ(look(settings), 2000);
+    settings = at_rate(4000, seconds(3));
+    EXPECT_EQ(look(settings), 1250);
+    settings.shards = 2; // the other one has every other call
+    EXPECT_EQ(look(settings), 1500);
+    EXPECT_EQ(look(at_rate(900, seconds(3))), never) << "there is none";
+    settings = at_rate(4000, seconds(3));
+    settings.gather = {};
+    EXPECT_EQ(look(settings), never);
+    CrowdSettings closed;
+    closed.at_once = 5000;
+    EXPECT_EQ(look(closed), never) << "it would be slower";
+    // Where somebody asks us, he must not wait.
+    std::string asked{call_flow};
+    asked.replace(asked.find("alice->>pbx: BYE"), 16, "pbx->>alice: BYE");
+    asked.replace(asked.rfind("pbx-->>alice"), 12, "alice-->>pbx");
+    EXPECT_EQ(look(at_rate(4000, seconds(3)), asked), never);
 }
 
 TEST(Crowd, ClosedCallsFollowEachOther) {

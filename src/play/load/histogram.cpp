@@ -42,9 +42,12 @@ void Histogram::add(Duration time) {
     }
     min_ = count_ == 0 ? time : std::min(min_, time);
     max_ = std::max(max_, time);
+    const auto bucket = bucket_of(time);
+    first_ = count_ == 0 ? bucket : std::min(first_, bucket);
+    end_ = std::max(end_, bucket + 1);
     ++count_;
     sum_ += time.seconds();
-    ++counts_[bucket_of(time)];
+    ++counts_[bucket];
 }
 
 void Histogram::merge(const Histogram& other) {
@@ -54,9 +57,11 @@ void Histogram::merge(const Histogram& other) {
     if (counts_.empty()) {
         counts_.resize(bucket_count);
     }
-    for (std::size_t i = 0; i < bucket_count; ++i) {
+    for (auto i = other.first_; i < other.end_; ++i) {
         counts_[i] += other.counts_[i];
     }
+    first_ = count_ == 0 ? other.first_ : std::min(first_, other.first_);
+    end_ = std::max(end_, other.end_);
     min_ = count_ == 0 ? other.min_ : std::min(min_, other.min_);
     max_ = std::max(max_, other.max_);
     count_ += other.count_;
@@ -64,9 +69,9 @@ void Histogram::merge(const Histogram& other) {
 }
 
 void Histogram::clear() {
-    if (count_ != 0) {
-        std::ranges::fill(counts_, 0);
-    }
+    std::fill(counts_.begin() + static_cast<std::ptrdiff_t>(first_),
+              counts_.begin() + static_cast<std::ptrdiff_t>(end_), 0);
+    first_ = end_ = 0;
     count_ = 0;
     sum_ = 0;
     min_ = max_ = {};

@@ -34,6 +34,8 @@ class Histogram {
 
   private:
     std::vector<std::uint64_t> counts_;
+    std::size_t first_ = 0; // the buckets that hold something are in [first_, end_)
+    std::size_t end_ = 0;
     std::uint64_t count_ = 0;
     double sum_ = 0; // of seconds
     Duration min_;

@@ -22,7 +22,7 @@ constexpr std::size_t most_octets = 64; // of a key with its salt
 
 constexpr std::uint32_t no_wire = 0xffff'ffff;
 
-// Which happening had this instant. They are all different, see instant().
+// Which happening had this instant. They are all different, see set_instants().
 constexpr std::int32_t nothing = -1;
 
 } // namespace
@@ -188,7 +188,8 @@ void draw(Walk& walk, const Edge::Name& name) {
 
 // The walk goes along the edge; what is new in the message is in its gaps.
 void go(Walk& walk, const Edge& edge, const Happening& what) {
-    walk.times.push_back(Rote::instant(walk, what.at));
+    walk.times.push_back(what.at);
+    walk.acted.push_back(what.acted);
     Walk::Past past{&edge, edge.wire, 0, 0};
     if (has_wire(what.kind) && edge.wire == no_wire) {
         past.wire = static_cast<std::uint32_t>(walk.wires.size());
@@ -255,10 +256,9 @@ bool confirms(const Walk& walk, const Edge& edge, std::size_t gaps_before_names,
     return true;
 }
 
-std::int32_t happening_at(const Walk& walk, Instant at) {
-    const auto found = std::ranges::find(walk.times, at);
-    return found == walk.times.end() ? nothing
-                                     : static_cast<std::int32_t>(found - walk.times.begin());
+std::int32_t place_in(const std::vector<Instant>& times, Instant at) {
+    const auto found = std::ranges::find(times, at);
+    return found == times.end() ? nothing : static_cast<std::int32_t>(found - times.begin());
 }
 
 // Timers are whole milliseconds, and no two things happen in the same nanosecond: so it can be told
@@ -283,8 +283,9 @@ bool learn_report(Node& node, const Walk& walk, const Report& report) {
     node.over = true;
     node.report.result = report.result;
     for (const auto& asked : report.asked) {
-        const Node::Ask ask{happening_at(walk, asked.sent), happening_at(walk, asked.provisional),
-                            happening_at(walk, asked.final)};
+        const Node::Ask ask{place_in(walk.acted, asked.sent),
+                            place_in(walk.times, asked.provisional),
+                            place_in(walk.times, asked.final)};
         if (ask.sent == nothing || (asked.provisional.known() && ask.provisional == nothing) ||
             (asked.final.known() && ask.final == nothing)) {
             return false;
@@ -296,8 +297,8 @@ bool learn_report(Node& node, const Walk& walk, const Report& report) {
         if (arrow.took.ns <= 0) {
             continue;
         }
-        const auto end = happening_at(walk, arrow.at);
-        const auto begin = happening_at(walk, Instant{arrow.at.ns - arrow.took.ns});
+        const auto end = place_in(walk.times, arrow.at);
+        const auto begin = place_in(walk.acted, arrow.at - arrow.took);
         if (begin == nothing || end == nothing) {
             return false;
         }
@@ -431,13 +432,18 @@ void Rote::begin(Walk& walk, std::uint64_t seed, std::string_view mark) {
     walk.gaps.clear();
     walk.wires.clear();
     walk.times.clear();
+    walk.acted.clear();
     walk.past.clear();
     walk.received.clear();
     walk.drawn.clear();
 }
 
-Instant Rote::instant(const Walk& walk, Instant now) {
-    return walk.times.empty() ? now : std::max(now, walk.times.back() + Duration{1});
+void Rote::set_instants(const Walk& walk, Happening& what) {
+    if (!walk.times.empty()) {
+        what.at = std::max(what.at, walk.times.back() + Duration{1});
+        what.acted = std::max(what.acted, walk.acted.back() + Duration{1});
+    }
+    what.acted = std::max(what.acted, what.at);
 }
 
 const Rote::Edge* Rote::follow(Walk& walk, const Happening& what, transaction::Outbox& out) {
@@ -494,6 +500,7 @@ void Rote::tell_again(const Walk& walk, Performance& performance, const Said& sa
         const auto& past = walk.past[i];
         const auto& edge = *past.edge;
         const auto at = walk.times[i];
+        performance.set_delay(walk.acted[i] - at);
         switch (edge.kind) {
         case Kind::Begun:
             performance.start(at);
@@ -516,11 +523,12 @@ void Rote::tell_again(const Walk& walk, Performance& performance, const Said& sa
         }
         auto& outbox = performance.outbox();
         for (const auto& one : outbox.sends()) {
-            said(at, true, one.wire, outbox.bytes(one));
+            said(walk.acted[i], true, one.wire, outbox.bytes(one));
         }
         outbox.clear();
         performance.wants().clear();
     }
+    performance.set_delay({});
 }
 
 Instant Rote::deadline(const Walk& walk) {
@@ -548,20 +556,20 @@ const Report* Rote::report(const Walk& walk) {
     if (!node.over) {
         return nullptr;
     }
-    const auto time = [&](std::int32_t place) {
-        return place == nothing ? Instant{} : walk.times[static_cast<std::size_t>(place)];
+    const auto at = [](const std::vector<Instant>& times, std::int32_t place) {
+        return place == nothing ? Instant{} : times[static_cast<std::size_t>(place)];
     };
     auto& report = node.report;
     report.began = walk.times.front();
     report.ended = walk.times.back();
     for (std::size_t i = 0; i < node.asked.size(); ++i) {
-        report.asked[i].sent = time(node.asked[i].sent);
-        report.asked[i].provisional = time(node.asked[i].provisional);
-        report.asked[i].final = time(node.asked[i].final);
+        report.asked[i].sent = at(walk.acted, node.asked[i].sent);
+        report.asked[i].provisional = at(walk.times, node.asked[i].provisional);
+        report.asked[i].final = at(walk.times, node.asked[i].final);
     }
     for (std::size_t i = 0; i < node.took.size(); ++i) {
-        report.arrows[i].at = time(node.took[i].end);
-        report.arrows[i].took = time(node.took[i].end) - time(node.took[i].begin);
+        report.arrows[i].at = at(walk.times, node.took[i].end);
+        report.arrows[i].took = report.arrows[i].at - at(walk.acted, node.took[i].begin);
     }
     return &report;
 }

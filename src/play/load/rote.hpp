@@ -42,7 +42,8 @@ struct Happening {
     const HandshakeFacts* facts = nullptr;
     const sip::MessageView* message = nullptr;
     std::string_view text{}; // …as it came
-    Instant at{};
+    Instant at{};            // when it happened
+    Instant acted{};         // when what it leads to is done, perhaps later
 };
 
 class Rote {
@@ -57,6 +58,7 @@ class Rote {
         Gaps gaps;
         std::vector<transaction::Wire> wires;
         std::vector<Instant> times; // of what happened
+        std::vector<Instant> acted; // …and of what was then done
         struct Past {
             const Edge* edge = nullptr;
             std::uint32_t wire = 0;              // its place in `wires`
@@ -80,15 +82,16 @@ class Rote {
     // A call with the names of that seed begins: it stands at the root.
     void begin(Walk& walk, std::uint64_t seed, std::string_view mark);
 
-    // When something happens to that call now: no two things do at the same instant.
-    [[nodiscard]] static Instant instant(const Walk& walk, Instant now);
+    // When it is said to have happened, and to have been acted upon: no two things are at the same
+    // instant, and none is done before it has happened.
+    static void set_instants(const Walk& walk, Happening& what);
 
     // What the flow does now, or null when that is not known for sure; then nothing has changed.
     // Appends what is to be sent to `out`. The Edge lives as long as the Rote.
     const Edge* follow(Walk& walk, const Happening& what, transaction::Outbox& out);
 
     // The same happened to a call that is performed: learn from it, or confirm what is known. To be
-    // called when `performance` has been told, at the same instant(), and before its outbox is
+    // called when `performance` has been told, at the same instants, and before its outbox is
     // emptied.
     void watch(Walk& walk, const Happening& what, Performance& performance);
 
