@@ -196,6 +196,21 @@ TEST(Neighbours, ASignOfLifeNeedsNoCredentials) {
     }
 }
 
+TEST(Neighbours, AScannerThatLeavesTheChallengeOfItsInviteLacksNoCredentials) {
+    for (const bool acknowledges : {false, true}) {
+        Scene s;
+        s.say(0, alice, proxy, invite, {});
+        s.say(10, proxy, alice, "SIP/2.0 401 Unauthorized",
+              {.more = "WWW-Authenticate: Digest realm=\"a\", nonce=\"b\"\r\n", .inside = true});
+        if (acknowledges) {
+            s.say(20, alice, proxy, "ACK sip:bob@198.51.100.7 SIP/2.0",
+                  {.cseq = "1 ACK", .inside = true});
+        }
+        s.end(60'000);
+        EXPECT_EQ(s.rules().contains("D37"), acknowledges);
+    }
+}
+
 TEST(Neighbours, WhoTransfersACallHoldsIt) {
     for (const bool transferred : {true, false}) {
         Scene s;
