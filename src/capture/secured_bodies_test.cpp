@@ -144,7 +144,8 @@ TEST_F(Remembered, AMessageWithinThatDiffersIsTold) {
     const auto opened = open(message(sealed));
     EXPECT_EQ(opened.is_signed, Signed::Bad);
     EXPECT_EQ(opened.badge,
-              "signed by alice@example.com, Subject within is lunch, and outside there is none");
+              "signed by alice@example.com, Subject within is lunch, and outside there is none, "
+              "unprotected, outside alone: To Call-ID CSeq");
 }
 
 TEST_F(Remembered, WhatCannotBeReadIsNoSignature) {
