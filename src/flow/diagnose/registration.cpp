@@ -96,8 +96,9 @@ void check_unanswered_challenge(const Case& c, Findings& out) {
             t.method == Method::Options || c.watched_after(t.final) < seconds(5)) {
             continue;
         }
-        // Who does not acknowledge the challenge of an INVITE either has not got it, which D04 tells,
-        // or is a scanner, which looks for servers that do not ask and leaves the others alone.
+        // Who does not acknowledge the challenge of an INVITE either has not got it, which D04
+        // tells, or is a scanner, which looks for servers that do not ask and leaves the others
+        // alone.
         if (t.method == Method::Invite && t.ack == none) {
             continue;
         }

@@ -36,8 +36,9 @@ std::span<const Rule> registration_rules() {
                      "(SHA-256, RFC 8760) or a qop that it does not know.",
             .fix = "Give the client credentials for this realm, or let the server offer MD5 beside "
                    "SHA-256, in a challenge of its own, until the client can do better.",
-            .needs = "Five seconds of capture after the challenge; of an INVITE also its ACK, which "
-                     "scanners do not send.",
+            .needs =
+                "Five seconds of capture after the challenge; of an INVITE also its ACK, which "
+                "scanners do not send.",
             .brings = "",
             .picture = "Alice->>Registrar: REGISTER\nRegistrar-->>Alice: 401, "
                        "algorithm=SHA-256 [!]"},
