@@ -88,6 +88,14 @@ void check_refused_credentials(const Case& c, Findings& out) {
     }
 }
 
+// Who does not acknowledge the challenge of an INVITE and says nothing more either has not got it,
+// which D04 tells, or is a scanner, which looks for servers that do not ask and leaves the others.
+bool is_silent_after(const Case& c, const Transaction& t) {
+    return std::ranges::none_of(c.call().messages, [&](const Message& m) {
+        return m.status == 0 && m.source == t.client && m.time > c.at(t.final).time;
+    });
+}
+
 // D37: a challenge and no second attempt.
 void check_unanswered_challenge(const Case& c, Findings& out) {
     for (const auto& t : c.transactions()) {
@@ -96,10 +104,7 @@ void check_unanswered_challenge(const Case& c, Findings& out) {
             t.method == Method::Options || c.watched_after(t.final) < seconds(5)) {
             continue;
         }
-        // Who does not acknowledge the challenge of an INVITE either has not got it, which D04
-        // tells, or is a scanner, which looks for servers that do not ask and leaves the others
-        // alone.
-        if (t.method == Method::Invite && t.ack == none) {
+        if (t.method == Method::Invite && t.ack == none && is_silent_after(c, t)) {
             continue;
         }
         const bool tried = std::ranges::any_of(c.transactions(), [&](const Transaction& o) {
