@@ -1,29 +1,24 @@
 // Drives a SIP server over TLS for the benchmarks, both ends of every call, one thread:
 //   serve_driver calls ADDR:PORT --rate R --seconds S [--users N] [--connections C]
-//   serve_driver registers ADDR:PORT --count N [--connections C]
-//   serve_driver handshakes ADDR:PORT --count N
-//   serve_driver idle ADDR:PORT --count N
+//   serve_driver registers ADDR:PORT --count N [--connections C] [--domain D --password P]
+//   serve_driver handshakes ADDR:PORT --count N [--resume 1]
+//   serve_driver idle ADDR:PORT --count N [--users N]: that many registered over these connections
+// --source ADDR: connections leave from this address of loopback. With a password each user asks
+// once for a challenge and answers it with every REGISTER, as a phone that refreshes does.
 // When everything is set up it prints `ready` and waits for a line; then it does the work and
 // prints one JSON object. Between the two the caller reads what CPU and memory the server has used.
 // Arrivals keep their schedule whatever the answers do.
 #include <sys/epoll.h>
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-#include <csignal>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <functional>
 #include <memory>
-#include <stdexcept>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +28,8 @@
 
 #include "base/address.hpp"
 #include "base/text.hpp"
-#include "sip/frame.hpp"
+#include "crypto/digest_client.hpp"
+#include "driver_connection.hpp"
 #include "sip/list.hpp"
 #include "sip/message.hpp"
 #include "sip/name_addr.hpp"
@@ -41,102 +37,22 @@
 namespace {
 
 using namespace cw;
+using bench::Connection;
+using bench::stop;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
     std::string mode;
     Endpoint server;
+    Endpoint source; // of our connections; unspecified: as the system chooses
     double rate = 300;
     double seconds = 5;
-    int users = 64;
+    int users = 0;
     int connections = 8;
     int count = 1000;
-};
-
-[[noreturn]] void stop(const std::string& why) {
-    throw std::runtime_error(why);
-}
-
-// A TLS connection to the server: output is gathered and written once a turn.
-class Connection {
-  public:
-    Connection(SSL_CTX* context, const Endpoint& server, int poll, int index) : poll_(poll) {
-        fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(server.port);
-        std::memcpy(&to.sin_addr, server.address.octets.data() + 12, 4);
-        if (connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
-            stop(fmt::format("connect: {}", std::strerror(errno)));
-        }
-        const int one = 1;
-        setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        ssl_ = SSL_new(context);
-        SSL_set_fd(ssl_, fd_);
-        SSL_set_tlsext_host_name(ssl_, "localhost");
-        if (SSL_connect(ssl_) != 1) {
-            stop("TLS handshake failed");
-        }
-        fcntl(fd_, F_SETFL, O_NONBLOCK);
-        sockaddr_in local{};
-        socklen_t length = sizeof local;
-        getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length);
-        port = ntohs(local.sin_port);
-        epoll_event event{.events = EPOLLIN, .data = {.u32 = static_cast<unsigned>(index)}};
-        epoll_ctl(poll_, EPOLL_CTL_ADD, fd_, &event);
-    }
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-    ~Connection() {
-        SSL_free(ssl_);
-        close(fd_);
-    }
-
-    void send(std::string_view text) { out_ += text; }
-    void flush() {
-        while (!out_.empty()) {
-            const int wrote = SSL_write(
-                ssl_, out_.data(), static_cast<int>(std::min<std::size_t>(out_.size(), 16'384)));
-            if (wrote <= 0) {
-                return; // the next turn tries again
-            }
-            out_.erase(0, static_cast<std::size_t>(wrote));
-        }
-    }
-    // Calls `take` for each whole message that has come.
-    void read(const std::function<void(std::string_view)>& take) {
-        char buffer[16'384];
-        int got = 0;
-        while ((got = SSL_read(ssl_, buffer, sizeof buffer)) > 0) {
-            in_.append(buffer, static_cast<std::size_t>(got));
-        }
-        const int error = SSL_get_error(ssl_, got);
-        closed = error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE;
-        std::size_t at = 0;
-        for (;;) {
-            const auto framed = sip::frame(as_bytes(std::string_view{in_}.substr(at)), policy_);
-            const auto* frame = std::get_if<sip::Frame>(&framed);
-            if (frame == nullptr) {
-                break;
-            }
-            if (frame->kind == sip::Frame::Kind::Message) {
-                take(std::string_view{in_}.substr(at, frame->size()));
-            }
-            at += frame->size();
-        }
-        in_.erase(0, at);
-    }
-
-    std::uint16_t port = 0;
-    bool closed = false;
-
-  private:
-    int poll_;
-    int fd_ = -1;
-    SSL* ssl_ = nullptr;
-    std::string out_;
-    std::string in_;
-    sip::Policy policy_ = sip::Policy::tolerant();
+    bool resume = false;
+    std::string domain = "localhost";
+    std::string password; // empty: nobody is asked
 };
 
 class Driver {
@@ -145,6 +61,9 @@ class Driver {
         context_.reset(SSL_CTX_new(TLS_client_method()));
         SSL_CTX_set_mode(context_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        if (options_.resume) {
+            session_.keep_those_of(context_.get());
+        }
         poll_ = epoll_create1(EPOLL_CLOEXEC);
     }
 
@@ -156,9 +75,7 @@ class Driver {
         } else if (options_.mode == "handshakes") {
             run_handshakes();
         } else if (options_.mode == "idle") {
-            open(options_.count);
-            wait_for_go();
-            fmt::print("{{\"connections\": {}}}\n", connections_.size());
+            run_idle();
         } else {
             stop("unknown mode " + options_.mode);
         }
@@ -171,10 +88,13 @@ class Driver {
         bool done = false;
     };
 
+    std::unique_ptr<Connection> connect(int index) {
+        return std::make_unique<Connection>(context_.get(), options_.server, options_.source, poll_,
+                                            index, session_.get());
+    }
     void open(int n) {
         for (int i = 0; i < n; ++i) {
-            connections_.push_back(std::make_unique<Connection>(
-                context_.get(), options_.server, poll_, static_cast<int>(connections_.size())));
+            connections_.push_back(connect(static_cast<int>(connections_.size())));
         }
     }
     static void wait_for_go() {
@@ -210,10 +130,7 @@ class Driver {
         if (message->is_request()) {
             answer(connection, *message);
         } else if (message->value(sip::HeaderId::CSeq).ends_with("REGISTER")) {
-            if (message->status() != 200) {
-                stop(fmt::format("REGISTER answered with {}", message->status()));
-            }
-            ++registered_;
+            on_registered(*message);
         } else {
             on_response(connection, *message);
         }
@@ -314,18 +231,66 @@ class Driver {
     }
 
     void send_register(Connection& connection, int user, int n) {
-        connection.send(fmt::format("REGISTER sip:localhost SIP/2.0\r\nVia: SIP/2.0/TLS "
-                                    "127.0.0.1:{0};branch=z9hG4bKr{2}\r\n"
-                                    "Max-Forwards: 70\r\nFrom: "
-                                    "<sip:u{1}@localhost>;tag=r{2}\r\nTo: <sip:u{1}@localhost>\r\n"
-                                    "Call-ID: register-{1}@bench\r\nCSeq: {3} REGISTER\r\n"
-                                    "Contact: <sip:u{1}@127.0.0.1:{0};transport=tls>\r\nExpires: "
-                                    "3600\r\nContent-Length: 0\r\n\r\n",
-                                    connection.port, user, n, n + 1));
+        connection.send(fmt::format(
+            "REGISTER sip:{4} SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:{0};branch=z9hG4bKr{2}\r\n"
+            "Max-Forwards: 70\r\nFrom: <sip:u{1}@{4}>;tag=r{2}\r\nTo: <sip:u{1}@{4}>\r\n"
+            "Call-ID: {1}-register@bench\r\nCSeq: {3} REGISTER\r\n"
+            "Contact: <sip:u{1}@127.0.0.1:{0};transport=tls>\r\nExpires: 3600\r\n{5}"
+            "Content-Length: 0\r\n\r\n",
+            connection.port, user, n, n + 1, options_.domain, credentials(user)));
+    }
+    // A line, or nothing where the user was not challenged.
+    std::string credentials(int user) {
+        if (static_cast<std::size_t>(user) >= challenged_.size()) {
+            return {};
+        }
+        auto& own = challenged_[static_cast<std::size_t>(user)];
+        const auto challenge = crypto::parse_challenge(own.challenge);
+        if (!challenge) {
+            return {};
+        }
+        return fmt::format("Authorization: {}\r\n",
+                           crypto::answer_challenge(digester_, *challenge,
+                                                    {.username = fmt::format("u{}", user),
+                                                     .password = options_.password,
+                                                     .method = "REGISTER",
+                                                     .uri = fmt::format("sip:{}", options_.domain),
+                                                     .body = {},
+                                                     .cnonce = "0a4f113b",
+                                                     .nc = ++own.count}));
+    }
+    void on_registered(const sip::MessageView& response) {
+        const auto id = response.value(sip::HeaderId::CallId);
+        const auto user = parse_number<std::size_t>(id.substr(0, id.find('-')));
+        if (response.status() == 401 && user && *user < challenged_.size() &&
+            challenged_[*user].challenge.empty()) {
+            constexpr std::string_view scheme = "Digest ";
+            auto value = response.value(sip::HeaderId::WwwAuthenticate);
+            value.remove_prefix(value.starts_with(scheme) ? 0 : value.size());
+            challenged_[*user].challenge = value;
+        } else if (response.status() != 200) {
+            stop(fmt::format("REGISTER answered with {}", response.status()));
+        }
+        ++registered_;
+    }
+
+    // `count` REGISTERs of so many users over all connections, of which at most so many are
+    // unanswered that it is the server that limits.
+    void register_users(int users, int count) {
+        registered_ = 0;
+        for (int sent = 0; registered_ < count;) {
+            for (; sent < count && sent - registered_ < 64; ++sent, ++sent_) {
+                const auto user = sent % users;
+                send_register(*connections_[static_cast<std::size_t>(user) % connections_.size()],
+                              user, sent_);
+            }
+            turn(1000);
+        }
     }
 
     void run_calls() {
         open(2 * options_.connections); // first the callers', then the callees'
+        options_.users = options_.users != 0 ? options_.users : 64;
         for (int user = 0; user < options_.users; ++user) {
             send_register(*connections_[static_cast<std::size_t>(options_.connections +
                                                                  user % options_.connections)],
@@ -334,7 +299,9 @@ class Driver {
         wait_until([&] { return registered_ == options_.users; }, "registrations");
         warm_up();
         wait_for_go();
+        const auto begin = Clock::now();
         drive(options_.rate, options_.seconds);
+        const double took = milliseconds_since(begin) / 1e3;
         std::ranges::sort(setup_ms_);
         const auto percentile = [&](double p) {
             return setup_ms_.empty() ? 0.0
@@ -342,9 +309,9 @@ class Driver {
                                            p * static_cast<double>(setup_ms_.size() - 1))];
         };
         fmt::print("{{\"calls\": {}, \"completed\": {}, \"failed\": {}, \"first_failure\": {}, "
-                   "\"acks\": {}, "
+                   "\"acks\": {}, \"seconds\": {:.3f}, "
                    "\"setup_ms_p50\": {:.3f}, \"setup_ms_p99\": {:.3f}}}\n",
-                   calls_.size(), completed_, failed_, first_failure_, acks_, percentile(0.5),
+                   calls_.size(), completed_, failed_, first_failure_, acks_, took, percentile(0.5),
                    percentile(0.99));
     }
     void warm_up() {
@@ -372,20 +339,24 @@ class Driver {
 
     void run_registers() {
         open(options_.connections);
+        const int users = options_.users != 0 ? options_.users : 64;
+        if (!options_.password.empty()) {
+            challenged_.resize(static_cast<std::size_t>(users));
+            register_users(users, users); // refused, with a challenge
+        }
         wait_for_go();
         const auto begin = Clock::now();
-        int sent = 0;
-        while (registered_ <
-               options_.count) { // at most so many unanswered, so that it is the server that limits
-            while (sent < options_.count && sent - registered_ < 64) {
-                send_register(*connections_[static_cast<std::size_t>(sent % options_.connections)],
-                              sent % options_.users, sent);
-                ++sent;
-            }
-            turn(1000);
-        }
+        register_users(users, options_.count);
         fmt::print("{{\"registered\": {}, \"seconds\": {:.3f}}}\n", registered_,
                    milliseconds_since(begin) / 1e3);
+    }
+    void run_idle() {
+        open(options_.count);
+        if (options_.users != 0) {
+            register_users(options_.users, options_.users);
+        }
+        wait_for_go();
+        fmt::print("{{\"connections\": {}}}\n", connections_.size());
     }
     void wait_until(const std::function<bool()>& done, const char* what) {
         const auto begin = Clock::now();
@@ -398,13 +369,18 @@ class Driver {
     }
 
     void run_handshakes() {
+        if (options_.resume) { // one that is full, and waits for its tickets
+            const auto first = connect(0);
+            first->wait_for([&] { return session_.get() != nullptr; });
+        }
         wait_for_go();
         const auto begin = Clock::now();
+        int resumed = 0;
         for (int i = 0; i < options_.count; ++i) {
-            const Connection one{context_.get(), options_.server, poll_, 0};
+            resumed += connect(0)->resumed() ? 1 : 0;
         }
-        fmt::print("{{\"handshakes\": {}, \"seconds\": {:.3f}}}\n", options_.count,
-                   milliseconds_since(begin) / 1e3);
+        fmt::print("{{\"handshakes\": {}, \"resumed\": {}, \"seconds\": {:.3f}}}\n", options_.count,
+                   resumed, milliseconds_since(begin) / 1e3);
     }
 
     static constexpr std::string_view sdp =
@@ -413,8 +389,14 @@ class Driver {
         "telephone-event/8000\r\n"
         "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n";
 
+    struct Challenged {
+        std::string challenge;
+        std::uint32_t count = 0; // how often it was answered
+    };
+
     Options options_;
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{nullptr, SSL_CTX_free};
+    bench::KeptSession session_;
     int poll_ = -1;
     std::vector<std::unique_ptr<Connection>> connections_;
     std::vector<Call> calls_;
@@ -424,9 +406,17 @@ class Driver {
     std::size_t failed_ = 0;
     std::size_t acks_ = 0;
     int first_failure_ = 0;
+    std::vector<Challenged> challenged_; // by user
+    crypto::Digester digester_;
     int registered_ = 0;
+    int sent_ = 0;
     int run_ = 0;
 };
+
+// Loopback, or what nobody has but who gave it to a network namespace of their own [RFC 5737 §3].
+bool is_own(const IpAddress& address) {
+    return address.is_loopback() || to_string(address).starts_with("192.0.2.");
+}
 
 Options parse(int argc, char** argv) {
     Options options;
@@ -435,8 +425,8 @@ Options parse(int argc, char** argv) {
     }
     options.mode = argv[1];
     const auto server = parse_endpoint(argv[2], 5061);
-    if (!server || !server->address.is_loopback()) {
-        stop("a loopback address, please: this is a load");
+    if (!server || !is_own(server->address)) {
+        stop("an address of loopback or of 192.0.2.0/24, please: this is a load");
     }
     options.server = *server;
     for (int i = 3; i + 1 < argc; i += 2) {
@@ -452,6 +442,18 @@ Options parse(int argc, char** argv) {
             options.connections = static_cast<int>(value);
         } else if (name == "--count") {
             options.count = static_cast<int>(value);
+        } else if (name == "--resume") {
+            options.resume = value != 0;
+        } else if (name == "--domain") {
+            options.domain = argv[i + 1];
+        } else if (name == "--password") {
+            options.password = argv[i + 1];
+        } else if (name == "--source") {
+            const auto source = parse_endpoint(argv[i + 1], 0);
+            if (!source || !source->address.is_loopback()) {
+                stop("--source: an address of loopback, please");
+            }
+            options.source = *source;
         } else {
             stop(fmt::format("unknown option {}", name));
         }
@@ -463,6 +465,11 @@ Options parse(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
     try {
         Driver{parse(argc, argv)}.run();
     } catch (const std::exception& error) {

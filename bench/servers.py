@@ -1,5 +1,6 @@
 """The servers of the benchmarks: started on loopback with a certificate of their own, driven by
 serve_driver, their CPU time read from the scheduler's accounting."""
+import hashlib
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ rev_dns=no
 enable_tls=yes
 tcp_max_connections=32768
 tls_max_connections=32768
-listen=tls:127.0.0.1:{port}
+listen=tls:{host}:{port}
 mpath="{modules}"
 loadmodule "tls.so"
 loadmodule "tm.so"
@@ -68,9 +69,9 @@ verify_certificate = no
 """
 # The peer authenticates nobody and keeps its bindings in memory; here the same is asked of us, but
 # for the bindings, which always go to disk.
-CALLWRIGHT = """listen = ["tls:127.0.0.1:{port}"]
+CALLWRIGHT = """listen = ["tls:{host}:{port}"]
 data = "{folder}/data"
-shards = 1
+shards = SHARDS
 [[domain]]
 name = "localhost"
 authenticate = false
@@ -88,11 +89,12 @@ def free_port():
 class Server:
     """One running server; `with Server(…) as server`. Its processes end with it."""
 
-    def __init__(self, name, command, config, more_files=None, ready=""):
-        self.name, self.ready = name, ready
+    def __init__(self, name, command, config, more_files=None, space=None):
+        """`space`: the network namespace (Space) that it is to run in; else on loopback."""
+        self.name, self.space = name, space
         self.folder = tempfile.mkdtemp(prefix="callwright-bench-")
-        self.port = free_port()
-        values = {"folder": self.folder, "port": self.port, "modules": KAMAILIO_MODULES}
+        self.host, self.port = ("127.0.0.1", free_port()) if space is None else (space.address, 5061)
+        values = {"folder": self.folder, "host": self.host, "port": self.port, "modules": KAMAILIO_MODULES}
         for file, text in {"config": config, **(more_files or {})}.items():
             with open(os.path.join(self.folder, file), "w", encoding="utf-8") as out:
                 out.write(text.format(**values))
@@ -104,7 +106,7 @@ class Server:
         )
         self.log = open(os.path.join(self.folder, "log"), "w+b")
         self.process = subprocess.Popen(
-            [word.format(**values) for word in command], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
+            (space.enter if space else []) + [word.format(**values) for word in command], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
             start_new_session=True, cwd=self.folder,
         )
 
@@ -112,15 +114,19 @@ class Server:
         for _ in range(100):
             if self.process.poll() is not None:
                 break
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            if self.listens():
                 return self
-            except OSError:
-                time.sleep(0.1)
+            time.sleep(0.1)
         with open(os.path.join(self.folder, "log"), "rb") as log:
             text = log.read()[-500:].decode("utf-8", "replace")
         self.__exit__()
         raise RuntimeError(f"{self.name} did not start: {text}")
+
+    def listens(self):
+        """What the system says of the namespace that it runs in: a connection to it would be one more."""
+        wanted = f":{self.port:04X} 00000000:0000 0A"
+        with open(f"/proc/{self.process.pid}/net/tcp", encoding="ascii") as table:
+            return any(wanted in line for line in table)
 
     def __exit__(self, *_):
         if self.process.poll() is None:
@@ -164,8 +170,14 @@ class Server:
         return total
 
 
-def callwright(program):
-    return Server("callwright", [program, "serve", "-c", "{folder}/config"], CALLWRIGHT)
+def callwright(program, shards=1, digest_users=0, space=None):
+    """`digest_users`: so many (u0, u1…) of a second domain, each with the password `secret`, who are asked for it by SHA-256."""
+    config = CALLWRIGHT.replace("SHARDS", str(shards))
+    if digest_users:
+        config += '[[domain]]\nname = "digest.localhost"\n'
+        hashes = (hashlib.sha256(f"u{i}:digest.localhost:secret".encode()).hexdigest() for i in range(digest_users))
+        config += "".join(f'[[domain.users]]\nname = "u{i}"\nha1_sha256 = "{ha1}"\n' for i, ha1 in enumerate(hashes))
+    return Server("callwright", [program, "serve", "-c", "{folder}/config"], config, space=space)
 
 
 def kamailio(_program):
@@ -174,12 +186,44 @@ def kamailio(_program):
     return Server("kamailio", command, KAMAILIO, {"tls.cfg": KAMAILIO_TLS})
 
 
+class Space:
+    """Two network namespaces with a cable between them: servers run in one, drivers in the other. Gone with the `with`."""
+
+    def __init__(self):
+        self.names = [f"callwright-{os.getpid()}-{end}" for end in ("server", "driver")]
+        self.address = "192.0.2.1"
+        self.enter, self.enter_driver = (["ip", "netns", "exec", name] for name in self.names)
+
+    def __enter__(self):
+        server, driver = self.names
+        try:
+            for name in self.names:
+                ip("netns", "add", name)
+            ip("-n", server, "link", "add", "bench0", "type", "veth", "peer", "name", "bench0", "netns", driver)
+            for name, address in ((server, self.address), (driver, "192.0.2.2")):
+                ip("-n", name, "address", "add", address + "/24", "dev", "bench0")
+                ip("-n", name, "link", "set", "bench0", "up")
+                ip("-n", name, "link", "set", "lo", "up")
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.__exit__()
+            raise RuntimeError(f"no network namespaces here: {error}") from None
+        return self
+
+    def __exit__(self, *_):
+        for name in self.names:
+            subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
 class Driver:
     """serve_driver: set up, then the work, then its figures."""
 
-    def __init__(self, tool, mode, port, *options):
+    def __init__(self, tool, mode, server, *options):
         self.process = subprocess.Popen(
-            [tool, mode, f"127.0.0.1:{port}", *map(str, options)],
+            (server.space.enter_driver if server.space else []) + [tool, mode, f"{server.host}:{server.port}", *map(str, options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         if self.process.stdout.readline().strip() != "ready":
@@ -190,3 +234,17 @@ class Driver:
         if self.process.returncode != 0:
             raise RuntimeError(errors.strip())
         return json.loads(output)
+
+
+def work_together(drivers):
+    """Figures of several that begin at the same moment."""
+    for driver in drivers:
+        driver.process.stdin.write("go\n")
+        driver.process.stdin.flush()
+    figures = []
+    for driver in drivers:
+        output, errors = driver.process.communicate(timeout=120)
+        if driver.process.returncode != 0:
+            raise RuntimeError(errors.strip())
+        figures.append(json.loads(output))
+    return figures
