@@ -1,5 +1,6 @@
 #include "crypto/digest_fields.hpp"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -12,6 +13,10 @@ struct Field {
     std::string_view name;
     std::string_view value;
 };
+
+constexpr bool ends_token(char c) {
+    return c == ',' || c == '"' || is_blank(c) || c == '\r' || c == '\n';
+}
 
 // Takes name=value pairs with commas between them off a text.
 class FieldCursor {
@@ -33,7 +38,7 @@ class FieldCursor {
         }
         field.name = trim(rest_.substr(0, equals));
         rest_ = trim(rest_.substr(equals + 1));
-        broken_ = field.name.empty() || field.name.find_first_of(", \t\"") != field.name.npos ||
+        broken_ = field.name.empty() || std::ranges::any_of(field.name, ends_token) ||
                   !(rest_.starts_with('"') ? quoted(field) : token(field));
         return !broken_;
     }
@@ -41,9 +46,11 @@ class FieldCursor {
 
   private:
     bool quoted(Field& field) {
-        std::size_t end = 1;
-        while (end < rest_.size() && rest_[end] != '"') {
-            end += rest_[end] == '\\' ? 2 : 1;
+        auto end = rest_.find('"', 1);
+        if (rest_.substr(1, end).contains('\\')) {
+            for (end = 1; end < rest_.size() && rest_[end] != '"';) {
+                end += rest_[end] == '\\' ? 2 : 1;
+            }
         }
         if (end >= rest_.size()) {
             return false;
@@ -56,8 +63,7 @@ class FieldCursor {
         const auto end = rest_.find(',');
         field.value = trim(rest_.substr(0, end));
         rest_ = end == std::string_view::npos ? std::string_view{} : rest_.substr(end);
-        return !field.value.empty() &&
-               field.value.find_first_of("\" \t\r\n") == std::string_view::npos;
+        return !field.value.empty() && std::ranges::none_of(field.value, ends_token);
     }
 
     std::string_view rest_;
@@ -84,6 +90,7 @@ Result<void> read_fields(std::string_view value, Places places) {
                 return fail(Code::Malformed, 0, "a digest field is there twice");
             }
             *place = field.value;
+            break;
         }
     }
     return cursor.broken() ? Result<void>{fail(Code::Malformed, 0, "digest fields are malformed")}

@@ -21,6 +21,9 @@ namespace {
 // Numbers of datagram sockets: SIP by party, SIP of further sources, media.
 constexpr std::uint32_t first_source = 1000;
 constexpr std::uint32_t load_media_sockets = 1'000'000;
+// Keep-alives are spread over their interval: those of fifteen thousand connections at one moment
+// would hold up the calls of that moment.
+constexpr std::size_t ping_shares = 64;
 
 } // namespace
 
@@ -175,7 +178,7 @@ void LoadShard::run() {
     loop_->post([this] {
         now_ = net::Loop::now();
         tell_at_ = now_ + seconds(1);
-        ping_at_ = options_.keep_alive ? now_ + *options_.keep_alive : Instant{};
+        ping();
         crowd_->start(now_);
         drain();
     });
@@ -245,13 +248,19 @@ void LoadShard::tell() {
     crowd_->tally().clear();
 }
 
+// One share of the connections at a time; each comes once in the interval.
 void LoadShard::ping() {
-    for (const auto& peer : peers_) {
+    if (!options_.keep_alive) {
+        return;
+    }
+    for (auto i = ping_share_; i < peers_.size(); i += ping_shares) {
+        const auto& peer = peers_[i];
         if (peer.open && !peer.incoming && peer.stream != nullptr) {
             loop_->send(key_of(peer.wire), "\r\n\r\n");
         }
     }
-    ping_at_ = now_ + *options_.keep_alive;
+    ping_share_ = (ping_share_ + 1) % ping_shares;
+    ping_at_ = now_ + Duration{options_.keep_alive->ns / static_cast<std::int64_t>(ping_shares)};
 }
 
 // ---- what comes

@@ -140,7 +140,8 @@ class LoadShard final : private net::Handler {
     Instant next_look_;
     Instant tell_at_;
     Instant ping_at_;
-    bool counting_ = false; // the seconds since the first call
+    std::size_t ping_share_ = 0; // of the connections, whose turn is next
+    bool counting_ = false;      // the seconds since the first call
     std::uint64_t seconds_told_ = 0;
     bool stopping_ = false;
 };
