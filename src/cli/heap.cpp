@@ -54,4 +54,8 @@ void prepare_heap(std::uint64_t bytes_to_read) {
     }
 }
 
+void prepare_thread_heaps() {
+    mallopt(M_TOP_PAD, 64 << 20);
+}
+
 } // namespace cw::cli

@@ -10,4 +10,9 @@ namespace cw::cli {
 // both threads of the reader. Does nothing for small inputs.
 void prepare_heap(std::uint64_t bytes_to_read);
 
+// Before the threads of a server begin: the heap of each is given in pieces of 64 MiB, of which
+// what is not used is never there. Else glibc asks the kernel for every 4 KiB by which a thread's
+// heap grows, four times for a TLS connection.
+void prepare_thread_heaps();
+
 } // namespace cw::cli

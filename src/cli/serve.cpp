@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/heap.hpp"
 #include "cli/serve_page.hpp"
 #include "host/config.hpp"
 #include "host/metrics.hpp"
@@ -231,6 +232,7 @@ int run(const ServeOptions& options) {
     if (!made) {
         return complain(made.error().status, made.error().why);
     }
+    prepare_thread_heaps();
     std::signal(SIGPIPE, SIG_IGN);
     const auto signals = our_signals(); // of this thread alone: those that follow inherit the mask
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -1,5 +1,6 @@
 #include "host/message_stream.hpp"
 
+#include <utility>
 #include <variant>
 
 namespace cw::host {
@@ -37,6 +38,7 @@ MessageStream::Item MessageStream::next() {
         }
         line_end_ = true;
         if (left_.empty()) {
+            line_end_ = !std::exchange(pong_due_, false);
             return {Kind::Pong, {}, {}};
         }
     }

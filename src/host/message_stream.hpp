@@ -38,6 +38,10 @@ class MessageStream {
     };
     Item next();
 
+    // A ping of ours is on its way: the next single CRLF is its pong and nothing else. Without it
+    // two pongs, one after the other, would be a ping.
+    void expect_pong() { pong_due_ = true; }
+
     // Bytes of an unfinished message that are being held.
     [[nodiscard]] std::size_t held() const { return tail_.size(); }
 
@@ -49,6 +53,7 @@ class MessageStream {
     std::string_view left_;
     bool in_tail_ = false;  // left_ points into tail_
     bool line_end_ = false; // the frame before was a single line end
+    bool pong_due_ = false;
 };
 
 } // namespace cw::host

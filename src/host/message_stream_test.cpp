@@ -55,6 +55,17 @@ TEST(MessageStream, TellsPingFromPong) {
               (std::vector<std::string>{options, "ping", options}));
 }
 
+TEST(MessageStream, TellsThePongsOfOurPingsFromAPing) {
+    MessageStream stream{policy};
+    for (int i = 0; i < 3; ++i) {
+        stream.expect_pong();
+        EXPECT_EQ(all(stream, "\r\n"), std::vector<std::string>{"pong"});
+    }
+    // Nobody was asked: two halves of a ping.
+    EXPECT_EQ(all(stream, "\r\n"), std::vector<std::string>{"pong"});
+    EXPECT_EQ(all(stream, "\r\n"), std::vector<std::string>{"ping"});
+}
+
 TEST(MessageStream, GivesUpOnWhatCannotBeFramed) {
     MessageStream stream{policy};
     EXPECT_EQ(all(stream, "OPTIONS sip:a@b SIP/2.0\r\nContent-Length: x\r\n\r\n"),

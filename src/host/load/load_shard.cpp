@@ -256,7 +256,7 @@ void LoadShard::ping() {
     for (auto i = ping_share_; i < peers_.size(); i += ping_shares) {
         const auto& peer = peers_[i];
         if (peer.open && !peer.incoming && peer.stream != nullptr) {
-            loop_->send(key_of(peer.wire), "\r\n\r\n");
+            peer.stream->ping();
         }
     }
     ping_share_ = (ping_share_ + 1) % ping_shares;

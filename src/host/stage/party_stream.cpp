@@ -49,6 +49,16 @@ void PartyStream::send(std::string_view message) {
     }
 }
 
+void PartyStream::ping() {
+    if (websocket_ != nullptr) {
+        websocket_->ping("");
+        send_output();
+    } else {
+        framed_->expect_pong();
+        loop_.send(key_, "\r\n\r\n");
+    }
+}
+
 void PartyStream::finish_websocket_turn() {
     if (!websocket_->output().empty()) {
         send_output();

@@ -60,6 +60,8 @@ class PartyStream {
         }
     }
     void send(std::string_view message);
+    // A keep-alive: a double CRLF [RFC 5626 §4.4.1], on a WebSocket its Ping.
+    void ping();
 
   private:
     void finish_websocket_turn();
