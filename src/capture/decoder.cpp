@@ -103,6 +103,7 @@ void Decoder::on_udp(const Datagram& datagram) {
     }
     switch (rtp::demultiplex(payload)) {
     case rtp::Kind::Stun:
+        dtls_.on_stun(datagram, listener_);
         ignore(datagram, "stun");
         return;
     case rtp::Kind::Dtls:

@@ -24,6 +24,8 @@ constexpr std::uint8_t client_hello = 1;
 constexpr std::uint8_t server_hello = 2;
 constexpr std::uint8_t hello_verify_request = 3;
 constexpr std::uint8_t certificate = 11;
+constexpr std::size_t random_at = record_header + message_header + 2; // of a ClientHello
+constexpr std::size_t random_size = 32;
 constexpr std::size_t largest_message = 16384;
 constexpr std::uint32_t most_told = 32; // ClientHellos of one handshake; more say nothing new
 constexpr std::size_t most_offered = 16;
@@ -79,17 +81,104 @@ std::string digests_of(Bytes certificate_der) {
     return out;
 }
 
+// USERNAME of a Binding request [RFC 8489 §5, §14.3], "theirs:mine" [RFC 8445 §7.2.2]; empty: it is
+// something else.
+std::string_view agents_in(Bytes stun) {
+    constexpr std::size_t header = 20;
+    constexpr std::uint16_t binding_request = 1;
+    constexpr std::uint32_t cookie = 0x2112'a442;
+    constexpr std::uint16_t username = 6;
+    if (stun.size() < header || load_be16(stun.data()) != binding_request ||
+        load_be32(stun.data() + 4) != cookie) {
+        return {};
+    }
+    for (auto rest = stun.subspan(header); rest.size() >= 4;) {
+        const std::size_t size = load_be16(rest.data() + 2);
+        if (rest.size() - 4 < size) {
+            return {};
+        }
+        if (load_be16(rest.data()) == username) {
+            return as_text(rest.subspan(4, size));
+        }
+        rest = rest.subspan(std::min(4 + (size + 3) / 4 * 4, rest.size()));
+    }
+    return {};
+}
+
 } // namespace
 
-bool DtlsHandshakes::on_datagram(const Datagram& datagram, flow::Listener& listener) {
-    const Ends ends{std::min(datagram.source, datagram.destination),
-                    std::max(datagram.source, datagram.destination)};
-    auto at = handshakes_.find(ends);
-    // Only a ClientHello begins one: record of handshake, epoch 0, message type 1.
+void DtlsHandshakes::on_stun(const Datagram& datagram, flow::Listener& listener) {
+    const auto names = agents_in(datagram.payload);
+    const auto colon = std::min(names.find(':'), names.size());
+    const auto theirs = names.substr(0, colon);
+    const auto mine = names.substr(std::min(colon + 1, names.size()));
+    const auto ends = ends_of(datagram.source, datagram.destination);
+    if (theirs.empty() || mine.empty() || theirs == mine || checked_.contains(ends)) {
+        return;
+    }
+    if (checked_.size() >= most_handshakes) {
+        checked_.clear();
+        agents_.clear();
+    }
+    const auto id =
+        mix_hash(hash_bytes(std::min(theirs, mine)), hash_bytes(std::max(theirs, mine)));
+    const bool source_is_first = mine < theirs;
+    checked_[ends] = {id, (ends.low == datagram.source) == source_is_first};
+    auto& agents = agents_[id];
+    if (agents.ways.size() >= most_ways) {
+        return;
+    }
+    agents.ways.push_back(source_is_first ? Way{datagram.source, datagram.destination}
+                                          : Way{datagram.destination, datagram.source});
+    const auto known = handshakes_.find(ends_of(agents.begun.first, agents.begun.second));
+    if (agents.any && known != handshakes_.end() && known->second.handshake.known) {
+        tell_way(known->second.handshake, agents, agents.ways.back(), listener);
+    }
+}
+
+// What belongs to a handshake that began between other addresses of the same two agents, as if it
+// went there.
+Datagram DtlsHandshakes::as_begun(const Datagram& datagram, bool begins) {
+    const auto ends = ends_of(datagram.source, datagram.destination);
+    const auto pair = checked_.find(ends);
+    if (pair == checked_.end()) {
+        return datagram;
+    }
+    auto& agents = agents_[pair->second.agents];
+    const bool source_is_first = (ends.low == datagram.source) == pair->second.low_is_first;
+    const auto known = agents.any
+                           ? handshakes_.find(ends_of(agents.begun.first, agents.begun.second))
+                           : handshakes_.end();
     const auto payload = datagram.payload;
+    const bool again = known != handshakes_.end() && begins &&
+                       payload.size() >= random_at + random_size &&
+                       std::ranges::equal(payload.subspan(random_at, random_size),
+                                          known->second.handshake.client_random);
+    if (begins && !again) {
+        agents.any = true;
+        agents.begun = source_is_first ? Way{datagram.source, datagram.destination}
+                                       : Way{datagram.destination, datagram.source};
+        return datagram;
+    }
+    // Agents have a handshake for each component: one of their own counts.
+    if (known == handshakes_.end() || (!again && handshakes_.contains(ends))) {
+        return datagram;
+    }
+    auto moved = datagram;
+    moved.source = source_is_first ? agents.begun.first : agents.begun.second;
+    moved.destination = source_is_first ? agents.begun.second : agents.begun.first;
+    return moved;
+}
+
+bool DtlsHandshakes::on_datagram(const Datagram& captured, flow::Listener& listener) {
+    // Only a ClientHello begins one: record of handshake, epoch 0, message type 1.
+    const auto payload = captured.payload;
     const bool begins = payload.size() > record_header && payload[0] == handshake_record &&
                         load_be16(payload.data() + 3) == 0 &&
                         payload[record_header] == client_hello;
+    const auto datagram = as_begun(captured, begins);
+    const auto ends = ends_of(datagram.source, datagram.destination);
+    auto at = handshakes_.find(ends);
     if (at == handshakes_.end()) {
         if (!begins) {
             return false;
@@ -334,6 +423,11 @@ void DtlsHandshakes::note_certificate(Known& known, Bytes body, const Datagram& 
     }
 }
 
+// The choice of DTLS 1.3 is encrypted: each profile that was offered is tried on the packets.
+std::vector<std::uint16_t> DtlsHandshakes::profiles_of(const Handshake& handshake) {
+    return handshake.profile != 0 ? std::vector{handshake.profile} : handshake.offered;
+}
+
 // [RFC 5764 §4.2] client_write_SRTP_master_key, server_write_SRTP_master_key, and the two salts.
 bool DtlsHandshakes::export_keys(const Handshake& handshake, std::uint16_t profile,
                                  flow::DtlsSrtp& out) {
@@ -376,26 +470,64 @@ bool DtlsHandshakes::export_keys(const Handshake& handshake, std::uint16_t profi
     return done;
 }
 
-void DtlsHandshakes::tell(Handshake& handshake, flow::Listener& listener) {
-    const bool first = handshake.looked == 0xffff'ffff;
-    handshake.looked = ring_.generation();
+// As if it had gone between these two. False: its keys are not known.
+bool DtlsHandshakes::tell_keys(const Handshake& handshake, const Endpoint& client,
+                               const Endpoint& server, flow::Listener& listener) {
     flow::DtlsSrtp out{.at = handshake.at,
                        .version = tls::version_name(handshake.version),
                        .cipher = tls::suite_name(handshake.suite)};
-    // The choice of DTLS 1.3 is encrypted: each profile that was offered is tried on the packets.
-    const auto chosen = handshake.profile != 0 ? std::vector{handshake.profile} : handshake.offered;
+    out.at.source = client;
+    out.at.destination = server;
+    bool any = false;
+    for (const auto profile : profiles_of(handshake)) {
+        if (export_keys(handshake, profile, out)) {
+            listener.on_dtls_srtp(out);
+            any = true;
+        }
+    }
+    return any;
+}
+
+// Null: its ends have checked no other addresses, or it is of another component.
+const DtlsHandshakes::Agents* DtlsHandshakes::agents_of(const Handshake& handshake) const {
+    const auto pair = checked_.find(ends_of(handshake.at.source, handshake.at.destination));
+    const auto at = pair == checked_.end() ? agents_.end() : agents_.find(pair->second.agents);
+    return at != agents_.end() && at->second.any &&
+                   ends_of(at->second.begun.first, at->second.begun.second) == pair->first
+               ? &at->second
+               : nullptr;
+}
+
+void DtlsHandshakes::tell_way(const Handshake& handshake, const Agents& agents, const Way& way,
+                              flow::Listener& listener) {
+    if (way == agents.begun) {
+        return; // that is where it went
+    }
+    const bool client_is_first = agents.begun.first == handshake.at.source;
+    tell_keys(handshake, client_is_first ? way.first : way.second,
+              client_is_first ? way.second : way.first, listener);
+}
+
+void DtlsHandshakes::tell(Handshake& handshake, flow::Listener& listener) {
+    const bool first = handshake.looked == 0xffff'ffff;
+    handshake.looked = ring_.generation();
     const bool modern = handshake.version == tls::version::dtls13;
+    const auto chosen = profiles_of(handshake);
     if (handshake.profile != 0 || modern) {
-        for (const auto profile : chosen) {
-            if (export_keys(handshake, profile, out)) {
-                handshake.known = true;
-                listener.on_dtls_srtp(out);
+        handshake.known =
+            tell_keys(handshake, handshake.at.source, handshake.at.destination, listener);
+        if (const auto* agents = agents_of(handshake); agents != nullptr && handshake.known) {
+            for (const auto& way : agents->ways) {
+                tell_way(handshake, *agents, way, listener);
             }
         }
     }
     if (handshake.known || !first) {
         return;
     }
+    flow::DtlsSrtp out{.at = handshake.at,
+                       .version = tls::version_name(handshake.version),
+                       .cipher = tls::suite_name(handshake.suite)};
     const auto& r = handshake.client_random;
     if (chosen.empty() || (handshake.profile == 0 && !modern)) {
         out.reason = "its DTLS handshake agreed on no SRTP profile";

@@ -2,8 +2,13 @@
 // them, and which profile was chosen [RFC 5764, RFC 5705]; and for how far they come: who began,
 // who answered, whose certificate was shown, who refused. What else they carry is not opened. Not
 // thread-safe; memory is bounded by the handshakes of the last hours, at most most_handshakes.
+//
+// ICE tries several pairs of addresses at once, and each end sends on the one that it likes: two
+// hellos that went over different pairs are one handshake where the STUN before them named the same
+// two agents [RFC 8445 §7.2.2].
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -29,6 +34,9 @@ class DtlsHandshakes {
     // A datagram that is DTLS. The listener is told when both hellos were seen, and again when the
     // secrets come later. True when it belongs to a handshake that was seen from its start.
     bool on_datagram(const Datagram& datagram, flow::Listener& listener);
+    // One that is STUN. The listener is told the keys of a handshake again for another pair of
+    // addresses that its ends check, since media may go there.
+    void on_stun(const Datagram& datagram, flow::Listener& listener);
 
   private:
     // What one end has begun with the other.
@@ -70,6 +78,34 @@ class DtlsHandshakes {
         }
     };
 
+    // Of two agents, by the order of their names. `first` and `second`: where the ClientHello of
+    // their handshake went, or came from.
+    struct Way {
+        Endpoint first;
+        Endpoint second;
+        bool operator==(const Way&) const = default;
+    };
+    struct Agents {
+        Way begun;
+        bool any = false;      // a ClientHello was seen
+        std::vector<Way> ways; // that they have checked
+    };
+    struct Checked { // a pair of addresses
+        std::uint64_t agents = 0;
+        bool low_is_first = false;
+    };
+    static constexpr std::size_t most_ways = 16;
+
+    static Ends ends_of(const Endpoint& a, const Endpoint& b) {
+        return {std::min(a, b), std::max(a, b)};
+    }
+    Datagram as_begun(const Datagram& datagram, bool begins);
+    [[nodiscard]] const Agents* agents_of(const Handshake& handshake) const;
+    static std::vector<std::uint16_t> profiles_of(const Handshake& handshake);
+    bool tell_keys(const Handshake& handshake, const Endpoint& client, const Endpoint& server,
+                   flow::Listener& listener);
+    void tell_way(const Handshake& handshake, const Agents& agents, const Way& way,
+                  flow::Listener& listener);
     void on_records(Known& known, const Datagram& datagram);
     void on_fragment(Known& known, Bytes fragment, const Datagram& datagram);
     void on_message(Known& known, std::uint8_t type, Bytes body, const Datagram& datagram);
@@ -88,6 +124,8 @@ class DtlsHandshakes {
     const crypto::KeyRing& ring_;
     tls::Hasher hasher_;
     boost::unordered_flat_map<Ends, Known> handshakes_;
+    boost::unordered_flat_map<Ends, Checked> checked_;
+    boost::unordered_flat_map<std::uint64_t, Agents> agents_; // by the hash of both names
 };
 
 } // namespace cw::capture

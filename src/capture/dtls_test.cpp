@@ -116,6 +116,80 @@ void tell(DtlsHandshakes& handshakes, Heard& heard, const std::vector<Wire>& wir
     }
 }
 
+// A Binding request between two agents, "to:from".
+std::string stun(std::string_view names) {
+    std::string attribute{"\0\6\0", 3};
+    attribute += static_cast<char>(names.size());
+    attribute += names;
+    attribute.resize((attribute.size() + 3) / 4 * 4);
+    std::string out{"\0\1\0", 3};
+    out += static_cast<char>(attribute.size());
+    out += std::string{"\x21\x12\xa4\x42transaction."} + attribute;
+    return out;
+}
+
+Datagram between(const char* source, const char* destination, const std::string& bytes) {
+    Datagram d;
+    d.time = Instant{1'000'000'000};
+    d.source = *parse_endpoint(source, 0);
+    d.destination = *parse_endpoint(destination, 0);
+    d.payload = as_bytes(bytes);
+    return d;
+}
+
+// Each side sends on another pair of addresses, as two that use ICE may.
+TEST(DtlsOverIce, HellosOverDifferentPairsAreOneHandshake) {
+    DtlsPeers peers{"SRTP_AES128_CM_SHA1_80", DTLS1_2_VERSION, 1400};
+    std::vector<Wire> wire;
+    ASSERT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
+        wire.push_back({from_client, std::string{as_text(bytes)}});
+    }));
+    crypto::KeyRing keys;
+    keys.add_text(peers.key_log, "test");
+    for (const bool checked : {true, false}) {
+        DtlsHandshakes handshakes{keys};
+        Heard heard;
+        const auto there = stun("serv:clie");
+        const auto back = stun("clie:serv");
+        for (std::size_t size = 0; size < there.size(); ++size) { // nothing is learned of these
+            const auto cut = back.substr(0, size);                // a Datagram is a view
+            handshakes.on_stun(between("10.1.0.2:6001", "10.1.0.1:4001", cut), heard);
+        }
+        for (const auto* names : {"", ":", "a:", ":a", "a:a", "nothing"}) {
+            const auto odd = stun(names);
+            handshakes.on_stun(between("10.1.0.2:6001", "10.1.0.1:4001", odd), heard);
+        }
+        if (checked) {
+            handshakes.on_stun(between("10.0.0.1:4000", "10.0.0.2:6000", there), heard);
+            handshakes.on_stun(between("10.1.0.2:6001", "10.1.0.1:4001", back), heard);
+            handshakes.on_stun(between("10.0.0.1:4000", "10.0.0.9:6000", stun("serv:other")),
+                               heard);
+        }
+        for (const auto& datagram : wire) {
+            handshakes.on_datagram(datagram.from_client
+                                       ? between("10.0.0.1:4000", "10.0.0.2:6000", datagram.bytes)
+                                       : between("10.1.0.2:6001", "10.1.0.1:4001", datagram.bytes),
+                                   heard);
+        }
+        if (!checked) {
+            EXPECT_TRUE(heard.told.empty());
+            continue;
+        }
+        ASSERT_EQ(heard.told.size(), 2U); // where it began, and where media may go as well
+        EXPECT_EQ(to_string(heard.told[0].at.source), "10.0.0.1:4000");
+        EXPECT_EQ(to_string(heard.told[1].at.source), "10.1.0.1:4001");
+        EXPECT_EQ(to_string(heard.told[1].at.destination), "10.1.0.2:6001");
+        ASSERT_TRUE(heard.told[1].client_key);
+        EXPECT_TRUE(std::ranges::equal(heard.told[0].client_key->keys[0].secret.octets(),
+                                       heard.told[1].client_key->keys[0].secret.octets()));
+        EXPECT_TRUE(heard.exchanges.back().agreed && heard.exchanges.back().server_went_on);
+        // A pair that is checked later, from the server's side.
+        handshakes.on_stun(between("10.2.0.2:6002", "10.2.0.1:4002", back), heard);
+        ASSERT_EQ(heard.told.size(), 3U);
+        EXPECT_EQ(to_string(heard.told[2].at.source), "10.2.0.1:4002");
+    }
+}
+
 struct Case {
     const char* profile;
     const char* suite;
