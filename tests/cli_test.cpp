@@ -1,4 +1,5 @@
 // What only the command line can show: exit statuses, and what is said when something is wrong.
+#include <array>
 #include <filesystem>
 #include <string>
 
@@ -227,6 +228,75 @@ TEST_F(Read, SavesAllFragmentsOfWhatIsWantedAndOfNothingElse) {
         0);
     const auto read = run("read " + path);
     EXPECT_TRUE(contains(read.text, "1 call · 2 SIP messages · 4 packets")) << read.text;
+}
+
+// Several cores write the calls, each some at a time.
+TEST_F(Read, WritesManyCallsInTheirOrder) {
+    constexpr int calls = 1500;
+    const std::uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 65535, 101};
+    std::string capture{reinterpret_cast<const char*>(head), sizeof head};
+    for (int i = 0; i < calls; ++i) {
+        const auto message = fmt::format("OPTIONS sip:b@example.com SIP/2.0\r\n"
+                                         "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{0}\r\n"
+                                         "From: <sip:a@example.com>;tag=1\r\n"
+                                         "To: <sip:b@example.com>\r\nCall-ID: number-{0}\r\n"
+                                         "CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+                                         i);
+        const auto size = static_cast<std::uint32_t>(message.size()) + 28;
+        const std::uint32_t record[] = {1'700'000'000U + static_cast<std::uint32_t>(i), 0, size,
+                                        size};
+        const std::array<unsigned, 28> headers{0x45,
+                                               0,
+                                               size >> 8,
+                                               size & 255,
+                                               0,
+                                               1,
+                                               0,
+                                               0,
+                                               64,
+                                               17,
+                                               0,
+                                               0,
+                                               192,
+                                               0,
+                                               2,
+                                               1,
+                                               192,
+                                               0,
+                                               2,
+                                               2,
+                                               0x13,
+                                               0xc4,
+                                               0x13,
+                                               0xc4,
+                                               (size - 20) >> 8,
+                                               (size - 20) & 255,
+                                               0,
+                                               0};
+        capture.append(reinterpret_cast<const char*>(record), sizeof record);
+        for (const auto octet : headers) {
+            capture += static_cast<char>(octet);
+        }
+        capture += message;
+    }
+    const auto path = file("many.pcap", capture);
+    const auto in_order = [](const std::string& text, int step) {
+        std::size_t at = 0;
+        for (int i = 0; i < calls && at != std::string::npos; i += step) {
+            at = text.find(fmt::format("{{\"id\":{},\"kind\":\"options\",\"call_ids\":"
+                                       "[\"number-{}\"]",
+                                       i + 1, i),
+                           at);
+        }
+        return at != std::string::npos;
+    };
+    const auto all = run("read " + path + " --format json");
+    EXPECT_EQ(all.status, 0);
+    EXPECT_TRUE(in_order(all.text, 1)) << all.text.substr(0, 1000);
+    // One of a piece, and pieces of which nothing is wanted.
+    const auto some = run("read " + path + " --format json --call 1 --call 1001");
+    EXPECT_TRUE(in_order(some.text, 1000)) << some.text.substr(0, 1000);
+    EXPECT_FALSE(contains(some.text, "number-500"));
 }
 
 TEST_F(Read, ComparesTwoCalls) {

@@ -112,6 +112,12 @@ void Book::close_quiet_legs(Instant now) {
             waiting_.push_back({leg.last_activity + quiet, check.index, check.use});
         }
     }
+    // Those that come next were not touched for long.
+    for (const auto* checks : {&settling_, &waiting_}) {
+        if (!checks->empty()) {
+            __builtin_prefetch(&open_[checks->front().index]->use);
+        }
+    }
 }
 
 // A dialog ends with the answer to BYE or a refused INVITE, anything else with its answer. A

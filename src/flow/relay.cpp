@@ -51,7 +51,7 @@ Relay::~Relay() {
         const std::lock_guard lock{mutex_};
         closed_ = true;
     }
-    changed_.notify_all();
+    more_.notify_one();
     if (thread_.joinable()) {
         thread_.join();
     }
@@ -76,7 +76,9 @@ void Relay::hand_over() {
     }
     prepare_messages(*filling_);
     std::unique_lock lock{mutex_};
-    changed_.wait(lock, [this] { return full_.size() < most_batches; });
+    if (full_.size() >= most_batches) {
+        room_.wait(lock, [this] { return full_.size() <= most_batches / 2; });
+    }
     full_.push_back(std::move(filling_));
     waiting_ = full_.size();
     if (spare_.empty()) {
@@ -86,7 +88,7 @@ void Relay::hand_over() {
         spare_.pop_back();
     }
     lock.unlock();
-    changed_.notify_all();
+    more_.notify_one();
 }
 
 // As many as there is time for.
@@ -98,7 +100,7 @@ void Relay::prepare_messages(Batch& batch) const {
         if (record.kind != Kind::Sip) {
             continue;
         }
-        if (count == most || waiting_.load(std::memory_order_relaxed) == 0) {
+        if (count == most || waiting_.load(std::memory_order_relaxed) < most_batches / 2) {
             return;
         }
         if (count == batch.prepared.size()) {
@@ -163,15 +165,18 @@ void Relay::finish(Instant end) {
 void Relay::run() {
     while (true) {
         std::unique_lock lock{mutex_};
-        changed_.wait(lock, [this] { return !full_.empty() || closed_; });
+        more_.wait(lock, [this] { return !full_.empty() || closed_; });
         if (full_.empty()) {
             return; // given up without finish()
         }
         auto batch = std::move(full_.front());
         full_.pop_front();
         waiting_ = full_.size();
+        const bool has_room = full_.size() <= most_batches / 2;
         lock.unlock();
-        changed_.notify_all();
+        if (has_room) {
+            room_.notify_one();
+        }
         {
             const std::lock_guard telling{telling_};
             if (tell(*batch)) {

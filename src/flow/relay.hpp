@@ -91,13 +91,15 @@ class Relay final : public Listener {
     Listener& listener_;
     std::unique_ptr<Batch> filling_;
     std::mutex mutex_;
-    std::condition_variable changed_;
+    std::condition_variable more_; // there is a batch, or no more will come
+    std::condition_variable room_; // half of the queue is free
     std::deque<std::unique_ptr<Batch>> full_;
     std::vector<std::unique_ptr<Batch>> spare_;
     bool closed_ = false;
     std::mutex telling_; // held while the listener is told something on the thread
-    // As many batches wait. Where any does, the source is faster than the listener, and does some
-    // of its work.
+    // As many batches wait. Where half of the queue does, the source is faster than the listener,
+    // and does some of its work. So the queue is neither full nor empty for long, and nobody
+    // sleeps.
     std::atomic<std::size_t> waiting_ = 0;
     std::thread thread_; // last: it uses all of the above
 };

@@ -159,7 +159,7 @@ TEST(Relay, WhoIsAheadPreparesMessages) {
     std::size_t told = 0;
     std::uint32_t count = 0;
     // Fewer than so many that the source would have to wait.
-    while (told < Relay::batch_bytes * (Relay::most_batches - 1)) {
+    while (told < Relay::batch_bytes * Relay::most_batches) {
         Sighting at;
         at.frame = count;
         const auto body = count % 3 == 0
