@@ -115,6 +115,41 @@ TEST_F(LoadProgram, FailedCallsAreKeptWithTheirLadders) {
     EXPECT_TRUE(contains(read.text, R"("state":"rejected")")) << read.text;
 }
 
+double number_after(const std::string& text, std::string_view name) {
+    const auto at = text.find(name);
+    return at == std::string::npos ? -1 : std::strtod(text.c_str() + at + name.size(), nullptr);
+}
+
+// [RFC 7501 §3] and the methodology of RFC 7502.
+TEST_F(LoadProgram, AttemptsAreCountedByTheNamesOfRfc7501) {
+    file("served.mmd", served);
+    auto done = run("load served.mmd --format json");
+    const auto lasted = number_after(done.text, R"("duration_s":)");
+    EXPECT_NEAR(number_after(done.text, R"("rfc7502":{"session_attempt_rate":)") * lasted, 10, 0.1)
+        << done.text;
+    EXPECT_EQ(number_after(done.text, R"("session_attempt_failures":)"), 0);
+    EXPECT_GE(number_after(done.text, R"("registration_attempt_rate":)") * lasted, 0.9);
+    EXPECT_EQ(number_after(done.text, R"("registration_attempt_failures":)"), 0);
+    file("refused.mmd", refused);
+    done = run("load refused.mmd --concurrency 2 --calls 5 --format json");
+    EXPECT_EQ(number_after(done.text, R"("session_attempt_failures":)"), 5) << done.text;
+    EXPECT_EQ(number_after(done.text, R"("registration_attempt_rate":)"), 0);
+}
+
+// At that rate several calls are due within a millisecond.
+TEST_F(LoadProgram, CallsThatShareATurnComeToTheirEndAsOthersDo) {
+    std::string flow{refused};
+    flow.replace(flow.find("as Alice"), 8, "as Alice (UDP)");
+    flow.replace(flow.find("as Proxy"), 8, "as Proxy (UDP)");
+    flow.replace(flow.find("200 OK (SDP answer)"), 19, "404 Not Found");
+    file("refused.mmd", flow);
+    for (const std::string gather : {"1ms", "0s"}) {
+        const auto done = run("load refused.mmd --rate 2000 --calls 600 --gather " + gather);
+        EXPECT_EQ(done.status, 0) << done.text;
+        EXPECT_TRUE(contains(done.text, "600 calls begun, 600 passed, 0 failed")) << done.text;
+    }
+}
+
 TEST_F(LoadProgram, CtrlCEndsItWithItsResults) {
     file("direct.mmd", direct);
     const auto done =
@@ -156,6 +191,7 @@ TEST_F(LoadProgram, WhatIsWrongHasWords) {
           Case{"load direct.mmd --rate ten", 2, "no rate like"},
           Case{"load direct.mmd --rate 10 --concurrency 5", 2, "--at-once"},
           Case{"load direct.mmd --steps 10,20", 2, "needs --for"},
+          Case{"load direct.mmd --rate 10 --gather 1s", 2, "no time like 1ms or 0s"},
           Case{"load direct.mmd --rate 10 --for 0s", 2, "no time like"},
           Case{"load direct.mmd --rate 10 --pass 'all < 3'", 2, "failures < 0.1%"},
           Case{"load direct.mmd --rate 10 --at carol=tls:127.0.0.1:9", 2, "no participant 'carol'"},

@@ -75,6 +75,7 @@ struct LoadCommand {
     bool enrol = false;
     bool resume = false;
     bool in_full = false;
+    bool real_time = false;
     std::string gather = "1ms";
     bool find_limit = false;
 };
@@ -290,6 +291,7 @@ prepare(const LoadCommand& command, Loaded& flow, const play::CrowdSettings& set
     }
     options.sources = std::move(*sources);
     options.resume = command.resume;
+    options.real_time = command.real_time;
     options.trusted = command.trusted;
     options.shards = command.shards;
     options.crowd = settings;
@@ -712,6 +714,10 @@ Command add_load(CLI::App& app) {
          "with it what has come (its time is the system's); 0s: nothing waits")
         ->type_name("TIME")
         ->capture_default_str();
+    c->add_flag(
+        "--real-time", o->real_time,
+        "run before all programs that have no such priority, so that calls begin on time on "
+        "a busy machine (needs CAP_SYS_NICE)");
     c->add_option("--failed", o->failed_folder,
                   "the failed calls that were kept, as ladders and captures")
         ->type_name("DIR");

@@ -178,6 +178,14 @@ std::expected<void, std::string> Load::open() {
     if (scene_.rows && scene_.rows->rows.size() < options_.shards) {
         return std::unexpected{std::string{"there are fewer users than shards"}};
     }
+    if (options_.real_time) {
+        if (!take_real_time()) {
+            return std::unexpected{std::string{
+                "--real-time: the system does not permit it; it takes CAP_SYS_NICE, or a limit "
+                "(ulimit -r) of 1 and more"}};
+        }
+        leave_real_time(); // it is for the shards' own threads
+    }
     const auto divided = [&](std::uint32_t all, std::uint32_t shard) {
         return all / options_.shards + (shard < all % options_.shards ? 1 : 0);
     };
@@ -190,6 +198,7 @@ std::expected<void, std::string> Load::open() {
         shard.keep_alive = options_.keep_alive;
         shard.sources = options_.sources;
         shard.resume = options_.resume;
+        shard.real_time = options_.real_time;
         shard.tell = [this](LoadNews&& news) { hear(std::move(news)); };
         auto made = LoadShard::make(scene_, std::move(shard));
         if (!made) {

@@ -32,6 +32,7 @@ struct LoadOptions {
     std::optional<Duration> keep_alive;
     std::vector<RealSystem> listen; // where parties of ours are reached
     std::vector<IpAddress> sources; // what they send from, in turn; empty: as the system chooses
+    bool real_time = false;         // shards run before everything that is not
     bool resume = false;            // connections resume the TLS session of an earlier one
 };
 

@@ -1,5 +1,8 @@
 #include "host/load/load_shard.hpp"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -26,6 +29,18 @@ constexpr std::uint32_t load_media_sockets = 1'000'000;
 constexpr std::size_t ping_shares = 64;
 
 } // namespace
+
+// The lowest that there is: what the machine itself needs goes before it.
+bool take_real_time() {
+    sched_param priority{};
+    priority.sched_priority = sched_get_priority_min(SCHED_RR);
+    return pthread_setschedparam(pthread_self(), SCHED_RR, &priority) == 0;
+}
+
+void leave_real_time() {
+    const sched_param none{};
+    pthread_setschedparam(pthread_self(), SCHED_OTHER, &none);
+}
 
 LoadShard::LoadShard(LoadScene& scene, LoadShardOptions options)
     : scene_(scene), options_(std::move(options)), cast_(scene.cast) {}
@@ -175,6 +190,9 @@ std::optional<play::MediaPlace> LoadShard::open_media() {
 // ---- the run
 
 void LoadShard::run() {
+    if (options_.real_time) {
+        take_real_time();
+    }
     loop_->post([this] {
         now_ = net::Loop::now();
         tell_at_ = now_ + seconds(1);

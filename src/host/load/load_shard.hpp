@@ -51,9 +51,14 @@ struct LoadShardOptions {
     play::CrowdSettings crowd;
     std::optional<Duration> keep_alive;   // [RFC 5626 §4.4.1] on connections that we have opened
     std::vector<IpAddress> sources;       // connections and datagrams leave from these in turn
+    bool real_time = false;               // see take_real_time()
     bool resume = false;                  // TLS sessions of earlier connections
     std::function<void(LoadNews&&)> tell; // on the shard's own thread
 };
+
+// From now on this thread runs before all that have no such priority. False: it may not.
+bool take_real_time();
+void leave_real_time();
 
 class LoadShard final : private net::Handler {
   public:
