@@ -1,5 +1,6 @@
 #include "flow/relay.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace cw::flow {
@@ -19,6 +20,20 @@ void fetch(const PreparedMessage& message) {
     }
 }
 
+// What is larger than usual is not kept: many such would add up.
+bool is_large(const PreparedMessage& message) {
+    constexpr std::size_t most = 64;
+    return message.message && message.message->headers().size() > most;
+}
+bool is_large(const sdp::Session& session) {
+    constexpr std::size_t most_media = 8;
+    constexpr std::size_t most = 128;
+    return session.media.size() > most_media || session.attributes.count > most ||
+           std::ranges::any_of(session.media, [](const sdp::Media& media) {
+               return media.attributes.count > most || media.formats.count > most;
+           });
+}
+
 } // namespace
 
 Relay::Batch::Batch() {
@@ -31,6 +46,8 @@ void Relay::Batch::clear() {
     handshakes.clear();
     exchanges.clear();
     bytes.clear();
+    std::erase_if(prepared, [](const auto& message) { return is_large(*message); });
+    std::erase_if(sessions, [](const auto& session) { return is_large(*session); });
 }
 
 Relay::Relay(Listener& listener) : listener_(listener), filling_(std::make_unique<Batch>()) {}

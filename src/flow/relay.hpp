@@ -79,7 +79,7 @@ class Relay final : public Listener {
         std::vector<std::unique_ptr<PreparedMessage>> prepared;
         std::vector<std::unique_ptr<sdp::Session>> sessions;
 
-        void clear(); // keeps the memory
+        void clear(); // keeps the memory, but that of the unusual
     };
 
     void add(Record record, std::string_view bytes);

@@ -158,24 +158,32 @@ TEST(Relay, WhoIsAheadPreparesMessages) {
     relay.start_thread();
     std::size_t told = 0;
     std::uint32_t count = 0;
-    // Fewer than so many that the source would have to wait.
-    while (told < Relay::batch_bytes * Relay::most_batches) {
+    bool held = true;
+    while (told < Relay::batch_bytes * Relay::most_batches * 4) {
         Sighting at;
         at.frame = count;
         const auto body = count % 3 == 0
                               ? fmt::format("v=0\r\no=- {} 1 IN IP4 192.0.2.1\r\n", count)
                               : std::string{};
+        std::string more; // headers than usual
+        for (int i = 0; count % 11 == 3 && i < 100; ++i) {
+            more += "\r\nX: y";
+        }
         const auto text =
             count % 7 == 1
                 ? std::string(900, 'x')
                 : fmt::format("SIP/2.0 200 OK\r\nCall-ID: {}\r\nSubject: {}\r\nContent-Type: "
                               "application/sdp\r\nContent-Length: {}\r\n\r\n{}",
-                              count, std::string(count % 900, 's'), body.size(), body);
+                              count, std::string(count % 900, 's') + more, body.size(), body);
         relay.on_sip({.at = at, .transport = Transport::Tls, .bytes = text});
         told += text.size();
         ++count;
+        // Fewer than so many that the source would have to wait.
+        if (held && told >= Relay::batch_bytes * Relay::most_batches) {
+            held = false;
+            reader.go_on.count_down();
+        }
     }
-    reader.go_on.count_down();
     relay.finish({});
     EXPECT_EQ(reader.prepared + reader.unprepared, count);
     EXPECT_GT(reader.prepared, 100U);
