@@ -16,12 +16,12 @@ import sys
 # µs of CPU, kB of memory. Measured here (docs/performance.md), but for those that say otherwise.
 COSTS = {
     "call": 128.0,          # a proxied TLS call, thirteen messages, at 3,000 a second
-    "register": 10.8,       # over TLS, digest, durable
+    "register": 14.7,       # over TLS, durable 10.8; digest by SHA-256 adds 36 % of instructions
     "handshake": 341.0,     # full, ECDSA P-256
-    "resumed": 120.0,       # the aim of the bench's table; not measured
+    "resumed": 300.0,       # 0.88 of a full one, the ratio of another machine
     "crossing": 4.0,        # one message handed to another shard: a post and a wake-up; estimate
     "remote": 12.0,         # …to another machine: a TLS record each way and two system calls; estimate
-    "keep-alive": 6.0,      # CRLF in, CRLF out; two records and two system calls; estimate
+    "keep-alive": 25.0,     # CRLF in, CRLF out, of a connection that is in no cache: what bench/hold.py's servers spent beside calls
     "connection": 13.9,     # kB, idle, TLS 1.3, resident
     "kernel": 6.0,          # kB of socket beside it (Kamailio's bench figure)
     "binding": 0.9,         # kB, an address of record with one contact; estimate
