@@ -102,6 +102,15 @@ struct Wire {
     std::string bytes;
 };
 
+// All that both ends send until they are ready.
+std::vector<Wire> handshake_of(DtlsPeers& peers) {
+    std::vector<Wire> wire;
+    EXPECT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
+        wire.push_back({from_client, std::string{as_text(bytes)}});
+    }));
+    return wire;
+}
+
 void tell(DtlsHandshakes& handshakes, Heard& heard, const std::vector<Wire>& wire) {
     std::uint32_t frame = 0;
     for (const auto& datagram : wire) {
@@ -140,10 +149,7 @@ Datagram between(const char* source, const char* destination, const std::string&
 // Each side sends on another pair of addresses, as two that use ICE may.
 TEST(DtlsOverIce, HellosOverDifferentPairsAreOneHandshake) {
     DtlsPeers peers{"SRTP_AES128_CM_SHA1_80", DTLS1_2_VERSION, 1400};
-    std::vector<Wire> wire;
-    ASSERT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
-        wire.push_back({from_client, std::string{as_text(bytes)}});
-    }));
+    const auto wire = handshake_of(peers);
     crypto::KeyRing keys;
     keys.add_text(peers.key_log, "test");
     for (const bool checked : {true, false}) {
@@ -200,10 +206,7 @@ class DtlsKeys : public testing::TestWithParam<Case> {};
 
 TEST_P(DtlsKeys, AreWhatBothEndsExport) {
     DtlsPeers peers{GetParam().profile, GetParam().version, GetParam().mtu};
-    std::vector<Wire> wire;
-    ASSERT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
-        wire.push_back({from_client, std::string{as_text(bytes)}});
-    }));
+    const auto wire = handshake_of(peers);
     crypto::KeyRing keys;
     DtlsHandshakes handshakes{keys};
     Heard heard;
@@ -247,11 +250,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 std::vector<Wire> whole_handshake(int mtu = 1400) {
     DtlsPeers peers{"SRTP_AES128_CM_SHA1_80", DTLS1_2_VERSION, mtu};
-    std::vector<Wire> wire;
-    EXPECT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
-        wire.push_back({from_client, std::string{as_text(bytes)}});
-    }));
-    return wire;
+    return handshake_of(peers);
 }
 
 TEST(DtlsHandshakes, TellHowFarTheyCome) {
@@ -316,10 +315,7 @@ TEST(DtlsHandshakes, TellWhoRefuses) {
 
 TEST(DtlsHandshakes, AnyPrefixOfAHandshakeAndAnythingElseDoesNoHarm) {
     DtlsPeers peers{"SRTP_AES128_CM_SHA1_80", DTLS1_2_VERSION, 1400};
-    std::vector<Wire> wire;
-    ASSERT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
-        wire.push_back({from_client, std::string{as_text(bytes)}});
-    }));
+    const auto wire = handshake_of(peers);
     crypto::KeyRing keys;
     keys.add_text(peers.key_log, "test");
     for (std::size_t size = 0; size <= wire[0].bytes.size(); ++size) {
@@ -334,10 +330,7 @@ TEST(DtlsHandshakes, AnyPrefixOfAHandshakeAndAnythingElseDoesNoHarm) {
 
 TEST(DtlsHandshakes, WithoutUseSrtpThereAreNoKeys) {
     DtlsPeers peers{"", DTLS1_2_VERSION, 1400};
-    std::vector<Wire> wire;
-    ASSERT_TRUE(peers.handshake([&](bool from_client, Bytes bytes) {
-        wire.push_back({from_client, std::string{as_text(bytes)}});
-    }));
+    const auto wire = handshake_of(peers);
     crypto::KeyRing keys;
     keys.add_text(peers.key_log, "test");
     DtlsHandshakes handshakes{keys};

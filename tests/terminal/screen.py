@@ -48,6 +48,14 @@ class Terminal:
     def keys(self, *keys):
         self.tmux("send-keys", *keys)
 
+    def save(self, name, *keys, offers):
+        """In the dialog, which offers that: types the name, and then the keys."""
+        self.keys("F2")
+        self.wait_for(*offers, "as: calls.pcapng")
+        self.keys("C-u")
+        self.keys("-l", name)
+        self.keys(*keys)
+
     def screen(self, colours=False):
         return self.tmux("capture-pane", "-p", *(["-e"] if colours else []))
 
@@ -108,36 +116,21 @@ class Screen(InTerminal):
         t.wait_for("Keys", "compare them")
         t.keys("q", "q")
         t.wait_for("1 of 3 calls")
-        t.keys("F2")
-        t.wait_for("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3", "as: calls.pcapng")
-        t.keys("C-u")
-        t.keys("-l", "call.mmd")
-        t.keys("Enter")
+        offers = ("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3")
+        t.save("call.mmd", "Enter", offers=offers)
         t.wait_for("1 call saved in call.mmd")
         self.assertIn("sequenceDiagram", (pathlib.Path(t.socket).parent / "call.mmd").read_text(encoding="utf-8"))
-        t.keys("F2")
-        t.wait_for("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3", "as: calls.pcapng")
-        t.keys("C-u")
-        t.keys("-l", "call.pcapng")
-        t.keys("Enter")
+        t.save("call.pcapng", "Enter", offers=offers)
         t.wait_for("1 call saved in call.pcapng")
         read = subprocess.run([PROGRAM, "read", "call.pcapng"], cwd=pathlib.Path(t.socket).parent, capture_output=True, text=True,
                               timeout=SECONDS, check=True).stdout
         self.assertIn("2 TLS connections, 2 decrypted", read)  # as it was captured, with its secrets
-        t.keys("F2")
-        t.wait_for("call 3, the chosen one", "(*) the 1 that are shown", "( ) all 3", "as: calls.pcapng")
-        t.keys("C-u")
-        t.keys("-l", "call.messages.pcapng")
-        t.keys("Enter")
+        t.save("call.messages.pcapng", "Enter", offers=offers)
         t.wait_for("1 call saved in call.messages.pcapng")
         read = subprocess.run([PROGRAM, "read", "call.messages.pcapng"], cwd=pathlib.Path(t.socket).parent, capture_output=True,
                               text=True, timeout=SECONDS, check=True).stdout
         self.assertIn("13 SIP messages", read)
-        t.keys("F2")
-        t.wait_for("as: calls.pcapng")
-        t.keys("C-u")
-        t.keys("-l", "call.mmd")
-        t.keys("Up", "Enter")
+        t.save("call.mmd", "Up", "Enter", offers=offers)
         t.wait_for("call.mmd is there already. Overwrite it? (y/n)")
         t.keys("y")
         t.wait_for("1 call saved in call.mmd")
