@@ -1,7 +1,7 @@
 // Drives a SIP server over TLS for the benchmarks, both ends of every call, one thread:
 //   serve_driver calls ADDR:PORT --rate R --seconds S [--users N] [--connections C]
 //   serve_driver registers ADDR:PORT --count N [--connections C] [--domain D --password P]
-//   serve_driver handshakes ADDR:PORT --count N [--resume 1]
+//   serve_driver handshakes ADDR:PORT --count N [--resume 1] [--tls12 1]
 //   serve_driver idle ADDR:PORT --count N [--users N]: that many registered over these connections
 // --source ADDR: connections leave from this address of loopback. With a password each user asks
 // once for a challenge and answers it with every REGISTER, as a phone that refreshes does.
@@ -51,6 +51,7 @@ struct Options {
     int connections = 8;
     int count = 1000;
     bool resume = false;
+    bool tls12 = false; // at most
     std::string domain = "localhost";
     std::string password; // empty: nobody is asked
 };
@@ -61,6 +62,9 @@ class Driver {
         context_.reset(SSL_CTX_new(TLS_client_method()));
         SSL_CTX_set_mode(context_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        if (options_.tls12) {
+            SSL_CTX_set_max_proto_version(context_.get(), TLS1_2_VERSION);
+        }
         if (options_.resume) {
             session_.keep_those_of(context_.get());
         }
@@ -444,6 +448,8 @@ Options parse(int argc, char** argv) {
             options.count = static_cast<int>(value);
         } else if (name == "--resume") {
             options.resume = value != 0;
+        } else if (name == "--tls12") {
+            options.tls12 = value != 0;
         } else if (name == "--domain") {
             options.domain = argv[i + 1];
         } else if (name == "--password") {
