@@ -78,6 +78,13 @@ class OwnAuthority:
         self._run("issue", *names)
         return Certificate(os.path.join(self.folder, names[0]), ".key")
 
+    def revoke(self, name):
+        """The list, in DER."""
+        self._run("revoke", name)
+        der = os.path.join(self.folder, "crl.der")
+        openssl("crl", "-in", os.path.join(self.folder, "crl.pem"), "-outform", "DER", "-out", der)
+        return der
+
 
 def self_signed(folder, name):
     """A certificate that vouches for itself."""

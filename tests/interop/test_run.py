@@ -123,9 +123,9 @@ class OverTls(Run):
     """The same over TLS: the system's certificate is verified, and a wrong one refused."""
     NAMES = f"URI:sip:{DOMAIN},DNS:{DOMAIN},IP:127.0.0.1"
 
-    def refused(self, text, authority, why):
+    def refused(self, text, authority, why, *more):
         began = time.monotonic()
-        report = self.report(text, self.at, "--trust", authority.certificate)
+        report = self.report(text, self.at, "--trust", authority.certificate, *more)
         self.assertEqual(report["result"], "failed")
         failed = [step["why"] for step in report["arrows"] if step["result"] in ("failed", "missing")]
         self.assertEqual(len(failed), 1, report["arrows"])
@@ -155,6 +155,18 @@ class RunAgainstServeOverTls(OverTls):
     def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(self):
         self.start(Authority(self.folder), self.NAMES)
         self.refused(with_passwords(flow("cancel")), Authority(self.folder, "other"), "unable to get|unknown ca|self.signed")
+
+    def test_a_certificate_that_was_revoked_is_refused(self):
+        authority = OwnAuthority(self.folder)
+        certificate = authority.issue(DOMAIN, "127.0.0.1")
+        authority.issue("other.example")
+        port = free_port()
+        config = callwright_config(self.folder, [f"tls:127.0.0.1:{port}"], DOMAIN, USERS, [certificate])
+        self.started(Callwright(self.folder, ["-c", config]))
+        self.at = f"proxy=tls:127.0.0.1:{port}"
+        text = with_passwords(flow("cancel"))
+        self.perform(text, self.at, "--trust", authority.certificate, "--crl", authority.revoke("other.example"))
+        self.refused(text, authority, "revoked", "--crl", authority.revoke(DOMAIN))
 
 
 class RunAgainstKamailioOverTls(OverTls):
