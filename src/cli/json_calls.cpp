@@ -13,8 +13,9 @@
 namespace cw::cli {
 namespace {
 
-constexpr std::uint32_t calls_in_piece = 16; // some 80 kB: it stays in the cache of its core
-constexpr std::uint32_t most_ahead = 6;      // pieces
+// Some 300 kB. With fewer, threads wake each other up more often than that it pays.
+constexpr std::uint32_t calls_in_piece = 64;
+constexpr std::uint32_t most_ahead = 4; // pieces
 // With fewer, a thread costs more than it brings.
 constexpr std::uint64_t calls_for_a_thread = 128;
 constexpr std::uint64_t most_threads = 8;

@@ -1,4 +1,4 @@
-// The calls of a book as JSON, written by all cores: each thread reads back the next few calls and
+// The calls of a book as JSON, written by all cores: each thread reads back the next calls and
 // writes a piece of the report; the pieces go into it in the order of the calls. Memory is bounded:
 // who is too far ahead of the others waits.
 #pragma once

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
@@ -199,10 +199,9 @@ void KeyRing::Wipe::operator()(std::uint8_t* chunk) const {
     delete[] chunk;
 }
 
-KeyRing::KeyRing() {
-    // Note: without randomness the hash is only easier to attack, so the result does not matter.
-    (void)RAND_bytes(reinterpret_cast<unsigned char*>(&seed_), sizeof seed_);
-}
+// Note: the kernel's randomness; OpenSSL's generator would have to be set up for it, which takes
+// longer than reading a small capture.
+KeyRing::KeyRing() : seed_(std::uint64_t{std::random_device{}()} << 32 | std::random_device{}()) {}
 
 KeyRing::~KeyRing() {
     for (auto& [key, secret] : by_text_) {

@@ -131,23 +131,29 @@ std::string_view Spool::block(std::uint64_t number, Reader& reader) const {
     if (number >= written_) {
         return {held_[static_cast<std::size_t>(number - written_)].get(), block_size};
     }
-    auto& block = reader.blocks_[number % kept_blocks];
-    if (block.number != number) {
-        if (block.bytes == nullptr) {
-            block.bytes = new_block();
+    auto& in_hand = reader.block_;
+    if (in_hand == nullptr || in_hand->number != number) {
+        auto& place = window_[number % kept_blocks];
+        const std::lock_guard lock{place.mutex};
+        if (place.block == nullptr || place.block->number != number) {
+            place.block = read_block(number);
         }
-        block.number = number;
-        block.size = 0;
-        while (block.size < block_size) {
-            const auto n = ::pread(file_, block.bytes.get() + block.size, block_size - block.size,
-                                   static_cast<off_t>(number * block_size + block.size));
-            if (n <= 0) {
-                break;
-            }
-            block.size += static_cast<std::size_t>(n);
-        }
+        in_hand = place.block;
     }
-    return {block.bytes.get(), block.size};
+    return {in_hand->bytes.get(), in_hand->size};
+}
+
+std::shared_ptr<const Spool::ReadBlock> Spool::read_block(std::uint64_t number) const {
+    auto block = std::make_shared<ReadBlock>(ReadBlock{number, 0, new_block()});
+    while (block->size < block_size) {
+        const auto n = ::pread(file_, block->bytes.get() + block->size, block_size - block->size,
+                               static_cast<off_t>(number * block_size + block->size));
+        if (n <= 0) {
+            break;
+        }
+        block->size += static_cast<std::size_t>(n);
+    }
+    return block;
 }
 
 std::string_view Spool::get(BlobRef ref, Reader& reader) const {

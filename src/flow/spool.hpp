@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,17 +59,22 @@ class Spool {
     static constexpr std::size_t kept_blocks = 32;
     using Block = std::unique_ptr<char[]>;
     struct ReadBlock {
-        std::uint64_t number = UINT64_MAX;
+        std::uint64_t number = 0;
         std::size_t size = 0; // shorter when it could not be read
         Block bytes;
     };
+    // Of the blocks that came back out of the file; all who read share them, at most 2 MiB.
+    struct Place {
+        std::mutex mutex;
+        std::shared_ptr<const ReadBlock> block;
+    };
 
   public:
-    // What came back out of the file, for who reads. At most 2 MiB.
+    // What one who reads has in hand.
     class Reader {
         friend class Spool;
-        std::array<ReadBlock, kept_blocks> blocks_; // each in its place
-        std::string scratch_;                       // a blob that lies in several blocks
+        std::shared_ptr<const ReadBlock> block_;
+        std::string scratch_; // a blob that lies in several blocks
     };
 
   private:
@@ -77,6 +83,7 @@ class Spool {
     void write_out();
     void give_back(std::uint64_t block) const;
     [[nodiscard]] std::string_view block(std::uint64_t number, Reader& reader) const;
+    [[nodiscard]] std::shared_ptr<const ReadBlock> read_block(std::uint64_t number) const;
 
     std::uint64_t size_ = 0; // of all blobs
     std::uint64_t kept_ = 0; // of those that were not dropped
@@ -89,6 +96,7 @@ class Spool {
     std::size_t most_held_;
     int file_ = -1;
     bool file_failed_ = false;
+    mutable std::array<Place, kept_blocks> window_; // each block in its place
     Reader reader_;
 };
 

@@ -118,13 +118,19 @@ JsonReport::JsonReport(Sink sink) : sink_(std::move(sink)), part_(Part::Calls) {
 }
 
 JsonReport::JsonReport(Piece piece)
-    : sink_(std::move(piece.overflow)), part_(Part::Calls), flush_at_(most_kept) {}
+    : sink_(std::move(piece.overflow)), part_(Part::Calls), flush_at_(most_kept) {
+    restart();
+}
 
+// A piece begins with what separates it from the one before, so that it goes out as it is.
 void JsonReport::calls(std::string_view piece, bool go_on) {
-    if (!go_on) {
+    if (!go_on && !has_calls_) {
+        constexpr std::string_view separator = ",\n";
+        has_calls_ = true;
         enter(Part::Calls);
-        json_.raw(0, [](char* at) { return at; }); // what stands between two calls
+        json_.raw(0, [](char* at) { return at; }); // the line end
         flush();
+        piece.remove_prefix(separator.size());
     }
     sink_(piece);
     json_.line();

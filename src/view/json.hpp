@@ -38,7 +38,7 @@ class JsonReport {
     // Of a piece: what it keeps. Valid until the next call to it.
     [[nodiscard]] std::string_view kept() const { return json_.text(); }
     // Begins the next piece, in the same memory.
-    void restart() { json_.restart(); }
+    void restart() { json_.restart_behind_value(); }
     // The text of a piece; `go_on`: more of the piece that came before.
     void calls(std::string_view piece, bool go_on = false);
     // An RTP stream that belongs to no call; `texts` holds its texts. After the last call.
@@ -99,6 +99,7 @@ class JsonReport {
     std::array<WrittenEndpoint, 32> endpoints_{}; // by port and address
     TimeWriter times_;
     Part part_ = Part::Begin;
+    bool has_calls_ = false; // of pieces
     std::size_t flush_at_ = std::size_t{128} << 10;
 };
 

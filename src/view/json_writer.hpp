@@ -32,10 +32,10 @@ class JsonWriter {
     // What was written since the last clear(); valid until the next write.
     [[nodiscard]] std::string_view text() const { return {data_.get(), size_}; }
     void clear() { size_ = 0; }
-    // As new, but for its memory.
-    void restart() {
+    // Forgets all but its memory. What follows stands on a line of its own behind another value.
+    void restart_behind_value() {
         size_ = 0;
-        comma_ = line_ = false;
+        comma_ = line_ = true;
     }
 
     void open_object() { open('{'); }
