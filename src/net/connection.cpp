@@ -134,13 +134,17 @@ Key Loop::connect(const Endpoint& to, const TlsContext* tls, const std::string& 
     return key_of(c);
 }
 
+int Loop::epoll_of(const Connection& c) const {
+    return c.newcomer ? newcomers_.get() : c.waits ? waiting_.get() : epoll_.get();
+}
+
 void Loop::enrol(Connection& c, bool output) {
     c.input_watched = true;
     c.output_watched = output;
     epoll_event event{};
     event.events = events_of(true, output);
     event.data.u64 = tag_of(Owner::Connection, c.index, c.generation);
-    epoll_ctl(c.newcomer ? newcomers_.get() : epoll_.get(), EPOLL_CTL_ADD, c.fd.get(), &event);
+    epoll_ctl(epoll_of(c), EPOLL_CTL_ADD, c.fd.get(), &event);
 }
 
 void Loop::watch(Connection& c, bool output) {
@@ -153,7 +157,7 @@ void Loop::watch(Connection& c, bool output) {
     epoll_event event{};
     event.events = events_of(input, output);
     event.data.u64 = tag_of(Owner::Connection, c.index, c.generation);
-    epoll_ctl(c.newcomer ? newcomers_.get() : epoll_.get(), EPOLL_CTL_MOD, c.fd.get(), &event);
+    epoll_ctl(epoll_of(c), EPOLL_CTL_MOD, c.fd.get(), &event);
 }
 
 // Where we are is asked of the system only where the listener does not say it.
@@ -278,6 +282,9 @@ void Loop::on_ready(Connection& c, std::uint32_t events) {
 }
 
 void Loop::read(Connection& c) {
+    if (c.waits) {
+        arrived_ = when_came(c);
+    }
     c.ssl != nullptr ? read_tls(c) : read_plain(c);
 }
 
@@ -542,6 +549,7 @@ void Loop::free(Connection& c) {
     }
     c.phase = Phase::Free;
     c.newcomer = false;
+    c.waits = false;
     c.ended = false;
     c.hung_up = false;
     ++c.generation;

@@ -1,4 +1,4 @@
-// Datagrams, in and out.
+// Datagrams, in and out; and what waits until many things can be looked at in one turn.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -24,10 +24,10 @@ bool is_of_another(int error) {
     return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
-void watch_socket(int epoll, int fd, bool input, std::size_t index, int how) {
+void watch_input(int epoll, int fd, bool input, std::uint64_t tag, int how) {
     epoll_event event{};
     event.events = input ? EPOLLIN : 0U;
-    event.data.u64 = tag_of(Owner::Socket, index);
+    event.data.u64 = tag;
     epoll_ctl(epoll, how, fd, &event);
 }
 
@@ -75,7 +75,8 @@ void Loop::Buffers::make_ready(std::size_t count) {
 void Loop::receive(Descriptor fd, std::uint32_t socket, bool timed) {
     const int yes = timed ? 1 : 0;
     setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
-    watch_socket(epoll_.get(), fd.get(), true, sockets_.size(), EPOLL_CTL_ADD);
+    watch_input(epoll_.get(), fd.get(), true, tag_of(Owner::Socket, sockets_.size()),
+                EPOLL_CTL_ADD);
     timed_sockets_ += timed ? 1 : 0;
     sockets_.push_back(std::make_unique<Socket>(Socket{std::move(fd), socket, timed, {}}));
 }
@@ -127,15 +128,22 @@ void Loop::read_undelivered(Socket& socket) {
     }
 }
 
+// ---- what waits
+
 // Held sockets are not waited for, so that what comes does not wake us, nor cost its sender a
 // wake-up. Errors still do.
-void Loop::hold_datagrams(Instant until) {
+void Loop::hold(Instant until) {
     const bool held = until.known() && timed_sockets_ <= most_held;
     if (held != held_until_.known()) {
         for (std::size_t i = 0; i < sockets_.size(); ++i) {
             if (sockets_[i]->timed) {
-                watch_socket(epoll_.get(), sockets_[i]->fd.get(), !held, i, EPOLL_CTL_MOD);
+                watch_input(epoll_.get(), sockets_[i]->fd.get(), !held, tag_of(Owner::Socket, i),
+                            EPOLL_CTL_MOD);
             }
+        }
+        if (waiting_.open()) {
+            watch_input(epoll_.get(), waiting_.get(), !held, tag_of(Owner::Waiting, 0),
+                        EPOLL_CTL_MOD);
         }
     }
     held_until_ = held ? until : Instant{};
@@ -149,6 +157,55 @@ void Loop::read_held() {
         for (int i = 0; socket->timed && i < most_reads && read_datagrams(*socket); ++i) {
         }
     }
+    if (waiting_.open()) {
+        look_at_waiting();
+    }
+}
+
+void Loop::may_wait(Key key) {
+    auto* c = find(key);
+    if (c == nullptr || c->phase != Phase::Open || c->waits) {
+        return;
+    }
+    if (!waiting_.open()) {
+        waiting_ = Descriptor{epoll_create1(EPOLL_CLOEXEC)};
+        watch_input(epoll_.get(), waiting_.get(), !held_until_.known(), tag_of(Owner::Waiting, 0),
+                    EPOLL_CTL_ADD);
+    }
+    const int yes = 1;
+    setsockopt(c->fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, c->fd.get(), nullptr);
+    c->waits = true;
+    enrol(*c, c->output_watched);
+}
+
+// However many connections may wait, those that have something are found by one system call.
+void Loop::look_at_waiting() {
+    std::array<epoll_event, 256> events;
+    const int ready = epoll_wait(waiting_.get(), events.data(), int{events.size()}, 0);
+    for (int i = 0; i < ready; ++i) {
+        const auto& event = events[static_cast<std::size_t>(i)];
+        dispatch(event.data.u64, event.events);
+    }
+    looked_ = now_;
+}
+
+// TCP joins what comes before it is read, and keeps the time of the last piece. With MSG_TRUNC
+// nothing is copied.
+Instant Loop::when_came(const Connection& c) {
+    auto& buffer = buffers_->stream;
+    iovec all{buffer.data(), buffer.size()};
+    alignas(cmsghdr) Buffers::Control control;
+    msghdr header{};
+    header.msg_iov = &all;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    const auto got = recvmsg(c.fd.get(), &header, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+    const auto stamp = got > 0 ? stamp_of(header) : Instant{};
+    const auto read = now();
+    return stamp.known() ? std::clamp(stamp - (system_time() - read), std::min(looked_, read), read)
+                         : read;
 }
 
 // ---- out

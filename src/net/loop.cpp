@@ -227,6 +227,9 @@ void Loop::dispatch(std::uint64_t tag, std::uint32_t events) {
     case Owner::Newcomers:
         newcomers_ready_ = true;
         break;
+    case Owner::Waiting:
+        look_at_waiting();
+        break;
     case Owner::Listener:
         accept(*listeners_[index]);
         break;
@@ -327,7 +330,7 @@ std::optional<Duration> Loop::patience() {
         next.ns = (next.ns / grain.ns + 1) * grain.ns; // never early
     }
     const auto look = handler_.next_look();
-    hold_datagrams(look);
+    hold(look);
     earlier(look);
     if (!next.known()) {
         return std::nullopt;

@@ -65,8 +65,9 @@ class Handler {
     virtual void on_turn(Instant now) = 0;
     // When on_turn() is to be called at the latest; not known(): when something comes.
     virtual Instant next_deadline() = 0;
-    // Datagrams of timed sockets may wait until then, so that many share a turn, and that turn
-    // begins without delay; not known(): they are looked at as they come. Asked each turn.
+    // Datagrams of timed sockets, and connections that may_wait(), are not looked at before then,
+    // so that many share a turn, and that turn begins without delay; not known(): they are looked
+    // at as they come. Asked each turn.
     virtual Instant next_look() { return {}; }
 };
 
@@ -120,7 +121,8 @@ class Loop {
     // arrived().
     void receive(Descriptor fd, std::uint32_t socket, bool timed = false);
     // Within on_datagram(): when it came, which may be long before it was looked at. Of a socket
-    // that is not timed: now().
+    // that is not timed: now(). Within on_bytes() of a connection that may_wait(): when the last of
+    // the bytes came, as TCP knows no more of those before.
     [[nodiscard]] Instant arrived() const { return arrived_; }
 
     // Ends in on_open() or on_failed(), never before the next turn. `session`: of an earlier
@@ -133,6 +135,8 @@ class Loop {
     void send_datagram(std::uint32_t socket, const Endpoint& to, std::string_view bytes);
     // After what is to be written; with close_notify.
     void close(Key key, std::string_view why);
+    // From now on what comes over an open connection may wait for Handler::next_look().
+    void may_wait(Key key);
     // The connection is closed at `when` unless this is called again; not known(): never.
     void set_deadline(Key key, Instant when);
     [[nodiscard]] bool is_open(Key key) const { return find(key) != nullptr; }
@@ -190,7 +194,9 @@ class Loop {
     // True: there may be more.
     bool read_datagrams(Socket& socket);
     void read_held();
-    void hold_datagrams(Instant until);
+    void hold(Instant until);
+    void look_at_waiting();
+    Instant when_came(const Connection& c);
     void read_undelivered(Socket& socket);
     void read_again();
     void on_deadlines();
@@ -204,6 +210,7 @@ class Loop {
     Connection* find(Key key) const;
     Key key_of(const Connection& c) const;
     Connection& add(Descriptor fd, const Endpoint& remote, bool incoming);
+    [[nodiscard]] int epoll_of(const Connection& c) const;
     [[nodiscard]] ConnectionInfo info_of(const Connection& c) const;
     void enrol(Connection& c, bool output);
     void watch(Connection& c, bool output);
@@ -232,12 +239,14 @@ class Loop {
     bool waits_precisely_ = true; // until the system refuses
     Descriptor epoll_;
     Descriptor newcomers_; // another epoll, within the first: TLS listeners and their handshakes
+    Descriptor waiting_;   // and a third: connections that may wait; opened for the first of them
     Descriptor wake_;
     bool running_ = false;
     bool newcomers_ready_ = false;
     Instant now_;
     Instant arrived_;
-    Instant held_until_;           // known(): no datagram wakes us before
+    Instant held_until_;           // known(): what may wait does not wake us before
+    Instant looked_;               // at what may wait, last
     Instant listeners_rest_until_; // known(): no descriptor was left for accept()
     Tap* tap_ = nullptr;
     std::vector<std::unique_ptr<Listener>> listeners_;

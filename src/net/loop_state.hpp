@@ -14,7 +14,7 @@
 namespace cw::net {
 
 // What a ready descriptor belongs to, in epoll's 64 bits: owner 8, generation 24, index 32.
-enum class Owner : std::uint8_t { Wake, Newcomers, Listener, Socket, Connection, Guest };
+enum class Owner : std::uint8_t { Wake, Newcomers, Waiting, Listener, Socket, Connection, Guest };
 
 inline std::uint64_t tag_of(Owner owner, std::size_t index, std::uint32_t generation = 0) {
     return std::uint64_t{static_cast<std::uint8_t>(owner)} << 56 |
@@ -35,6 +35,7 @@ struct Loop::Connection {
     Phase phase = Phase::Free;
     bool incoming = false;
     bool newcomer = false; // waited for in newcomers_
+    bool waits = false;    // waited for in waiting_, and timed
     bool output_watched = false;
     bool input_watched = false;
     bool dirty = false;

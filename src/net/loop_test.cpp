@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <string_view>
 #include <thread>
 
 #include "net/test_loop.hpp"
@@ -49,6 +51,65 @@ TEST_F(LoopTest, WritesEverythingOfATurnAtOnce) {
     const auto server = h.end(true);
     ASSERT_TRUE(run_until([&] { return h.received[server.index].size() == 1000; }));
     EXPECT_EQ(1, h.reads);
+}
+
+TEST_F(LoopTest, ConnectionsThatMayWaitShareATurnAndTellWhenTheLastOfItCame) {
+    const auto where = listen(nullptr);
+    h.when_open = [&](Key key, const ConnectionInfo&) { loop.may_wait(key); };
+    const std::array peers{raw(where), raw(where), raw(where)};
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == peers.size(); }));
+    bool timed = false;
+    // The system begins to note times some time after it was first asked to.
+    for (int i = 0; i < 100 && !timed; ++i) {
+        h.bytes_came.clear();
+        h.received.clear();
+        h.look = Loop::now() + milliseconds(40);
+        const auto sent = Loop::now();
+        for (const std::string_view text : {"one ", "two"}) {
+            for (const auto& peer : peers) {
+                ASSERT_EQ(static_cast<ssize_t>(text.size()),
+                          ::send(peer.get(), text.data(), text.size(), 0));
+            }
+        }
+        ASSERT_TRUE(run_until([&] { return h.bytes_came.size() == peers.size(); }));
+        for (const auto& came : h.bytes_came) { // each has been read once
+            EXPECT_EQ(came.turn, h.bytes_came.front().turn);
+            EXPECT_GE(came.told, h.look);
+            EXPECT_LE(came.at, came.told);
+            EXPECT_GE(came.at + milliseconds(1), sent); // our clock, by way of the system's
+        }
+        for (const auto& [index, text] : h.received) {
+            EXPECT_EQ("one two", text);
+        }
+        timed = std::ranges::all_of(h.bytes_came, [&](const auto& c) { return c.at < h.look; });
+        h.look = {};
+    }
+    EXPECT_TRUE(timed);
+}
+
+TEST_F(LoopTest, AConnectionWaitsNoLongerWhenNobodyAsks) {
+    const auto where = listen(nullptr);
+    const auto client = loop.connect(where, nullptr, "");
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == 2; }));
+    const auto server = h.end(true);
+    loop.may_wait(server);
+    h.look = Loop::now() + seconds(3600);
+    loop.send(client, "held");
+    loop.send(server, "at once");
+    ASSERT_TRUE(run_until([&] { return h.received[client.index] == "at once"; }));
+    EXPECT_EQ("", h.received[server.index]);
+    h.look = {};
+    ASSERT_TRUE(run_until([&] { return h.received[server.index] == "held"; }));
+    loop.close(client, "done");
+    ASSERT_TRUE(run_until([&] { return h.closed.size() == 2; }));
+    // Whoever takes its place waits for nothing.
+    h.look = Loop::now() + seconds(3600);
+    const auto next = loop.connect(where, nullptr, "");
+    loop.send(next, "not held");
+    ASSERT_TRUE(run_until([&] {
+        return std::ranges::any_of(h.received,
+                                   [](const auto& r) { return r.second.ends_with("not held"); });
+    }));
 }
 
 TEST_F(LoopTest, AConnectionThatIsRefusedFailsInALaterTurn) {

@@ -35,8 +35,9 @@ class Recorder : public Handler {
         Instant told; // when we heard
         int turn = 0;
     };
-    std::vector<Came> came; // the same datagrams
-    Instant look;           // none is looked at before
+    std::vector<Came> came;       // the same datagrams
+    std::vector<Came> bytes_came; // what connections brought
+    Instant look;                 // what may wait is not looked at before
     std::vector<std::pair<Endpoint, std::string>> undelivered;
     std::map<std::uint32_t, std::string> received; // by Key::index
     int reads = 0;
@@ -66,6 +67,7 @@ class Recorder : public Handler {
     void on_bytes(Key key, Bytes bytes) override {
         ++reads;
         received[key.index] += as_text(bytes);
+        bytes_came.push_back({loop->arrived(), Loop::now(), turns});
         if (when_bytes) {
             when_bytes(key, bytes);
         }

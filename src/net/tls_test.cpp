@@ -136,6 +136,28 @@ TEST_F(TlsTest, EndsWithCloseNotifyOnBothSides) {
     EXPECT_EQ(0, r.server.alert_sent);
 }
 
+TEST_F(TlsTest, WhatMayWaitIsReadWholeInOneTurn) {
+    const auto where = listen(server(basic));
+    const auto context = client(ours);
+    const auto mine = loop.connect(where, context.get(), "example.com");
+    loop.send(mine, "?");
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == 2 && h.reads == 1; }));
+    const auto theirs = h.end(true);
+    loop.may_wait(theirs);
+    const auto before = h.received[theirs.index].size();
+    h.look = Loop::now() + seconds(3600);
+    // Three records, three turns.
+    for (int i = 0; i < 3; ++i) {
+        loop.send(mine, std::string(1000, 'x'));
+        ASSERT_TRUE(run_until([] { return true; }));
+    }
+    EXPECT_EQ(before, h.received[theirs.index].size());
+    h.reads = 0;
+    h.look = Loop::now();
+    ASSERT_TRUE(run_until([&] { return h.received[theirs.index].size() == before + 3000; }));
+    EXPECT_EQ(1, h.reads);
+}
+
 TEST_F(TlsTest, VersionsAndCiphersArePolicy) {
     auto old = ours;
     old.maximum_version = TLS1_2_VERSION;

@@ -77,6 +77,7 @@ LoadShard::Done LoadShard::open() {
             }
         }
     }
+    gathers_ = options_.crowd.arrivals && options_.crowd.gather.ns > 0;
     options_.crowd.resumes = options_.resume;
     keeps_sessions_ = options_.resume;
     for (const auto& step : scene_.plan.steps) {
@@ -325,6 +326,9 @@ void LoadShard::on_open(net::Key key, const net::ConnectionInfo& info) {
     }
     peer.wire = {transport, 0, key.index, key.generation, info.local, info.remote};
     peer.open = true;
+    if (gathers_) {
+        loop_->may_wait(key);
+    }
     peer.stream =
         std::make_unique<PartyStream>(*loop_, key, transport, !info.incoming, info.remote);
     if (peer.stream->is_ready_at_once()) {
@@ -412,11 +416,12 @@ void LoadShard::on_bytes(net::Key key, Bytes bytes) {
     if (!peer->session_kept) {
         keep_session(key, *peer);
     }
+    const auto came = gathers_ ? loop_->arrived() : now_;
     peer->stream->receive(bytes, [&](PartyStream::Event event, std::string_view text) {
         if (event == PartyStream::Event::Ready) {
             ready(key);
         } else if (event == PartyStream::Event::Message) {
-            crowd_->on_message(peer->party, peer->wire, text, now_);
+            crowd_->on_message(peer->party, peer->wire, text, now_, came);
         }
     });
     drain();

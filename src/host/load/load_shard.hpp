@@ -141,6 +141,7 @@ class LoadShard final : private net::Handler {
     std::uint32_t next_media_ = 0;
     IpAddress media_at_;
     bool keeps_sessions_ = false;
+    bool gathers_ = false;
     Instant now_;
     Instant next_look_;
     Instant tell_at_;
