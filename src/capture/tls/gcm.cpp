@@ -1,6 +1,7 @@
 #include "capture/tls/gcm.hpp"
 
-#include <new>
+#include <algorithm>
+#include <cstring>
 
 #include <openssl/crypto.h>
 
@@ -14,8 +15,12 @@ namespace cw::capture::tls {
 
 namespace {
 
-// Compiled for processors with AES instructions, whatever the rest of the program is compiled for.
-#define CW_WITH_AES __attribute__((target("aes,sse4.1")))
+// Compiled for processors with these instructions, whatever the rest of the program is compiled
+// for.
+#define CW_WITH_AES __attribute__((target("aes,pclmul,avx")))
+
+constexpr std::size_t block_size = 16;
+constexpr std::size_t wide = 8; // blocks at once: no instruction then waits for the one before it
 
 CW_WITH_AES inline __m128i load(const void* from) {
     return _mm_loadu_si128(static_cast<const __m128i*>(from));
@@ -82,50 +87,183 @@ CW_WITH_AES void expand_256(const std::uint8_t* key, Gcm::Schedule& out) {
     out.rounds = 14;
 }
 
-CW_WITH_AES void encrypt_block(const unsigned char in[16], unsigned char out[16], const void* key) {
-    const auto& schedule = *static_cast<const Gcm::Schedule*>(key);
-    auto block = _mm_xor_si128(load(in), load(schedule.round_keys[0]));
+// --- counter mode
+
+CW_WITH_AES inline __m128i encrypted(__m128i block, const Gcm::Schedule& schedule) {
+    block = _mm_xor_si128(block, load(schedule.round_keys[0]));
     for (int round = 1; round < schedule.rounds; ++round) {
         block = _mm_aesenc_si128(block, load(schedule.round_keys[round]));
     }
-    store(out, _mm_aesenclast_si128(block, load(schedule.round_keys[schedule.rounds])));
+    return _mm_aesenclast_si128(block, load(schedule.round_keys[schedule.rounds]));
 }
 
-// `in` XOR the encrypted counters from `first` on: the last 32 bits count [SP 800-38D §6.5]. Eight
-// blocks at once, since an AES instruction takes several cycles and does not wait for another's.
-CW_WITH_AES void counter_mode(const unsigned char* in, unsigned char* out, std::size_t blocks,
-                              const void* key, const unsigned char first[16]) {
-    constexpr int wide = 8;
-    const auto& schedule = *static_cast<const Gcm::Schedule*>(key);
-    const auto prefix = load(first);
-    auto number = __builtin_bswap32(static_cast<std::uint32_t>(_mm_extract_epi32(prefix, 3)));
-    while (blocks != 0) {
-        const auto now = blocks < wide ? static_cast<int>(blocks) : wide;
-        __m128i block[wide];
-        const auto whitener = load(schedule.round_keys[0]);
-        for (int i = 0; i < wide; ++i) {
-            const auto count =
-                static_cast<int>(__builtin_bswap32(number + static_cast<unsigned>(i)));
-            block[i] = _mm_xor_si128(_mm_insert_epi32(prefix, count, 3), whitener);
-        }
-        for (int round = 1; round < schedule.rounds; ++round) {
-            const auto round_key = load(schedule.round_keys[round]);
-            for (int i = 0; i < wide; ++i) {
-                block[i] = _mm_aesenc_si128(block[i], round_key);
-            }
-        }
-        const auto last = load(schedule.round_keys[schedule.rounds]);
-        for (int i = 0; i < wide; ++i) {
-            block[i] = _mm_aesenclast_si128(block[i], last);
-        }
-        for (int i = 0; i < now; ++i) {
-            store(out + i * 16, _mm_xor_si128(block[i], load(in + i * 16)));
-        }
-        in += now * 16;
-        out += now * 16;
-        number += static_cast<std::uint32_t>(now);
-        blocks -= static_cast<std::size_t>(now);
+// The last octet first: so numbers stand in GCM's blocks, and the bits of GHASH's polynomials.
+CW_WITH_AES inline __m128i reversed(__m128i block) {
+    return _mm_shuffle_epi8(block,
+                            _mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+
+CW_WITH_AES inline __m128i first_words(int words) {
+    return _mm_set_epi32(0, 0, 0, words);
+}
+
+// Eight blocks from `in`, XOR the encrypted counters from `counter` on, which is reversed: its
+// first 32 bits count, and wrap [SP 800-38D §6.5].
+CW_WITH_AES inline void counter_mode(const std::uint8_t* in, std::uint8_t* out, __m128i counter,
+                                     const Gcm::Schedule& schedule) {
+    __m128i block[wide];
+    const auto whitener = load(schedule.round_keys[0]);
+#pragma GCC unroll 8
+    for (auto& b : block) {
+        b = _mm_xor_si128(reversed(counter), whitener);
+        counter = _mm_add_epi32(counter, first_words(1));
     }
+    for (int round = 1; round < schedule.rounds; ++round) {
+        const auto round_key = load(schedule.round_keys[round]);
+#pragma GCC unroll 8
+        for (auto& b : block) {
+            b = _mm_aesenc_si128(b, round_key);
+        }
+    }
+    const auto last = load(schedule.round_keys[schedule.rounds]);
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < wide; ++i) {
+        const auto stream = _mm_aesenclast_si128(block[i], last);
+        store(out + i * block_size, _mm_xor_si128(stream, load(in + i * block_size)));
+    }
+}
+
+// --- GHASH [SP 800-38D §6.3, §6.4]
+//
+// The bits of a block are the coefficients of a polynomial, the first bit that of x^0. In a
+// register they stand the other way round, and the product of two such registers stands one bit too
+// low. The hash key is kept times x, which puts that right. What is above x^127 is then folded by
+// the field's 1 + x + x^2 + x^7 + x^128, whose low coefficients, reversed, are 0xc2 << 56: 64 bits
+// at a time (Gueron and Kounavis, "Intel Carry-Less Multiplication Instruction and its Usage for
+// Computing the GCM Mode").
+
+// The sum of products of two blocks each, 256 bits; `middle` overlaps the halves.
+struct Product {
+    __m128i low;
+    __m128i middle;
+    __m128i high;
+};
+
+CW_WITH_AES inline void add_product(Product& sum, __m128i a, __m128i b) {
+    sum.low = _mm_xor_si128(sum.low, _mm_clmulepi64_si128(a, b, 0x00));
+    sum.high = _mm_xor_si128(sum.high, _mm_clmulepi64_si128(a, b, 0x11));
+    const auto middle =
+        _mm_xor_si128(_mm_clmulepi64_si128(a, b, 0x01), _mm_clmulepi64_si128(a, b, 0x10));
+    sum.middle = _mm_xor_si128(sum.middle, middle);
+}
+
+CW_WITH_AES inline __m128i reduced(const Product& product) {
+    const auto field = _mm_set_epi64x(0, static_cast<std::int64_t>(0xc200'0000'0000'0000));
+    const auto fold = [field](__m128i low) CW_WITH_AES {
+        return _mm_xor_si128(_mm_shuffle_epi32(low, 0x4e), _mm_clmulepi64_si128(low, field, 0x00));
+    };
+    const auto low = _mm_xor_si128(product.low, _mm_slli_si128(product.middle, 8));
+    const auto high = _mm_xor_si128(product.high, _mm_srli_si128(product.middle, 8));
+    return _mm_xor_si128(high, fold(fold(low)));
+}
+
+CW_WITH_AES inline Product nothing() {
+    return {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128()};
+}
+
+CW_WITH_AES inline __m128i times_x(__m128i a) {
+    const auto carries = _mm_srli_epi64(a, 63);
+    const auto shifted = _mm_or_si128(_mm_slli_epi64(a, 1), _mm_slli_si128(carries, 8));
+    const auto field = _mm_set_epi64x(static_cast<std::int64_t>(0xc200'0000'0000'0000), 1);
+    return _mm_extract_epi64(carries, 1) != 0 ? _mm_xor_si128(shifted, field) : shifted;
+}
+
+CW_WITH_AES void raise_hash_key(const Gcm::Schedule& schedule, Gcm::Powers& out) {
+    const auto key = times_x(reversed(encrypted(_mm_setzero_si128(), schedule)));
+    auto power = key;
+    store(out.of[Gcm::Powers::count - 1], power);
+    for (auto at = Gcm::Powers::count - 1; at-- != 0;) {
+        auto product = nothing();
+        add_product(product, power, key);
+        power = reduced(product);
+        store(out.of[at], power);
+    }
+}
+
+// The hash after `blocks` more blocks, at least one and at most as many as there are powers.
+CW_WITH_AES inline __m128i hashed(__m128i hash, const std::uint8_t* in, std::size_t blocks,
+                                  const Gcm::Powers& powers) {
+    const auto* power = powers.of[Gcm::Powers::count - blocks];
+    auto sum = nothing();
+    // Note: unrolled as a whole, GCC 12 computes all products before it adds them, and has no room.
+#pragma GCC unroll 2
+    for (std::size_t at = 0; at < blocks * block_size; at += block_size) {
+        add_product(sum, _mm_xor_si128(hash, reversed(load(in + at))), load(power + at));
+        hash = _mm_setzero_si128();
+    }
+    return reduced(sum);
+}
+
+// --- one record
+
+// `data`, at most a block, filled up with zeros. In registers: what is read 16 bytes wide right
+// after it was written in smaller pieces has to wait for them.
+CW_WITH_AES inline __m128i padded(Bytes data) {
+    const auto word = [](Bytes from) {
+        std::uint64_t out = 0;
+        for (std::size_t i = 0; i < from.size(); ++i) {
+            out |= std::uint64_t{from[i]} << (8 * i);
+        }
+        return static_cast<std::int64_t>(out);
+    };
+    const auto low = std::min<std::size_t>(data.size(), 8);
+    return _mm_set_epi64x(word(data.subspan(low)), word(data.first(low)));
+}
+
+CW_WITH_AES bool open_with(const Gcm::Schedule& schedule, const Gcm::Powers& powers,
+                           const std::uint8_t* nonce, Bytes additional, Bytes sealed, Bytes tag,
+                           std::uint8_t* out) {
+    const auto lengths = _mm_set_epi64x(static_cast<std::int64_t>(additional.size() * 8),
+                                        static_cast<std::int64_t>(sealed.size() * 8));
+    // The counter starts with 1 [§7.1, step 2], which is for the tag.
+    const auto first = _mm_insert_epi32(padded({nonce, Gcm::nonce_size}), 0x0100'0000, 3);
+    auto counter = _mm_add_epi32(reversed(first), first_words(1));
+    auto hash = _mm_setzero_si128();
+    alignas(16) std::uint8_t rest[(wide + 1) * block_size];
+    while (!additional.empty()) {
+        const auto now = std::min(additional.size(), block_size);
+        store(rest, padded(additional.first(now)));
+        hash = hashed(hash, rest, 1, powers);
+        additional = additional.subspan(now);
+    }
+    while (sealed.size() >= wide * block_size) {
+        hash = hashed(hash, sealed.data(), wide, powers);
+        counter_mode(sealed.data(), out, counter, schedule);
+        counter = _mm_add_epi32(counter, first_words(wide));
+        sealed = sealed.subspan(wide * block_size);
+        out += wide * block_size;
+    }
+    // What is left, filled up with zeros to whole blocks, and the block with the lengths.
+    std::size_t size = 0;
+    for (; sealed.size() - size >= block_size; size += block_size) {
+        store(rest + size, load(sealed.data() + size));
+    }
+    if (size != sealed.size()) {
+        store(rest + size, padded(sealed.subspan(size)));
+        size += block_size;
+    }
+    store(rest + size, reversed(lengths));
+    hash = hashed(hash, rest, size / block_size + 1, powers);
+    if (size != 0) {
+        counter_mode(rest, rest, counter, schedule);
+        for (std::size_t at = 0; at != size; at += block_size) {
+            store(out + at, load(rest + at));
+        }
+    }
+    alignas(16) std::uint8_t expected[block_size];
+    store(expected, _mm_xor_si128(reversed(hash), encrypted(first, schedule)));
+    return !tag.empty() && tag.size() <= block_size &&
+           std::memcmp(expected, tag.data(), tag.size()) == 0;
 }
 
 #undef CW_WITH_AES
@@ -133,7 +271,8 @@ CW_WITH_AES void counter_mode(const unsigned char* in, unsigned char* out, std::
 } // namespace
 
 bool Gcm::available() {
-    static const bool has = __builtin_cpu_supports("aes") && __builtin_cpu_supports("sse4.1");
+    static const bool has = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") &&
+                            __builtin_cpu_supports("avx");
     return has;
 }
 
@@ -143,21 +282,12 @@ Gcm::Gcm(Bytes key) {
     } else {
         expand_128(key.data(), schedule_);
     }
-    context_.reset(CRYPTO_gcm128_new(&schedule_, encrypt_block));
-    if (!context_) {
-        throw std::bad_alloc();
-    }
+    raise_hash_key(schedule_, powers_);
 }
 
 bool Gcm::open(const std::uint8_t* nonce, Bytes additional, Bytes sealed, Bytes tag,
                std::uint8_t* out) {
-    auto* context = context_.get();
-    CRYPTO_gcm128_setiv(context, nonce, nonce_size);
-    return (additional.empty() ||
-            CRYPTO_gcm128_aad(context, additional.data(), additional.size()) == 0) &&
-           CRYPTO_gcm128_decrypt_ctr32(context, sealed.data(), out, sealed.size(), counter_mode) ==
-               0 &&
-           CRYPTO_gcm128_finish(context, tag.data(), tag.size()) == 0;
+    return open_with(schedule_, powers_, nonce, additional, sealed, tag, out);
 }
 
 #else
@@ -177,10 +307,7 @@ bool Gcm::open(const std::uint8_t* /*nonce*/, Bytes /*additional*/, Bytes /*seal
 
 Gcm::~Gcm() {
     OPENSSL_cleanse(&schedule_, sizeof schedule_);
-}
-
-void Gcm::Free::operator()(GCM128_CONTEXT* context) const {
-    CRYPTO_gcm128_release(context); // wipes it
+    OPENSSL_cleanse(&powers_, sizeof powers_);
 }
 
 } // namespace cw::capture::tls
