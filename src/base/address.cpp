@@ -96,30 +96,36 @@ bool IpAddress::is_private() const {
     return (octets[0] & 0xfe) == 0xfc || (octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80);
 }
 
-std::string to_string(const IpAddress& a) {
-    std::array<char, INET6_ADDRSTRLEN> buffer{};
+namespace {
+
+// At most INET6_ADDRSTRLEN characters at `at`; returns their end.
+char* write_address(char* at, const IpAddress& a) {
     if (!a.is_v4()) {
-        inet_ntop(AF_INET6, a.octets.data(), buffer.data(), buffer.size());
-        return buffer.data();
+        inet_ntop(AF_INET6, a.octets.data(), at, INET6_ADDRSTRLEN);
+        return at + std::strlen(at);
     }
-    auto* at = buffer.data();
     for (std::size_t i = 12; i < 16; ++i) {
-        at = std::to_chars(at, buffer.data() + buffer.size(), a.octets[i]).ptr;
+        at = std::to_chars(at, at + 3, a.octets[i]).ptr;
         *at++ = '.';
     }
-    return {buffer.data(), at - 1};
+    return at - 1;
+}
+
+} // namespace
+
+std::string to_string(const IpAddress& a) {
+    std::array<char, INET6_ADDRSTRLEN> buffer;
+    return {buffer.data(), write_address(buffer.data(), a)};
 }
 
 std::string to_string(const Endpoint& e) {
-    const auto host = to_string(e.address);
-    const bool bare = e.address.is_v4();
     std::array<char, INET6_ADDRSTRLEN + 8> buffer; // with brackets, a colon and five digits
     auto* at = buffer.data();
-    if (!bare) {
+    if (e.address.is_v4()) {
+        at = write_address(at, e.address);
+    } else {
         *at++ = '[';
-    }
-    at = std::copy(host.begin(), host.end(), at);
-    if (!bare) {
+        at = write_address(at, e.address);
         *at++ = ']';
     }
     *at++ = ':';

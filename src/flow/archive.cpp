@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -17,9 +18,11 @@ constexpr std::size_t most_kept = std::size_t{16} << 10;
 // Messages of one leg are much alike: of each, only those eight-byte words are written in which it
 // differs from the one before it, with a mask that says which. Every second one goes the other way,
 // so before comparing, the ends of the one before are turned around.
-using Words = std::array<std::uint64_t, sizeof(Message) / sizeof(std::uint64_t)>;
+using Word = std::uint64_t;
+constexpr std::size_t words_in_message = sizeof(Message) / sizeof(Word);
+using Words = std::array<Word, words_in_message>;
 constexpr std::uint32_t turned_around = std::uint32_t{1} << 31;
-static_assert(sizeof(Message) == sizeof(Words) && Words{}.size() < 31);
+static_assert(sizeof(Message) == sizeof(Words) && words_in_message < 31);
 static_assert(std::is_trivially_copyable_v<Message> && std::is_trivially_copyable_v<MediaLine>);
 static_assert(std::has_unique_object_representations_v<Message>); // no padding that differs
 
@@ -33,6 +36,20 @@ T read(const char*& at) {
     at += sizeof value;
     return value;
 }
+
+// Those words that are a Text each.
+constexpr std::uint32_t text_words = [] {
+    std::uint32_t mask = 0;
+    for (const auto offset :
+         {offsetof(Message, method_text), offsetof(Message, request_uri), offsetof(Message, reason),
+          offsetof(Message, body_type), offsetof(Message, note), offsetof(Message, problem),
+          offsetof(Message, contact), offsetof(Message, facts), offsetof(Message, badge),
+          offsetof(Message, words)}) {
+        mask |= offset % sizeof(Word) == 0 ? std::uint32_t{1} << (offset / sizeof(Word)) : 0;
+    }
+    return mask;
+}();
+static_assert(std::popcount(text_words) == 10 && sizeof(Text) == sizeof(Word));
 
 void turn_around(Message& m) {
     std::swap(m.source, m.destination);
@@ -60,31 +77,37 @@ Text StretchWriter::add(std::string_view text) {
 }
 
 void StretchWriter::end_message(const Message& message, std::span<const MediaLine> lines) {
+    std::uint32_t mask = 0;
+    if (message.source == last_.destination && message.destination == last_.source) {
+        turn_around(last_);
+        mask = turned_around;
+    }
     const auto texts = static_cast<TextSize>(bytes_.size() - record_ - sizeof(TextSize));
     std::memcpy(bytes_.data() + record_, &texts, sizeof texts);
 
-    auto base = std::exchange(last_, message);
-    if (message.status != 0) {
-        last_.sent_by = base.sent_by; // stands in requests alone; to repeat it costs nothing
+    auto m = message;
+    if (m.status != 0) {
+        m.sent_by = last_.sent_by; // stands in requests alone; to repeat it costs nothing
     }
-    const auto& m = last_;
-    std::uint32_t mask = 0;
-    if (m.source == base.destination && m.destination == base.source) {
-        turn_around(base);
-        mask = turned_around;
-    }
-    const auto now = std::bit_cast<Words>(m);
-    const auto then = std::bit_cast<Words>(base);
-    std::array<char, sizeof mask + sizeof(Words) + sizeof(Words{}[0])> piece;
+    // Word by word where they lie: a copy of both would wait for what was just written.
+    const auto* now = reinterpret_cast<const char*>(&m);
+    auto* then = reinterpret_cast<char*>(&last_);
+    std::array<char, sizeof mask + sizeof(Words) + sizeof(Word)> piece;
     auto* at = piece.data() + sizeof mask;
-    for (std::size_t i = 0; i < now.size(); ++i) { // no branches: none could be foretold
-        const std::uint32_t differs = now[i] != then[i] ? 1 : 0;
-        std::memcpy(at, &now[i], sizeof now[i]);
+#pragma GCC unroll 32
+    for (std::size_t i = 0; i < words_in_message; ++i) { // no branches: none could be foretold
+        Word word = 0;
+        Word before = 0;
+        std::memcpy(&word, now + i * sizeof word, sizeof word);
+        std::memcpy(&before, then + i * sizeof word, sizeof word);
+        std::memcpy(at, &word, sizeof word);
+        std::memcpy(then + i * sizeof word, &word, sizeof word);
+        const std::uint32_t differs = word != before ? 1 : 0;
         mask |= differs << i;
-        at += differs * sizeof now[i];
+        at += differs * sizeof word;
     }
     std::memcpy(piece.data(), &mask, sizeof mask);
-    bytes_.append(piece.data(), at);
+    bytes_.append(piece.data(), static_cast<std::size_t>(at - piece.data()));
     bytes_.append(reinterpret_cast<const char*>(lines.data()), lines.size_bytes());
     ++header_.messages;
     header_.media_lines += static_cast<std::uint32_t>(lines.size());
@@ -133,7 +156,7 @@ bool unpack(std::string_view blob, Call& call, LegNames& names) {
             index += message_base;
         }
     };
-    Message now;
+    Message now; // its texts as they are in the pool
     for (std::uint32_t n = 0; n < header.messages; ++n) {
         at += read<TextSize>(at);
         auto mask = read<std::uint32_t>(at);
@@ -141,20 +164,22 @@ bool unpack(std::string_view blob, Call& call, LegNames& names) {
             turn_around(now);
             mask &= ~turned_around;
         }
-        auto words = std::bit_cast<Words>(now);
+        auto* words = reinterpret_cast<char*>(&now);
         for (; mask != 0; mask &= mask - 1) {
-            words[static_cast<std::size_t>(std::countr_zero(mask))] = read<std::uint64_t>(at);
+            auto word = read<Word>(at);
+            if ((mask & -mask & text_words) != 0) {
+                auto text = std::bit_cast<Text>(word);
+                TextPool::rebase(text, texts);
+                word = std::bit_cast<Word>(text);
+            }
+            std::memcpy(words + static_cast<std::size_t>(std::countr_zero(mask)) * sizeof word,
+                        &word, sizeof word);
         }
-        now = std::bit_cast<Message>(words);
         auto& m = call.messages.emplace_back(now);
         m.sent_by = m.status != 0 ? Endpoint{} : m.sent_by;
         m.media_begin += line_base;
         rebase(m.retransmission_of);
         rebase(m.duplicate_of);
-        for (auto* text : {&m.method_text, &m.request_uri, &m.reason, &m.body_type, &m.note,
-                           &m.problem, &m.contact, &m.facts, &m.badge, &m.words}) {
-            TextPool::rebase(*text, texts);
-        }
         for (std::uint32_t i = 0; i < now.media_count; ++i) {
             auto& line = call.media_lines.emplace_back(read<MediaLine>(at));
             for (auto* text :

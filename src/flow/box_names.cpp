@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "sip/scan.hpp"
+
 namespace cw::flow {
 namespace {
 
@@ -160,7 +162,8 @@ std::string_view host_of(std::string_view uri) {
     if (host.starts_with('[')) {
         return host.substr(0, host.find(']') + 1);
     }
-    return host.substr(0, host.find_first_of(":;?>"));
+    const auto* end = host.data() + host.size();
+    return {host.data(), sip::find_first<':', ';', '?', '>'>(host.data(), end)};
 }
 
 void name_boxes(const Call& call, const Boxes& boxes, KnownNames names, std::vector<Box>& named) {

@@ -146,11 +146,14 @@ std::optional<std::string_view> last_tag(std::string_view name_addr) {
     if (semicolon == nullptr) {
         return std::nullopt;
     }
-    const auto param = name_addr.substr(static_cast<std::size_t>(semicolon + 1 - name_addr.data()));
-    if (!param.starts_with("tag=") || sip::has_any<'"', '>', ',', ' ', '\t', '\r', '\n'>(param)) {
+    const auto* end = name_addr.data() + name_addr.size();
+    const auto* param = semicolon + 1;
+    constexpr std::ptrdiff_t name = 4;
+    if (end - param < name || std::memcmp(param, "tag=", name) != 0 ||
+        sip::find_first<'"', '>', ',', ' ', '\t', '\r', '\n'>(param + name, end) != end) {
         return std::nullopt;
     }
-    return param.substr(4);
+    return std::string_view{param + name, end};
 }
 
 // The tag of a From or To value; empty when there is none.
@@ -240,11 +243,14 @@ std::string_view collect_facts(const MessageView& message, const sdp::Session* s
         add_fact(HeaderId::Other, body.substr(0, std::min(body.find_first_of("\r\n"), body.size())),
                  buffer);
     }
-    if (istarts_with(message.value(HeaderId::ContentType), "application/sdp")) {
-        if (session == nullptr || session->has_fingerprints) {
+    const bool fingerprints = session == nullptr || session->has_fingerprints;
+    const bool candidates = session == nullptr || session->has_candidates;
+    if ((fingerprints || candidates) &&
+        istarts_with(message.value(HeaderId::ContentType), "application/sdp")) {
+        if (fingerprints) {
             add_fingerprints(message.body(), buffer);
         }
-        if (session == nullptr || session->has_candidates) {
+        if (candidates) {
             add_candidates(message.body(), buffer);
         }
     }

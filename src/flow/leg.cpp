@@ -31,6 +31,7 @@ constexpr std::size_t look_back = 64;
 // What a message of a call adds; more need not be at hand.
 constexpr std::size_t cache_line = 64;
 constexpr std::size_t most_fetched = 6;
+constexpr std::size_t usual_messages = 8;
 
 Text add_aor(StretchWriter& record, const Identity& id) {
     constexpr std::size_t longest = 512; // hostile ones are cut
@@ -233,7 +234,7 @@ void Stretch::find_original(Message& m, const MessageEvent& event) {
     }
     const auto original = copy ? earlier->original : seen.original;
     if (seen_.empty()) {
-        seen_.reserve(most_fetched); // of most legs all of it
+        seen_.reserve(usual_messages);
     }
     seen_.push_back(seen);
     seen_.back().original = original;

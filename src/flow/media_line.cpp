@@ -15,21 +15,38 @@
 namespace cw::flow {
 namespace {
 
-// "PCMU PCMA telephone-event": what the line offers, in its order of preference.
-void append_codecs(std::string& names, const sdp::Session& session, const sdp::Media& media) {
+constexpr std::uint8_t no_event_type = 255;
+
+bool is_telephone_event(std::string_view encoding) {
+    constexpr std::string_view name = "telephone-event";
+    return encoding == name || iequals(encoding, name); // mostly it is written so
+}
+
+// "PCMU PCMA telephone-event": what the line offers, in its order of preference. Returns the
+// payload type of telephone-event [RFC 4733].
+std::uint8_t append_codecs(std::string& names, const sdp::Session& session,
+                           const sdp::Media& media) {
+    auto events = no_event_type;
     bool first = true;
     for (const auto format : session.formats_of(media)) {
         std::string_view name = format;
         if (const auto number = parse_number<std::uint8_t>(format)) {
             if (const auto* map = session.rtpmap(media, *number)) {
                 name = map->encoding;
+                if (events == no_event_type && is_telephone_event(name)) {
+                    events = *number;
+                }
             } else if (const auto* known = rtp::static_payload_type(*number)) {
                 name = known->name;
             }
         }
-        names.append(first ? "" : " ").append(name);
+        if (!first) {
+            names += ' ';
+        }
+        names.append(name);
         first = false;
     }
+    return events;
 }
 
 // What was added to `texts` from `begin` on, or what stands in `like` already.
@@ -48,18 +65,6 @@ Text add(std::string& texts, std::string_view text, Text like) {
     const auto begin = texts.size();
     texts.append(text);
     return text_from(texts, begin, like);
-}
-
-// Of telephone-event [RFC 4733]; 255: there is none.
-std::uint8_t event_type_of(const sdp::Session& session, const sdp::Media& media) {
-    for (const auto format : session.formats_of(media)) {
-        const auto number = parse_number<std::uint8_t>(format);
-        const auto* map = number ? session.rtpmap(media, *number) : nullptr;
-        if (map != nullptr && iequals(map->encoding, "telephone-event")) {
-            return *number;
-        }
-    }
-    return 255;
 }
 
 bool is_secure_profile(std::string_view profile) {
@@ -118,7 +123,7 @@ MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, co
     line.type = add(texts, media.type, like.type);
     line.profile = add(texts, media.protocol, like.profile);
     const auto codecs = texts.size();
-    append_codecs(texts, session, media);
+    line.event_type = append_codecs(texts, session, media);
     line.codecs = text_from(texts, codecs, like.codecs);
     if (!cryptos.empty()) {
         line.crypto_suite = add(texts, cryptos.front().suite, like.crypto_suite);
@@ -129,7 +134,6 @@ MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, co
     line.secure_profile = is_secure_profile(media.protocol);
     line.direction = direction_letter(media.direction);
     line.ice = !media.ice_ufrag.empty() || media.candidates.count > 0;
-    line.event_type = event_type_of(session, media);
     return line;
 }
 

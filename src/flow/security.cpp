@@ -21,7 +21,9 @@ Protection combine(std::size_t clear, std::size_t secure) {
 }
 
 std::string ends_of(const Hop& hop) {
-    return to_string(hop.client).append(" → ").append(to_string(hop.server));
+    std::string out;
+    out.reserve(128); // with what is said of them
+    return out.append(to_string(hop.client)).append(" → ").append(to_string(hop.server));
 }
 
 std::string count_of_packets(std::uint64_t n) {
@@ -179,8 +181,10 @@ std::string weakest_of(const Call& call, const Security& s) {
     }
     const auto clear = std::ranges::find(s.hops, false, &Hop::secure);
     if (clear != s.hops.end()) {
-        return fmt::format("{} over {}: anyone on the way can read and change it", ends_of(*clear),
-                           to_string(clear->transport));
+        return ends_of(*clear)
+            .append(" over ")
+            .append(to_string(clear->transport))
+            .append(": anyone on the way can read and change it");
     }
     const auto pretended = std::ranges::find_if(
         call.streams, [](const MediaStream& m) { return m.srtp.length > 0 && !is_protected(m); });

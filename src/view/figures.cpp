@@ -190,8 +190,46 @@ void append_grouped(std::string& out, std::uint64_t n) {
     }
 }
 
+namespace {
+
+// The same as std::to_chars() would, for what figures mostly are. Returns where it ends, or nullptr
+// where rounding hangs on digits that a double only just holds.
+char* write_short_decimal(char* at, double value, int places) {
+    constexpr std::array<std::uint32_t, 4> powers{1, 10, 100, 1000};
+    constexpr double largest = 1e9;
+    constexpr double in_doubt = 1e-3; // from a half; multiplying errs by 1e-7 at most
+    if (places < 1 || places >= static_cast<int>(powers.size()) || !(value >= 0)) {
+        return nullptr;
+    }
+    const auto power = powers[static_cast<std::size_t>(places)];
+    const auto scaled = value * power;
+    if (std::signbit(value) || scaled > largest) {
+        return nullptr;
+    }
+    auto whole = static_cast<std::uint64_t>(scaled);
+    const auto rest = scaled - static_cast<double>(whole);
+    if (std::fabs(rest - 0.5) < in_doubt) {
+        return nullptr;
+    }
+    whole += rest > 0.5 ? 1 : 0;
+    at = write_number(at, whole / power);
+    *at++ = '.';
+    auto digits = whole % power;
+    for (auto unit = power / 10; unit > 0; unit /= 10) {
+        *at++ = static_cast<char>('0' + digits / unit);
+        digits %= unit;
+    }
+    return at;
+}
+
+} // namespace
+
 void append_decimal(std::string& out, double value, int places) {
-    std::array<char, 64> buffer{};
+    std::array<char, 64> buffer;
+    if (const auto* end = write_short_decimal(buffer.data(), value, places); end != nullptr) {
+        out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
+        return;
+    }
     if (!std::isfinite(value) || std::fabs(value) > 1e30) {
         out += '0';
         return;
