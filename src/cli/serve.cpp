@@ -17,6 +17,7 @@
 #include "host/notify.hpp"
 #include "host/service.hpp"
 #include "host/zero_config.hpp"
+#include "script/value.hpp"
 
 namespace cw::cli {
 namespace {
@@ -27,7 +28,7 @@ using host::LogLevel;
 struct ServeOptions {
     std::string file;
     std::vector<std::string> listen, domains, users;
-    std::string data, trace, metrics, certificate, key, trusted;
+    std::string data, trace, metrics, certificate, key, trusted, gather;
     host::WebConfig web; // what was said of it
     bool require_client_certificate = false;
     bool verbose = false;
@@ -119,6 +120,15 @@ std::expected<Made, Refused> make_config(const ServeOptions& options) {
     config.web.plain_http = config.web.plain_http || options.web.plain_http;
     if (config.web.at.empty() && !config.web.store.empty()) {
         return std::unexpected{Refused{BadUsage, "--store belongs to --web"}};
+    }
+    if (!options.gather.empty()) {
+        const auto gather = script::parse_duration(options.gather);
+        if (!gather || gather->ns < 0 || *gather > milliseconds(100)) {
+            return std::unexpected{
+                Refused{BadUsage, fmt::format("--gather {}: no time like 1ms or 0s, 100ms at most",
+                                              options.gather)}};
+        }
+        config.limits.net.gather = *gather;
     }
     if (options.require_client_certificate) {
         config.tls.clients = net::ClientCertificates::Required;
@@ -308,6 +318,10 @@ Command add_serve(CLI::App& app) {
         ->type_name("FILE");
     serve->add_flag("--require-client-cert", options->require_client_certificate,
                     "no TLS without a certificate of the client");
+    serve
+        ->add_option("--gather", options->gather,
+                     "when busy, what comes within this time is handled together (4ms)")
+        ->type_name("TIME");
     serve->add_option("--metrics", options->metrics, "HTTP: /metrics and /healthz")
         ->type_name("ADDR:PORT");
     serve

@@ -55,7 +55,7 @@ struct Config {
     crypto::IdentityPolicy identity;
     std::vector<TrunkCertificate> trunk_certificates;
     FixedPlaces fixed_places;
-    ShardLimits limits;
+    ShardLimits limits{.net = {.gather = milliseconds(4)}};
     bool connections_asked = false; // limits.net.connections is no default
 };
 

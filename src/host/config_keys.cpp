@@ -477,6 +477,15 @@ constexpr Key<Config> root_keys[] = {
      [](const node& n, Config& c, Problem& p) { return read_string(n, c.data, p); }},
     {"shards", "0 to 64", "0: one a core", "threads that serve",
      [](const node& n, Config& c, Problem& p) { return read_integer<0, 64>(n, c.shards, p); }},
+    {"gather_us", "0 to 100000", "4000",
+     "when busy, from one look at what has come to the next, so that messages share system calls "
+     "and TLS records; 0: nothing waits",
+     [](const node& n, Config& c, Problem& p) {
+         std::int64_t us = 0;
+         const bool good = read_integer<0, 100'000>(n, us, p);
+         c.limits.net.gather = good ? microseconds(us) : c.limits.net.gather;
+         return good;
+     }},
     {"durability", "process-death, power-loss", "process-death",
      "what an acknowledged binding survives",
      [](const node& n, Config& c, Problem& p) {
@@ -540,8 +549,8 @@ std::string config_help() {
         "key that is not here is refused, with its line and the key that it resembles. SIGHUP "
         "reads\n"
         "the file again: certificates, domains, users, trunks and policies take effect for what\n"
-        "comes from then on, and nothing that is in progress is disturbed; listeners, `data` and\n"
-        "`shards` are read at the start only.\n";
+        "comes from then on, and nothing that is in progress is disturbed; listeners, `data`,\n"
+        "`shards`, `gather_us` and `[limits]` are read at the start only.\n";
     document(out, "The file", "Keys at the top, before the first table.", root_keys);
     document(out, "[[domain]]", "A domain that this server is responsible for.", domain_keys);
     document(out, "[[domain.users]]", "A user of the domain above.", user_keys);

@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::size_t largest_record = 16'384; // [RFC 8446 §5.1] in clear
 
+constexpr std::size_t small_message = 512; // bytes
+
 std::string said(const char* what, int error) {
     return std::string{what} + ": " + std::strerror(error);
 }
@@ -290,6 +292,7 @@ void Loop::read(Connection& c) {
 
 void Loop::deliver(Connection& c, std::size_t count) {
     if (count > 0 && c.phase == Phase::Open) {
+        mail_ += 1 + count / small_message;
         handler_.on_bytes(key_of(c), {buffers_->stream.data(), count});
     }
 }

@@ -85,6 +85,7 @@ bool Loop::read_datagrams(Socket& socket) {
     auto& b = *buffers_;
     const int got = recvmmsg(socket.fd.get(), b.headers.data(), Buffers::datagrams_a_read,
                              MSG_DONTWAIT, nullptr);
+    mail_ += static_cast<std::size_t>(std::max(got, 0));
     const bool more = got == int{Buffers::datagrams_a_read};
     const auto read = now();
     // Between the system's clock, which may be set at any moment, and ours.

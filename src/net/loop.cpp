@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <unistd.h>
+#include <utility>
 
 #include "net/loop_state.hpp"
 
@@ -60,9 +62,10 @@ std::int64_t since_epoch_at_steady_zero() {
 } // namespace
 
 Loop::Loop(Handler& handler, const Limits& limits)
-    : handler_(handler), limits_(limits), epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      newcomers_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      now_(now()), deadlines_(Places{this}), buffers_(std::make_unique_for_overwrite<Buffers>()),
+    : handler_(handler), limits_(limits), pace_(limits.gather),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)), newcomers_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), now_(now()), deadlines_(Places{this}),
+      buffers_(std::make_unique_for_overwrite<Buffers>()),
       datagrams_(std::make_unique<Datagrams>()) {
     watch_wake(epoll_.get(), wake_.get());
     watch_input(epoll_.get(), newcomers_.get(), tag_of(Owner::Newcomers, 0));
@@ -285,6 +288,7 @@ void Loop::run_jobs() {
         const std::lock_guard lock{jobs_mutex_};
         jobs.swap(jobs_);
     }
+    mail_ += jobs.size();
     for (const auto& job : jobs) {
         job();
     }
@@ -338,7 +342,18 @@ std::optional<Duration> Loop::patience() {
     return std::clamp(next - now_, Duration{}, seconds(60));
 }
 
+// Not in epoll: what comes would end the wait. Whoever stops the loop does so by a job, which may
+// wait as long.
+void Loop::gather() {
+    const auto rest = more_.empty() ? pace_.rest(now()) : Duration{};
+    if (rest.ns > 0) {
+        const timespec time{.tv_sec = rest.ns / 1'000'000'000, .tv_nsec = rest.ns % 1'000'000'000};
+        nanosleep(&time, nullptr); // a signal may end it: then less is gathered
+    }
+}
+
 int Loop::wait(std::span<epoll_event> events) {
+    gather();
     const auto time = patience();
     const auto most = static_cast<int>(events.size());
     if (waits_precisely_) {
@@ -362,6 +377,7 @@ void Loop::run() {
     while (running_) {
         const int ready = wait(events);
         now_ = now();
+        const auto began = now_;
         // Mail first: what another shard was told before it answered is known here before its
         // answer can have had consequences.
         run_jobs();
@@ -380,6 +396,7 @@ void Loop::run() {
             handler_.on_turn(now_);
             flush();
         }
+        pace_.turn(began, std::exchange(mail_, 0));
     }
     flush();
 }

@@ -4,6 +4,7 @@
 // A turn: wait → for each socket that is ready, tell the Handler what came → Handler::on_turn() →
 // write what was given to send(), each connection once, and all datagrams of a socket together →
 // then some handshakes of newcomers, for a millisecond, so that a storm of them delays no call.
+// With Limits::gather a busy loop then lets more come before the next turn, see net/pace.hpp.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "base/deadlines.hpp"
 #include "base/time.hpp"
 #include "net/handshakes.hpp"
+#include "net/pace.hpp"
 #include "net/socket.hpp"
 #include "net/tls.hpp"
 
@@ -103,6 +105,10 @@ struct Limits {
     Duration handshake = seconds(10);          // from accept or connect to the last Finished
     Duration linger = seconds(5);              // for what is still to be written when we close
     std::size_t output = std::size_t{1} << 20; // bytes waiting for a peer that does not read
+    // When busy, from the beginning of a turn to that of the next: what comes meanwhile, jobs and
+    // deadlines too, shares that one (net/pace.hpp). Handshakes of newcomers alone are no business.
+    // 0: nothing waits.
+    Duration gather{};
 };
 
 class Loop {
@@ -203,6 +209,7 @@ class Loop {
     void run_jobs();
     // How long nothing is due; nothing: nothing is at all.
     std::optional<Duration> patience();
+    void gather();
     // For sockets and deadlines; how many of `events` it wrote, negative when a signal came.
     int wait(std::span<epoll_event> events);
 
@@ -236,11 +243,13 @@ class Loop {
 
     Handler& handler_;
     Limits limits_;
+    Pace pace_;
     bool waits_precisely_ = true; // until the system refuses
     Descriptor epoll_;
     Descriptor newcomers_; // another epoll, within the first: TLS listeners and their handshakes
     Descriptor waiting_;   // and a third: connections that may wait; opened for the first of them
     Descriptor wake_;
+    std::size_t mail_ = 0; // came in this turn: about as many messages
     bool running_ = false;
     bool newcomers_ready_ = false;
     Instant now_;

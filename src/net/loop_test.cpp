@@ -441,6 +441,40 @@ TEST_F(LoopTest, AGuestIsToldOfItsDescriptorsAndItsDeadline) {
     loop.remove(guest);
 }
 
+class Gathering : public LoopTest {
+  protected:
+    static constexpr Duration gather = milliseconds(50);
+    Gathering() : LoopTest({.gather = gather}) {}
+};
+
+TEST_F(Gathering, WhatComesToABusyLoopSoonAfterATurnSharesTheNext) {
+    const auto where = listen(nullptr);
+    const auto first = raw(where);
+    const auto second = raw(where);
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == 2; }));
+    std::vector<Instant> began;     // by turn, from here on
+    std::vector<std::size_t> heard; // the turns of what came
+    h.when_bytes = [&](Key, Bytes) { heard.push_back(began.size()); };
+    h.when_turn = [&](Instant now) {
+        if (!heard.empty() && heard.back() == began.size()) { // there is more before the next
+            EXPECT_EQ(1, send(first.get(), "a", 1, 0));
+            EXPECT_EQ(1, send(second.get(), "b", 1, 0));
+        }
+        began.push_back(now);
+    };
+    ASSERT_EQ(1, send(first.get(), "a", 1, 0));
+    EXPECT_TRUE(run_until([&] { // until it is busy, and then some turns
+        int pauses = 0;
+        for (std::size_t i = 1; i < began.size(); ++i) {
+            pauses += began[i] - began[i - 1] >= gather ? 1 : 0;
+        }
+        return pauses == 3;
+    }));
+    for (std::size_t i = 1; i + 1 < heard.size(); i += 2) {
+        EXPECT_EQ(heard[i], heard[i + 1]);
+    }
+}
+
 TEST(Now, NeverGoesBackAndIsThePresent) {
     const auto first = Loop::now();
     const auto second = Loop::now();

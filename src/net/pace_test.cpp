@@ -1,0 +1,92 @@
+#include "net/pace.hpp"
+
+#include <gtest/gtest.h>
+
+namespace cw::net {
+namespace {
+
+constexpr Duration gather = milliseconds(4);
+constexpr Instant start{1'777'629'601'000'000'000};
+constexpr Instant at(std::int64_t us) {
+    return start + microseconds(us);
+}
+
+// A thing each `us`, and when that was over.
+std::int64_t come(Pace& pace, std::int64_t from, std::int64_t us, int times) {
+    for (int i = 0; i < times; ++i) {
+        pace.turn(at(from), 1);
+        from += us;
+    }
+    return from - us;
+}
+
+TEST(Pace, WhatComesToABusyLoopWaitsForTheRestOfTheTime) {
+    Pace pace{gather};
+    const auto last = come(pace, 0, 900, 130);
+    EXPECT_EQ(gather, pace.rest(at(last)));
+    EXPECT_EQ(milliseconds(3), pace.rest(at(last + 1000)));
+    EXPECT_EQ(Duration{}, pace.rest(at(last + 4000)));
+    EXPECT_EQ(Duration{}, pace.rest(at(last + 100'000))); // idle for longer than that
+}
+
+TEST(Pace, WithLittleToDoNothingWaits) {
+    Pace pace{gather};
+    EXPECT_EQ(Duration{}, pace.rest(at(0))); // the first of all
+    const auto last = come(pace, 0, 1100, 1000);
+    EXPECT_EQ(Duration{}, pace.rest(at(last)));
+}
+
+// A call through a quiet server is four things within a millisecond.
+TEST(Pace, AFewThingsTogetherAreNotMany) {
+    Pace pace{gather};
+    std::int64_t now = 0;
+    for (int call = 0; call < 100; ++call) {
+        now = come(pace, now + 20'000, 300, 4);
+        EXPECT_EQ(Duration{}, pace.rest(at(now)));
+    }
+}
+
+TEST(Pace, IsQuietAgainSoonAfterItWasBusy) {
+    Pace pace{gather};
+    auto last = come(pace, 0, 100, 1000);
+    EXPECT_EQ(gather, pace.rest(at(last)));
+    last = come(pace, last + 200'000, 10'000, 2);
+    EXPECT_EQ(Duration{}, pace.rest(at(last)));
+}
+
+// Once they are gathered, many come in few turns.
+TEST(Pace, StaysBusyWhenThingsComeTogether) {
+    Pace pace{gather};
+    std::int64_t now = come(pace, 0, 100, 200);
+    for (int turn = 0; turn < 1000; ++turn) {
+        now += 4000;
+        EXPECT_EQ(Duration{}, pace.rest(at(now)));
+        pace.turn(at(now), 5);
+        EXPECT_EQ(gather, pace.rest(at(now)));
+    }
+}
+
+TEST(Pace, ATurnThatIsOnlyAboutTimeDelaysNothing) {
+    Pace pace{gather};
+    const auto last = come(pace, 0, 100, 200);
+    pace.turn(at(last + 3000), 0);
+    EXPECT_EQ(milliseconds(1), pace.rest(at(last + 3000)));
+}
+
+// The last turn took longer than what comes may wait.
+TEST(Pace, AnOverloadedLoopNeverRests) {
+    Pace pace{gather};
+    for (std::int64_t us = 0; us < 1'000'000; us += 4500) {
+        pace.turn(at(us), 100);
+        EXPECT_EQ(Duration{}, pace.rest(at(us + 4500)));
+    }
+}
+
+TEST(Pace, ZeroIsOff) {
+    Pace pace{Duration{}};
+    const auto last = come(pace, 0, 0, 1000);
+    EXPECT_EQ(Duration{}, pace.rest(at(last)));
+}
+
+} // namespace
+} // namespace cw::net
