@@ -132,6 +132,9 @@ std::string load_text(const std::string& file, const script::Plan& plan,
     if (t.refused + t.lost != 0) {
         out += fmt::format("  {} connections refused, {} lost\n", t.refused, t.lost);
     }
+    if (t.silent != 0) {
+        out += fmt::format("  {} keep-alives unanswered\n", t.silent);
+    }
     if (!t.causes.empty()) {
         out += "\nWhy calls failed\n" + causes_text(t);
     }
@@ -341,6 +344,7 @@ std::string load_json(const std::string& file, const script::Plan& plan,
     json.member("resumed", t.resumed);
     json.member("refused", t.refused);
     json.member("lost", t.lost);
+    json.member("silent", t.silent);
     json.close_object();
     json.key("times");
     json.open_object();

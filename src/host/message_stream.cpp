@@ -1,6 +1,5 @@
 #include "host/message_stream.hpp"
 
-#include <utility>
 #include <variant>
 
 namespace cw::host {
@@ -36,9 +35,13 @@ MessageStream::Item MessageStream::next() {
             line_end_ = false;
             return {Kind::Ping, {}, {}};
         }
+        // Half of a ping of theirs is none, though a message follows our pong at once.
+        if (pong_due_ && !left_.starts_with("\r\n")) {
+            pong_due_ = false;
+            return {Kind::Pong, {}, {}};
+        }
         line_end_ = true;
         if (left_.empty()) {
-            line_end_ = !std::exchange(pong_due_, false);
             return {Kind::Pong, {}, {}};
         }
     }

@@ -55,6 +55,16 @@ TEST(MessageStream, TellsPingFromPong) {
               (std::vector<std::string>{options, "ping", options}));
 }
 
+TEST(MessageStream, APongIsToldThoughAMessageFollowsAtOnce) {
+    MessageStream stream{policy};
+    stream.expect_pong();
+    EXPECT_EQ(all(stream, "\r\n" + options), (std::vector<std::string>{"pong", options}));
+    stream.expect_pong();
+    EXPECT_EQ(all(stream, options + "\r\n\r\n" + options),
+              (std::vector<std::string>{options, "ping", options}));
+    EXPECT_EQ(all(stream, "\r\n"), std::vector<std::string>{"pong"});
+}
+
 TEST(MessageStream, TellsThePongsOfOurPingsFromAPing) {
     MessageStream stream{policy};
     for (int i = 0; i < 3; ++i) {

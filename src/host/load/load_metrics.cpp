@@ -39,6 +39,8 @@ std::string load_metrics_text(const LoadSecond& second, const LoadResult& total)
                t.refused);
     add_metric(out, "load_connections_lost", "Connections closed by others while they were needed",
                false, t.lost);
+    add_metric(out, "load_keep_alives_unanswered", "Pings for which no pong came in 10 seconds",
+               false, t.silent);
     add_metric(out, "load_messages_sent", "Messages sent", false, t.sent);
     add_metric(out, "load_messages_received", "Messages received", false, t.received);
     add_metric(out, "load_registrations_asked", "Registrations begun", false,

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -27,6 +29,28 @@ constexpr std::uint32_t load_media_sockets = 1'000'000;
 // Keep-alives are spread over their interval: those of fifteen thousand connections at one moment
 // would hold up the calls of that moment.
 constexpr std::size_t ping_shares = 64;
+constexpr Duration pong_time = seconds(10);
+constexpr Duration shortest_turn = microseconds(100); // that the system grants
+
+// Since Linux 6.12 a thread may ask for turns that are short, and is then let go the sooner after
+// each sleep. It gets no more of the processor, and needs no permission; other systems know no such
+// wish, which is all the same to us.
+void ask_for_short_turns() {
+    struct { // sched_setattr(2): of `runtime` they speak for deadlines alone
+        std::uint32_t size, policy;
+        std::uint64_t flags;
+        std::int32_t nice;
+        std::uint32_t priority;
+        std::uint64_t runtime, deadline, period;
+    } attributes{};
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 ||
+        attributes.policy != SCHED_OTHER) {
+        return;
+    }
+    attributes.size = sizeof attributes;
+    attributes.runtime = static_cast<std::uint64_t>(shortest_turn.ns);
+    syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
 
 } // namespace
 
@@ -77,6 +101,7 @@ LoadShard::Done LoadShard::open() {
             }
         }
     }
+    answers_pings_.resize(cast_.members.size());
     gathers_ = options_.crowd.arrivals && options_.crowd.gather.ns > 0;
     options_.crowd.resumes = options_.resume;
     keeps_sessions_ = options_.resume;
@@ -191,6 +216,7 @@ std::optional<play::MediaPlace> LoadShard::open_media() {
 // ---- the run
 
 void LoadShard::run() {
+    ask_for_short_turns();
     if (options_.real_time) {
         take_real_time();
     }
@@ -273,13 +299,36 @@ void LoadShard::ping() {
         return;
     }
     for (auto i = ping_share_; i < peers_.size(); i += ping_shares) {
-        const auto& peer = peers_[i];
+        auto& peer = peers_[i];
         if (peer.open && !peer.incoming && peer.stream != nullptr) {
             peer.stream->ping();
+            if (!peer.pinged.known()) {
+                peer.pinged = now_;
+                pinged_.emplace_back(now_, key_of(peer.wire));
+            }
         }
     }
+    miss_pongs();
     ping_share_ = (ping_share_ + 1) % ping_shares;
     ping_at_ = now_ + Duration{options_.keep_alive->ns / static_cast<std::int64_t>(ping_shares)};
+}
+
+// [RFC 5626 §4.4.1] "If a pong is not received within 10 seconds after sending a ping, then the
+// client MUST treat the flow as failed". A server that has never answered a ping does not know what
+// it is; then the connection is as good as it was.
+void LoadShard::miss_pongs() {
+    for (; !pinged_.empty() && pinged_.front().first + pong_time <= now_; pinged_.pop_front()) {
+        const auto [when, key] = pinged_.front();
+        auto* peer = find(key);
+        if (peer == nullptr || peer->pinged != when) {
+            continue;
+        }
+        peer->pinged = {};
+        ++crowd_->tally().silent;
+        if (answers_pings_[peer->server]) {
+            loop_->close(key, "no pong came");
+        }
+    }
 }
 
 // ---- what comes
@@ -422,6 +471,9 @@ void LoadShard::on_bytes(net::Key key, Bytes bytes) {
             ready(key);
         } else if (event == PartyStream::Event::Message) {
             crowd_->on_message(peer->party, peer->wire, text, now_, came);
+        } else if (event == PartyStream::Event::Pong && peer->pinged.known()) {
+            peer->pinged = {};
+            answers_pings_[peer->server] = true;
         }
     });
     drain();

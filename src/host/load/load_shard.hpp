@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <expected>
 #include <functional>
 #include <map>
@@ -89,6 +90,7 @@ class LoadShard final : private net::Handler {
         std::uint32_t token = 0;    // of one that we have opened
         script::PartyId server = 0; // whom it leads to
         bool session_kept = false;
+        Instant pinged; // known(): the pong has not come
     };
     struct Asked {
         play::Connect what;
@@ -120,6 +122,7 @@ class LoadShard final : private net::Handler {
     void connect(const play::Connect& asked);
     void send(const transaction::Wire& wire, std::string_view bytes);
     void ping();
+    void miss_pongs();
     void tell();
 
     LoadScene& scene_;
@@ -146,8 +149,10 @@ class LoadShard final : private net::Handler {
     Instant next_look_;
     Instant tell_at_;
     Instant ping_at_;
-    std::size_t ping_share_ = 0; // of the connections, whose turn is next
-    bool counting_ = false;      // the seconds since the first call
+    std::size_t ping_share_ = 0;                      // of the connections, whose turn is next
+    std::deque<std::pair<Instant, net::Key>> pinged_; // the earliest first
+    std::vector<bool> answers_pings_;                 // by PartyId of the server
+    bool counting_ = false;                           // the seconds since the first call
     std::uint64_t seconds_told_ = 0;
     bool stopping_ = false;
 };

@@ -21,6 +21,7 @@ class PartyStream {
     enum class Event : std::uint8_t {
         Ready,   // the WebSocket is open; other streams are ready at once
         Message, // `text` is one, valid during the call
+        Pong,    // the answer to a ping of ours
         Broken,  // it cannot be framed any more, `text` is the rest; the connection is closed next
     };
 
@@ -40,6 +41,8 @@ class PartyStream {
                     tell(Event::Ready, std::string_view{});
                 } else if (event.kind == Kind::Message) {
                     tell(Event::Message, event.text);
+                } else if (event.kind == Kind::Pong) {
+                    tell(Event::Pong, std::string_view{});
                 }
             });
             finish_websocket_turn();
@@ -52,6 +55,8 @@ class PartyStream {
                 tell(Event::Message, item.text);
             } else if (item.kind == MessageStream::Kind::Ping) {
                 loop_.send(key_, "\r\n"); // [RFC 5626 §4.4.1]
+            } else if (item.kind == MessageStream::Kind::Pong) {
+                tell(Event::Pong, std::string_view{});
             } else if (item.kind == MessageStream::Kind::Broken) {
                 tell(Event::Broken, item.text);
                 loop_.close(key_, item.error.what);

@@ -182,7 +182,7 @@ void Stage::on_bytes(net::Key key, Bytes bytes) {
     peer->stream->receive(bytes, [&](PartyStream::Event event, std::string_view text) {
         if (event == PartyStream::Event::Ready) {
             opened(key, *peer);
-        } else {
+        } else if (event != PartyStream::Event::Pong) {
             performance_->on_message(peer->party, peer->wire, text, now_);
         }
     });

@@ -133,7 +133,8 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
     } else {
         casts_.resize(std::max<std::size_t>(1, settings_.sources.size()));
     }
-    rotes_.resize(casts_.size());
+    rote_at_.resize(casts_.size());
+    look_at_columns();
 }
 
 Crowd::~Crowd() = default;
@@ -281,7 +282,7 @@ Crowd::Ref Crowd::begin(Instant due) {
     call.live = true;
     call.rote = rote_of(call);
     if (call.rote != nullptr) {
-        call.rote->begin(call.walk, call.seed, call.mark);
+        begin_by_rote(call);
     }
     if (call.rote == nullptr || call.number % watched_each == 0) {
         perform(call);

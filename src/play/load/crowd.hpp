@@ -182,6 +182,9 @@ class Crowd {
     void took_edge(std::uint32_t slot, const Rote::Edge& edge);
     Performance& in_full(Call& call);
     Rote* rote_of(const Call& call);
+    void begin_by_rote(Call& call);
+    void look_at_columns();
+    [[nodiscard]] std::string kind_of_row(std::size_t place, const Cast& cast) const;
     bool awaits(Call& call, script::PartyId party, sip::Method method);
 
     // dispatch.cpp: whose message it is
@@ -209,8 +212,15 @@ class Crowd {
     std::vector<std::uint32_t> free_slots_;
     Deadlines<std::uint32_t, Places> deadlines_;
     std::vector<std::shared_ptr<const Cast>> casts_; // by row
-    std::vector<std::unique_ptr<Rote>> rotes_;       // by row
-    std::size_t rotes_made_ = 0;
+    // Rows whose calls go the same way but for some values of theirs, by what they have in common.
+    std::map<std::string, std::unique_ptr<Rote>> rotes_;
+    std::vector<Rote*> rote_at_; // by row
+    struct Column {
+        std::size_t number = 0;
+        std::size_t telling = 0; // a value of that length is hardly found by chance
+    };
+    std::vector<Column> varying_;     // columns in which most rows differ
+    std::vector<std::size_t> common_; // the others: rows that differ there have nothing in common
     std::uint64_t began_by_rote_ = 0;
     std::uint64_t ended_by_rote_ = 0;
     std::uint64_t taken_over_ = 0; // calls that went otherwise

@@ -71,6 +71,9 @@ class World {
     std::function<Duration(const sip::MessageView&)> delay = [](const sip::MessageView&) {
         return milliseconds(10);
     };
+    // What else stands in its answer.
+    std::function<void(const sip::MessageView&, dialog::Draft&)> dress = [](const sip::MessageView&,
+                                                                            dialog::Draft&) {};
     Duration looks_after; // so long after a message came
     bool refuse = false;
     std::size_t connects = 0;
@@ -182,6 +185,7 @@ class World {
                            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 "
                            "0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n");
         }
+        dress(*message, draft);
         const auto came = now + delay(*message);
         at(came + looks_after, [this, wire, came, answer_text = draft.print()] {
             crowd->on_message(0, wire, answer_text, now, came);
@@ -437,6 +441,17 @@ TEST(Crowd, ShardsShareTheSchedule) {
     }
 }
 
+// All that was said, but for the place in a table that each call had.
+std::vector<std::string> said_in_any_order(World& world) {
+    auto out = std::move(world.said);
+    for (auto& text : out) {
+        const auto at = text.find("Call-ID: ") + 9;
+        text.erase(at, text.find('-', at) - at);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
 // What calls by rote say is, byte for byte, what they would have said in full; and so is what is
 // counted of them.
 TEST(Crowd, CallsByRoteAreThoseInFull) {
@@ -462,12 +477,7 @@ TEST(Crowd, CallsByRoteAreThoseInFull) {
                 return chance(m) == '8' ? milliseconds(900) : milliseconds(10);
             };
             world.run();
-            for (auto& text : world.said) { // but for the place in a table that the call had
-                const auto at = text.find("Call-ID: ") + 9;
-                text.erase(at, text.find('-', at) - at);
-            }
-            std::ranges::sort(world.said);
-            said[by_rote ? 1 : 0] = world.said;
+            said[by_rote ? 1 : 0] = said_in_any_order(world);
             tally[by_rote ? 1 : 0] = world.crowd->tally();
             failed[by_rote ? 1 : 0] = std::move(world.crowd->failed());
             EXPECT_EQ(world.crowd->by_rote() > 200, by_rote) << world.crowd->by_rote();
@@ -495,6 +505,110 @@ TEST(Crowd, CallsByRoteAreThoseInFull) {
             EXPECT_EQ(failed[0][i].report.why, failed[1][i].report.why);
         }
     }
+}
+
+constexpr std::string_view challenged_flow = R"(sequenceDiagram
+    actor alice as Alice
+    participant pbx as PBX (under test)
+    %% at: TRANSPORT:127.0.0.1:5060
+
+    alice->>pbx: REGISTER
+    pbx-->>alice: 401 Unauthorized (SHA-256)
+    alice->>pbx: REGISTER (digest)
+    pbx-->>alice: 200 OK
+    alice->>pbx: INVITE sip:echo@example.com (SDP offer)
+    pbx-->>alice: 200 OK (SDP answer)
+    alice->>pbx: ACK
+    alice->>pbx: BYE
+    pbx-->>alice: 200 OK
+)";
+
+// REGISTER and INVITE are challenged, by a nonce of each call's own; the second is not drawn.
+void challenge_calls(World& world, const std::string& algorithm) {
+    const auto asks = [](const sip::MessageView& m) {
+        return (m.method() == sip::Method::Register || m.method() == sip::Method::Invite) &&
+               m.value(sip::HeaderId::Authorization).empty() &&
+               m.value(sip::HeaderId::ProxyAuthorization).empty();
+    };
+    world.answer = [asks](const sip::MessageView& m) {
+        return static_cast<std::uint16_t>(!asks(m)                              ? 200
+                                          : m.method() == sip::Method::Register ? 401
+                                                                                : 407);
+    };
+    world.dress = [asks, algorithm](const sip::MessageView& m, dialog::Draft& draft) {
+        if (!asks(m)) {
+            return;
+        }
+        const auto from = m.value(sip::HeaderId::From);
+        const auto nonce = from.substr(from.find(";tag=") + 5);
+        const bool registers = m.method() == sip::Method::Register;
+        draft.add(registers ? "WWW-Authenticate" : "Proxy-Authenticate",
+                  fmt::format(R"(Digest realm="example.com", nonce="{0}", algorithm={1}, )"
+                              R"(qop="auth", opaque="{0}+")",
+                              nonce, algorithm));
+    };
+}
+
+TEST(Crowd, ChallengesAreAnsweredByRoteAsInFull) {
+    std::array<std::vector<std::string>, 2> said;
+    for (const bool by_rote : {false, true}) {
+        auto settings = at_rate(40, seconds(10));
+        settings.by_rote = by_rote;
+        World world{load_plan(std::string{challenged_flow}, "udp"), settings};
+        challenge_calls(world, "SHA-256");
+        world.run();
+        EXPECT_EQ(world.crowd->tally().passed, 400U)
+            << (world.crowd->failed().empty() ? "" : world.crowd->failed()[0].report.why);
+        EXPECT_EQ(world.crowd->tally().registrations.count(), 400U);
+        EXPECT_EQ(world.crowd->by_rote() > 390, by_rote) << world.crowd->by_rote();
+        said[by_rote ? 1 : 0] = said_in_any_order(world);
+    }
+    EXPECT_EQ(said[0].size(), 400U * 7);
+    EXPECT_EQ(said[0], said[1]);
+}
+
+// Each has a name, a login and a password of its own; what their calls have in common is learned
+// once.
+TEST(Crowd, UsersLearnFromEachOther) {
+    auto text = std::string{challenged_flow};
+    text.replace(text.find("    participant"), 0,
+                 "    %% uri: sip:{row.user}@example.com\n    %% user: {row.login}\n"
+                 "    %% password: {row.password}\n");
+    text.replace(text.find("sip:echo@"), 9, "sip:{row.callee}@");
+    text.replace(text.find("    actor"), 0, "    %% set: rows from users.csv\n");
+    std::string csv = "user,login,password,callee\n";
+    for (int i = 0; i < 3000; ++i) { // some logins are the name, or have it in them
+        csv += fmt::format("{0},{1},p{2}!&'{3},1{0}\n", 7 + i,
+                           i % 3 == 0 ? fmt::format("{}", 7 + i) : fmt::format("al.{}", 9000 - i),
+                           i * 31, i % 2 == 0 ? "$" : "");
+    }
+    const auto rows = parse_rows(csv);
+    ASSERT_TRUE(rows.has_value());
+    std::array<std::vector<std::string>, 2> said;
+    for (const bool by_rote : {false, true}) {
+        auto settings = at_rate(100, seconds(20));
+        settings.by_rote = by_rote;
+        World world{load_plan(text, "udp"), settings, &*rows};
+        challenge_calls(world, "SHA-256");
+        world.run();
+        EXPECT_EQ(world.crowd->tally().passed, 2000U);
+        EXPECT_EQ(world.crowd->by_rote() > 1800, by_rote) << world.crowd->by_rote();
+        said[by_rote ? 1 : 0] = said_in_any_order(world);
+    }
+    EXPECT_EQ(said[0], said[1]);
+}
+
+// The far end may come to ask for another hash: that is another branch of the tree.
+TEST(Crowd, AChallengeThatIsOtherwiseIsNotAnsweredByRoteUnlearned) {
+    World world{load_plan(std::string{challenged_flow}, "udp"), at_rate(40, seconds(10))};
+    challenge_calls(world, "SHA-256");
+    world.run(world.now + seconds(5));
+    const auto before = world.crowd->by_rote();
+    EXPECT_GT(before, 150U);
+    challenge_calls(world, "MD5"); // which is not what is drawn
+    world.run();
+    EXPECT_LE(world.crowd->by_rote(), before + 4); // those that were in progress
+    EXPECT_GT(world.crowd->tally().failed, 190U);
 }
 
 TEST(Crowd, ThousandsOfCallsLeaveNothingBehind) {

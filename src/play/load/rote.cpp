@@ -19,10 +19,16 @@ Rote::Rote(const script::Plan& plan) : plan_(plan), root_(std::make_unique<Node>
 }
 Rote::~Rote() = default;
 
-void Rote::begin(Walk& walk, std::uint64_t seed, std::string_view mark) {
+void Rote::begin(Walk& walk, const Own& own) {
     walk.node = root_.get();
-    walk.names = dialog::Identifiers{seed, mark};
+    walk.cast = &own.cast;
+    walk.names = dialog::Identifiers{own.seed, own.mark};
     walk.gaps.clear();
+    for (const auto value : own.row) {
+        walk.gaps.add(Gaps::Kind::Own, value);
+    }
+    walk.own = own.row.size();
+    walk.telling = own.telling;
     walk.wires.clear();
     walk.times.clear();
     walk.acted.clear();
@@ -54,7 +60,7 @@ const Rote::Edge* Rote::follow(Walk& walk, const Happening& what, transaction::O
     rote::go(walk, *edge, what);
     for (const auto& send : edge->sends) {
         text_.clear();
-        send.form.print(walk.gaps, text_);
+        rote::print(walk, send, digester_, text_);
         out.send(rote::wire_of(walk, send), text_);
     }
     return edge;

@@ -10,18 +10,20 @@
 // its own. An edge is trusted once other calls have confirmed it, and calls are watched now and
 // then later too; an edge that was wrong is never used again.
 //
-// Pure; not thread-safe. One for all calls that have the same Cast.
+// Pure; not thread-safe. One for all calls whose Casts differ in nothing but values of their rows.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
+#include "crypto/digest.hpp"
 #include "dialog/identifiers.hpp"
 #include "play/load/rote_text.hpp"
 #include "play/performance.hpp"
@@ -54,6 +56,9 @@ class Rote {
     // Where a call stands, and what it remembers. To be kept and used again: its memory is.
     struct Walk {
         Node* node = nullptr; // null: the call is not on the tree
+        const Cast* cast = nullptr;
+        std::size_t own = 0; // so many gaps are values of its row
+        bool telling = true;
         dialog::Identifiers names{0};
         Gaps gaps;
         std::vector<transaction::Wire> wires;
@@ -79,8 +84,18 @@ class Rote {
     Rote(const Rote&) = delete;
     Rote& operator=(const Rote&) = delete;
 
-    // A call with the names of that seed begins: it stands at the root.
-    void begin(Walk& walk, std::uint64_t seed, std::string_view mark);
+    // What a call has of its own. The cast and the row outlive the walk.
+    struct Own {
+        std::uint64_t seed = 0; // of its names
+        std::string_view mark;
+        const Cast& cast;
+        // Values that differ from row to row, always as many; a tree grows by those that are
+        // `telling`: by others that are found by chance, as "7" is, it would learn what is wrong.
+        std::span<const std::string_view> row{};
+        bool telling = true;
+    };
+    // Such a call begins: it stands at the root.
+    void begin(Walk& walk, const Own& own);
 
     // When it is said to have happened, and to have been acted upon: no two things are at the same
     // instant, and none is done before it has happened.
@@ -118,6 +133,7 @@ class Rote {
     std::unique_ptr<Node> root_;
     std::size_t edges_ = 0;
     std::string text_; // scratch
+    crypto::Digester digester_;
 };
 
 } // namespace cw::play

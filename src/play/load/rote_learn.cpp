@@ -47,7 +47,7 @@ bool is_plain(const Wants& wants) {
 
 // What the edge would have done is what was done. The walk has gone along it.
 bool confirms(const Walk& walk, const Edge& edge, std::size_t gaps_before_names,
-              Performance& performance) {
+              Performance& performance, crypto::Digester& digester) {
     const auto& outbox = performance.outbox();
     const auto& sends = outbox.sends();
     if (walk.drawn.size() != edge.names.size() || sends.size() != edge.sends.size() ||
@@ -65,8 +65,18 @@ bool confirms(const Walk& walk, const Edge& edge, std::size_t gaps_before_names,
     std::string text;
     for (std::size_t i = 0; i < sends.size(); ++i) {
         text.clear();
-        edge.sends[i].form.print(walk.gaps, text);
+        rote::print(walk, edge.sends[i], digester, text);
         if (text != outbox.bytes(sends[i]) || wire_of(walk, edge.sends[i]) != sends[i].wire) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// A value that stands there by chance would be confirmed by those who have it too.
+bool is_of_another_row(const Walk& walk, const Edge& edge) {
+    for (std::size_t i = 0; i < walk.own; ++i) {
+        if (walk.gaps.text(i) == edge.own[i]) {
             return false;
         }
     }
@@ -128,7 +138,7 @@ bool learn_report(Node& node, const Walk& walk, const Report& report) {
 
 // What the performance has just done becomes an edge. The walk has not moved; null: it cannot be.
 std::unique_ptr<Edge> learn(Walk& walk, const Happening& what, Performance& performance,
-                            const script::Plan& plan) {
+                            const script::Plan& plan, crypto::Digester& digester) {
     if (!is_plain(performance.wants()) || (performance.over() && !performance.report().passed())) {
         return nullptr;
     }
@@ -143,6 +153,9 @@ std::unique_ptr<Edge> learn(Walk& walk, const Happening& what, Performance& perf
     }
     if (what.kind == Kind::Message) {
         edge->shape = Shape{*what.message, walk.gaps};
+    }
+    for (std::size_t i = 0; i < walk.own; ++i) {
+        edge->own.emplace_back(walk.gaps.text(i));
     }
     for (const auto& name : walk.drawn) {
         edge->names.push_back({name.kind, name.host, name.length});
@@ -163,6 +176,11 @@ std::unique_ptr<Edge> learn(Walk& walk, const Happening& what, Performance& perf
         }
         send.always = one.wire;
         send.form = Form{text, walk.gaps};
+        send.has_credentials = has_credentials(text);
+        if (std::string ours{text};
+            send.has_credentials && (!sign(ours, *walk.cast, digester) || ours != text)) {
+            return nullptr; // of a wrong password, or of a card
+        }
         edge->sends.push_back(std::move(send));
     }
     edge->connects = performance.wants().connects;
@@ -204,14 +222,14 @@ void Rote::watch(Walk& walk, const Happening& what, Performance& performance) {
     if (auto* edge = rote::find_edge(walk, what)) {
         const auto before_names = walk.gaps.size();
         go(walk, *edge, what);
-        if (confirms(walk, *edge, before_names, performance)) {
-            ++edge->confirmed;
+        if (confirms(walk, *edge, before_names, performance, digester_)) {
+            edge->confirmed += is_of_another_row(walk, *edge) ? 1 : 0;
         } else {
             edge->wrong = true;
             walk.node = nullptr;
         }
-    } else if (edges_ < most_edges && node->edges.size() < most_branches) {
-        if (auto fresh = learn(walk, what, performance, plan_)) {
+    } else if (walk.telling && edges_ < most_edges && node->edges.size() < most_branches) {
+        if (auto fresh = learn(walk, what, performance, plan_, digester_)) {
             ++edges_;
             walk.node = fresh->next.get();
             node->edges.push_back(std::move(fresh));

@@ -33,6 +33,7 @@ bool Rote::suits(const script::Plan& plan) {
         for (const auto& fact : arrow->facts) {
             if (!std::holds_alternative<script::Description>(fact.value) &&
                 !std::holds_alternative<script::Within>(fact.value) &&
+                !std::holds_alternative<script::Algorithm>(fact.value) &&
                 !std::holds_alternative<script::After>(fact.value)) {
                 return false;
             }

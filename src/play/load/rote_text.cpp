@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "crypto/digest_fields.hpp"
 #include "sip/header.hpp"
 
 namespace cw::play {
@@ -58,15 +59,21 @@ Gaps::Kind kind_of(HeaderId id) {
         set(HeaderId::Contact, Kind::Contact);
         set(HeaderId::RecordRoute, Kind::Route);
         set(HeaderId::RSeq, Kind::RSeq);
+        set(HeaderId::WwwAuthenticate, Kind::Challenge);
+        set(HeaderId::ProxyAuthenticate, Kind::Challenge);
         return out;
     }();
     return kinds[static_cast<std::size_t>(id)];
 }
 
+bool is_credentials(HeaderId id) {
+    return id == HeaderId::Authorization || id == HeaderId::ProxyAuthorization;
+}
+
 // Where in its value; nothing: nowhere.
 std::optional<Span> gap_in(HeaderId id, std::string_view value) {
     const auto kind = kind_of(id);
-    if (kind == Gaps::Kind::Other) {
+    if (kind == Gaps::Kind::Other || kind == Gaps::Kind::Challenge) {
         return std::nullopt;
     }
     if (kind == Gaps::Kind::Branch) {
@@ -143,6 +150,21 @@ std::string_view uri_in(std::string_view contact) {
                : std::string_view{};
 }
 
+// What differs from one challenge to the next, for one that is the same but for that.
+void add_challenge(Gaps& gaps, std::string_view value) {
+    const auto challenge = crypto::parse_challenge(value);
+    gaps.add(Gaps::Kind::Nonce, challenge ? challenge->nonce : std::string_view{});
+    gaps.add(Gaps::Kind::Opaque, challenge ? challenge->opaque : std::string_view{});
+}
+
+bool same_challenge(std::string_view a, std::string_view b) {
+    const auto one = crypto::parse_challenge(a);
+    const auto other = crypto::parse_challenge(b);
+    return one && other && one->realm == other->realm && one->algorithm == other->algorithm &&
+           one->qop == other->qop && one->stale == other->stale &&
+           one->opaque.empty() == other->opaque.empty();
+}
+
 void add_new(Gaps& gaps, HeaderId id, std::string_view value) {
     gaps.add(kind_of(id), value);
     if (id == HeaderId::Contact) {
@@ -162,6 +184,36 @@ struct Found {
     Known known;
     bool body_length = false;
 };
+
+// 0: neither a digit nor a letter.
+int kind_of_character(unsigned char c) {
+    return c >= '0' && c <= '9' ? 1 : (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? 2 : 0;
+}
+
+// Values of the call's row may be short, and stand anywhere; but not within a word or a number.
+void find_own(std::string_view text, const Gaps& gaps, std::vector<Found>& out) {
+    const auto goes_on = [&](std::size_t at) { // what is before it
+        const int kind = kind_of_character(static_cast<unsigned char>(text[at]));
+        return kind != 0 && kind == kind_of_character(static_cast<unsigned char>(text[at - 1]));
+    };
+    for (std::size_t i = 0; i < gaps.size() && gaps.kind(i) == Gaps::Kind::Own; ++i) {
+        const auto own = gaps.text(i);
+        for (auto at = text.find(own); !own.empty() && at != std::string_view::npos;
+             at = text.find(own, at + 1)) {
+            const auto end = at + own.size();
+            if ((at == 0 || !goes_on(at)) && (end == text.size() || !goes_on(end))) {
+                out.push_back({at, own.size(), {static_cast<std::int32_t>(i), 0}, false});
+            }
+        }
+    }
+}
+
+// In the order of the text; of those that begin together, the longest first.
+void put_in_order(std::vector<Found>& found) {
+    std::ranges::stable_sort(found, [](const Found& a, const Found& b) {
+        return a.begin != b.begin ? a.begin < b.begin : a.length > b.length;
+    });
+}
 
 // Names of ours are long and like no other text: they are found wherever they stand.
 void find_names(std::string_view text, const Gaps& gaps, std::vector<Found>& out) {
@@ -208,6 +260,17 @@ void find_values(std::string_view text, const Gaps& gaps, std::vector<Found>& ou
             const auto space = std::min(text.find(' ', value), end);
             add(value, space, Gaps::Kind::RSeq);
             add(space + 1, std::min(text.find(' ', space + 1), end), Gaps::Kind::Number);
+        } else if (is_credentials(id)) {
+            if (const auto c = crypto::parse_credentials(text.substr(value, end - value))) {
+                const auto add_part = [&](std::string_view part, Gaps::Kind kind) {
+                    const auto begin = static_cast<std::size_t>(part.data() - text.data());
+                    add(begin, begin + part.size(), kind);
+                };
+                add_part(c->nonce, Gaps::Kind::Nonce);
+                if (!c->opaque.empty()) {
+                    add_part(c->opaque, Gaps::Kind::Opaque);
+                }
+            }
         } else if (const auto gap = gap_in(id, text.substr(value, end - value))) {
             add(value + gap->begin, value + gap->begin + gap->length, kind_of(id));
         }
@@ -222,13 +285,62 @@ void find_values(std::string_view text, const Gaps& gaps, std::vector<Found>& ou
 
 } // namespace
 
+Text::Text(std::string_view text, const Gaps& gaps) {
+    std::vector<Found> found;
+    find_own(text, gaps, found);
+    put_in_order(found);
+    std::size_t at = 0;
+    const auto keep = [&](std::size_t end, std::int32_t gap) {
+        pieces_.push_back(
+            {static_cast<std::uint32_t>(fixed_.size()), static_cast<std::uint32_t>(end - at), gap});
+        fixed_.append(text.substr(at, end - at));
+    };
+    for (const auto& one : found) {
+        if (one.begin >= at) {
+            keep(one.begin, one.known.gap);
+            at = one.begin + one.length;
+        }
+    }
+    if (at != 0) {
+        keep(text.size(), -1);
+    } else {
+        fixed_ = text;
+    }
+}
+
+bool Text::take_front(std::string_view& value, const Gaps& gaps) const {
+    const auto take = [&value](std::string_view text) {
+        const bool there = value.starts_with(text);
+        value.remove_prefix(there ? text.size() : 0);
+        return there;
+    };
+    return pieces_.empty() ? take(fixed_) : std::ranges::all_of(pieces_, [&](const Piece& piece) {
+        return take(std::string_view{fixed_}.substr(piece.begin, piece.length)) &&
+               (piece.gap < 0 || take(gaps.text(static_cast<std::size_t>(piece.gap))));
+    });
+}
+
+bool Text::take_back(std::string_view& value, const Gaps& gaps) const {
+    const auto take = [&value](std::string_view text) {
+        const bool there = value.ends_with(text);
+        value.remove_suffix(there ? text.size() : 0);
+        return there;
+    };
+    return pieces_.empty()
+               ? take(fixed_)
+               : std::all_of(pieces_.rbegin(), pieces_.rend(), [&](const Piece& piece) {
+                     return (piece.gap < 0 ||
+                             take(gaps.text(static_cast<std::size_t>(piece.gap)))) &&
+                            take(std::string_view{fixed_}.substr(piece.begin, piece.length));
+                 });
+}
+
 Form::Form(std::string_view text, const Gaps& gaps) {
     std::vector<Found> found;
     find_names(text, gaps, found);
     find_values(text, gaps, found);
-    std::ranges::sort(found, [](const Found& a, const Found& b) {
-        return a.begin != b.begin ? a.begin < b.begin : a.length > b.length;
-    });
+    find_own(text, gaps, found);
+    put_in_order(found);
     const auto head = text.find("\r\n\r\n");
     const auto body = head == std::string_view::npos ? text.size() : head + 4;
     std::size_t at = 0;
@@ -299,7 +411,7 @@ void Form::print(const Gaps& gaps, std::string& out) const {
 
 Shape::Shape(const sip::MessageView& message, Gaps& gaps)
     : request_(message.is_request()), method_(message.method()), status_(message.status()),
-      start_(request_ ? message.request_uri() : message.reason()), body_(message.body()) {
+      start_(request_ ? message.request_uri() : message.reason(), gaps), body_(message.body()) {
     const auto known_before = gaps; // a value that comes twice in one message is new twice
     for (const auto& header : message.headers()) {
         if (ignored.has(header.id)) {
@@ -307,14 +419,19 @@ Shape::Shape(const sip::MessageView& message, Gaps& gaps)
         }
         auto& line = lines_.emplace_back();
         line.id = header.id;
+        if (kind_of(header.id) == Gaps::Kind::Challenge) {
+            line.challenge = header.value;
+            add_challenge(gaps, header.value);
+            continue;
+        }
         const auto gap = gap_in(header.id, header.value);
         if (!gap) {
-            line.before = header.value;
+            line.before = Text{header.value, gaps};
             continue;
         }
         const auto value = header.value.substr(gap->begin, gap->length);
-        line.before = header.value.substr(0, gap->begin);
-        line.after = header.value.substr(gap->begin + gap->length);
+        line.before = Text{header.value.substr(0, gap->begin), gaps};
+        line.after = Text{header.value.substr(gap->begin + gap->length), gaps};
         line.has_gap = true;
         line.known = find_known(known_before, kind_of(header.id), value);
         if (line.known.gap < 0) {
@@ -324,10 +441,10 @@ Shape::Shape(const sip::MessageView& message, Gaps& gaps)
 }
 
 bool Shape::fits(const sip::MessageView& message, Gaps& gaps) const {
+    auto start = message.is_request() ? message.request_uri() : message.reason();
     if (message.is_request() != request_ || message.method() != method_ ||
-        message.status() != status_ || message.first_problem() ||
-        (request_ ? message.request_uri() : message.reason()) != start_ ||
-        !same_but_for_names(body_, message.body())) {
+        message.status() != status_ || message.first_problem() || !start_.take_front(start, gaps) ||
+        !start.empty() || !same_but_for_names(body_, message.body())) {
         return false;
     }
     const auto before = gaps.size();
@@ -337,14 +454,20 @@ bool Shape::fits(const sip::MessageView& message, Gaps& gaps) const {
             continue;
         }
         const auto value = header.value;
+        if (kind_of(header.id) == Gaps::Kind::Challenge) {
+            if (line == lines_.end() || line->id != header.id ||
+                !same_challenge(line->challenge, value)) {
+                gaps.cut(before);
+                return false;
+            }
+            add_challenge(gaps, value);
+            ++line;
+            continue;
+        }
+        auto middle = value;
         const bool same = line != lines_.end() && line->id == header.id &&
-                          value.size() >= line->before.size() + line->after.size() &&
-                          value.starts_with(line->before) && value.ends_with(line->after) &&
-                          (line->has_gap || value.size() == line->before.size());
-        const auto middle =
-            same ? value.substr(line->before.size(),
-                                value.size() - line->before.size() - line->after.size())
-                 : std::string_view{};
+                          line->before.take_front(middle, gaps) &&
+                          line->after.take_back(middle, gaps) && (line->has_gap || middle.empty());
         if (!same || (line->has_gap && !may_stand(kind_of(header.id), middle))) {
             gaps.cut(before);
             return false;
@@ -364,6 +487,66 @@ bool Shape::fits(const sip::MessageView& message, Gaps& gaps) const {
         return false;
     }
     return true;
+}
+
+// ---- digests
+
+namespace {
+
+// The places of credentials in a message, each given to `tell(begin, length)` until it says false.
+template <class Tell>
+bool each_credentials(std::string_view text, Tell tell) {
+    const auto head = std::min(text.find("\r\n\r\n"), text.size());
+    for (const std::string_view name : {"\r\nAuthorization: ", "\r\nProxy-Authorization: "}) {
+        for (auto at = text.find(name); at < head; at = text.find(name, at + 1)) {
+            const auto begin = at + name.size();
+            if (!tell(begin, text.find("\r\n", begin) - begin)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+} // namespace
+
+bool has_credentials(std::string_view text) {
+    return !each_credentials(text, [](std::size_t, std::size_t) { return false; });
+}
+
+bool sign(std::string& text, const Cast& cast, crypto::Digester& digester) {
+    const auto before = text;
+    const auto head = text.find("\r\n\r\n");
+    const bool signs = each_credentials(before, [&](std::size_t begin, std::size_t length) {
+        const auto c = crypto::parse_credentials(std::string_view{before}.substr(begin, length));
+        const auto algorithm = c ? crypto::digest_algorithm(c->algorithm) : std::nullopt;
+        const auto self =
+            c ? std::ranges::find(cast.members, c->username, &Member::login) : cast.members.end();
+        if (!algorithm || self == cast.members.end()) {
+            return false;
+        }
+        const auto ha1 = digester.ha1(*algorithm, c->username, c->realm, self->password);
+        const auto response = digester.response(
+            {.algorithm = *algorithm,
+             .ha1 = ha1.text(),
+             .method = std::string_view{before}.substr(0, before.find(' ')),
+             .uri = c->uri,
+             .nonce = c->nonce,
+             .qop = c->qop,
+             .nc = c->nc,
+             .cnonce = c->cnonce,
+             .body = head == std::string::npos ? "" : std::string_view{before}.substr(head + 4)});
+        if (response.text().size() != c->response.size()) {
+            return false;
+        }
+        text.replace(static_cast<std::size_t>(c->response.data() - before.data()),
+                     c->response.size(), response.text());
+        return true;
+    });
+    if (!signs) {
+        text = before;
+    }
+    return signs;
 }
 
 // ---- bodies

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "crypto/digest.hpp"
+#include "play/cast.hpp"
 #include "sip/message.hpp"
 
 namespace cw::play {
@@ -26,7 +28,11 @@ class Gaps {
         Target, // its URI
         RSeq,
         Session,
-        Octets, // in base64
+        Octets,    // in base64
+        Challenge, // its nonce and its opaque are gaps
+        Nonce,
+        Opaque,
+        Own, // a value of the call's row
         Other,
     };
     void add(Kind kind, std::string_view text) {
@@ -68,6 +74,24 @@ struct Known {
     std::uint32_t plus = 0;
 };
 
+// A text with values of the call's row in it.
+class Text {
+  public:
+    Text() = default;
+    Text(std::string_view text, const Gaps& gaps);
+    // Takes itself off the beginning, or the end, of `value`. False: it does not stand there.
+    bool take_front(std::string_view& value, const Gaps& gaps) const;
+    bool take_back(std::string_view& value, const Gaps& gaps) const;
+
+  private:
+    struct Piece {
+        std::uint32_t begin = 0, length = 0; // of fixed text, which goes first
+        std::int32_t gap = -1;
+    };
+    std::string fixed_;
+    std::vector<Piece> pieces_; // none: all is fixed
+};
+
 // A message of ours.
 class Form {
   public:
@@ -99,19 +123,26 @@ class Shape {
 
   private:
     struct Line { // a header field: text, perhaps with one value in it that differs from call to
-                  // call
+                  // call; of a challenge, the whole of one
         sip::HeaderId id = sip::HeaderId::Other;
-        std::string before, after;
+        Text before, after;
+        std::string challenge;
         bool has_gap = false;
         Known known;
     };
     bool request_ = false;
     sip::Method method_ = sip::Method::None;
     std::uint16_t status_ = 0;
-    std::string start_; // the Request-URI, or the reason
+    Text start_; // the Request-URI, or the reason
     std::vector<Line> lines_;
     std::string body_;
 };
+
+// Are there credentials in the head of a message of ours?
+bool has_credentials(std::string_view text);
+// Computes the response of each digest in it anew [RFC 7616 §3.4.1], by the password of the member
+// of the cast who has that login. False where it is not like that: the text is as before.
+bool sign(std::string& text, const Cast& cast, crypto::Digester& digester);
 
 // Do two session descriptions say the same, but for the names of sessions, ports, and keys?
 bool same_but_for_names(std::string_view a, std::string_view b);

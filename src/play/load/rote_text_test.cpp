@@ -133,6 +133,30 @@ TEST(RoteText, WhatIsOtherwiseDoesNotFitAndLeavesTheGapsAlone) {
     }
 }
 
+TEST(RoteText, ValuesOfARowAreThoseOfTheCall) {
+    const auto of_row = [](std::string_view user, std::string_view callee) {
+        Gaps out;
+        out.add(Gaps::Kind::Own, user);
+        out.add(Gaps::Kind::Own, callee);
+        return out;
+    };
+    auto gaps = of_row("100", "1001");
+    constexpr std::string_view request = "OPTIONS sip:1001@example.com SIP/2.0\r\n"
+                                         "From: <sip:u100@example.com>;tag=17\r\n"
+                                         "To: <sip:1001@example.com:11001;x=100.1>\r\n"
+                                         "\r\n";
+    std::string out;
+    Form{request, gaps}.print(of_row("7", "beth"), out);
+    EXPECT_EQ(out, with(with(with(with(request, "1001", "beth"), "u100", "u7"), "1001@", "beth@"),
+                        "=100.", "=7."));
+    const auto shape = shape_of(request, gaps);
+    auto other = of_row("7", "beth");
+    EXPECT_TRUE(fits(shape, with(out, "tag=17", "tag=18"), other));
+    EXPECT_FALSE(fits(shape, with(out, "u7", "u8"), other));
+    EXPECT_FALSE(fits(shape, with(out, "beth", "bet"), other));
+    EXPECT_FALSE(fits(shape, request, other));
+}
+
 TEST(RoteText, DescriptionsMayDifferInNamesPortsAndKeys) {
     constexpr std::string_view one =
         "v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\nm=audio 4000 RTP/SAVP 0\r\n"

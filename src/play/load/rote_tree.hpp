@@ -41,10 +41,12 @@ struct Rote::Edge {
         std::uint32_t wire = rote::no_wire; // else always the same
         transaction::Wire always;
         Form form;
+        bool has_credentials = false;
     };
     std::vector<Send> sends;
     std::vector<Connect> connects;
 
+    std::vector<std::string> own; // the values of the row that it was learned from
     std::uint32_t confirmed = 0;
     bool wrong = false;
     std::unique_ptr<Node> next;
@@ -77,6 +79,9 @@ inline bool has_wire(Happening::Kind kind) {
 Rote::Edge* find_edge(Rote::Walk& walk, const Happening& what);
 // The walk goes along the edge, once find_edge() has found it.
 void go(Rote::Walk& walk, const Rote::Edge& edge, const Happening& what);
+// What the walk says there is appended.
+void print(const Rote::Walk& walk, const Rote::Edge::Send& send, crypto::Digester& digester,
+           std::string& out);
 // Over which wire of its own the walk sends that.
 const transaction::Wire& wire_of(const Rote::Walk& walk, const Rote::Edge::Send& send);
 // The requests that may still come. Null for the performance: nothing has happened yet.

@@ -135,6 +135,13 @@ void go(Walk& walk, const Edge& edge, const Happening& what) {
     walk.node = edge.next.get();
 }
 
+void print(const Walk& walk, const Edge::Send& send, crypto::Digester& digester, std::string& out) {
+    send.form.print(walk.gaps, out);
+    if (send.has_credentials) {
+        sign(out, *walk.cast, digester);
+    }
+}
+
 const Wire& wire_of(const Walk& walk, const Edge::Send& send) {
     return send.wire != no_wire ? walk.wires[send.wire] : send.always;
 }

@@ -101,6 +101,7 @@ void Tally::merge(const Tally& other) {
     refused += other.refused;
     resumed += other.resumed;
     lost += other.lost;
+    silent += other.silent;
     sent += other.sent;
     received += other.received;
     late += other.late;

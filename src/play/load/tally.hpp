@@ -56,7 +56,8 @@ struct Tally {
     Histogram handshakes; // asked → open
     std::uint64_t refused = 0;
     std::uint64_t resumed = 0;
-    std::uint64_t lost = 0; // closed by others while they were needed
+    std::uint64_t lost = 0;   // closed by others while they were needed
+    std::uint64_t silent = 0; // left a keep-alive unanswered
 
     // Messages.
     std::uint64_t sent = 0;
