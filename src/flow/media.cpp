@@ -100,6 +100,27 @@ void MediaTable::announce(std::uint32_t slot, const sdp::Session& session, const
 
 void MediaTable::release(std::uint32_t slot, Instant now) {
     released_[slot] = now;
+    // Apart from sweep(): where all calls share a few addresses, the tables there do not grow.
+    if (released_.size() >= forget_at_) {
+        forget_released(now);
+        forget_at_ = std::max(least_to_forget, released_.size() + released_.size() / 2);
+    }
+}
+
+// Costs a look at every entry, so it waits until there are half as many more.
+void MediaTable::forget_released(Instant now) {
+    const auto long_ago = [now](Instant released) { return now - released > released_for; };
+    boost::unordered::erase_if(announcements_, [&](const auto& entry) {
+        const auto released = released_.find(entry.second.slots[0]);
+        return released != released_.end() && long_ago(released->second);
+    });
+    for (const auto& [slot, released] : released_) {
+        if (long_ago(released)) {
+            srtp_.forget(slot);
+        }
+    }
+    boost::unordered::erase_if(released_,
+                               [&](const auto& entry) { return long_ago(entry.second); });
 }
 
 const MediaTable::Announcement* MediaTable::find(const Endpoint& at) const {
@@ -421,19 +442,10 @@ void MediaTable::sweep(Instant now) {
             ++at;
         }
     }
-    const auto long_ago = [now](Instant released) { return now - released > released_for; };
-    boost::unordered::erase_if(announcements_, [&](const auto& entry) {
-        const auto released = released_.find(entry.second.slots[0]);
-        return (released != released_.end() && long_ago(released->second)) ||
-               now - entry.second.time > announced_for;
+    forget_released(now);
+    boost::unordered::erase_if(announcements_, [now](const auto& entry) {
+        return now - entry.second.time > announced_for;
     });
-    for (const auto& [slot, released] : released_) {
-        if (long_ago(released)) {
-            srtp_.forget(slot);
-        }
-    }
-    boost::unordered::erase_if(released_,
-                               [&](const auto& entry) { return long_ago(entry.second); });
     srtp_.forget_before(now - announced_for);
     boost::unordered::erase_if(controls_, [&](const auto& entry) {
         return entry.second.empty() || now - entry.second.back().last > idle;

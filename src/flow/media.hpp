@@ -47,6 +47,8 @@ class MediaTable {
     void announce(std::uint32_t slot, const sdp::Session& session, const Sighting& at);
     // The call of this leg is over: its addresses may soon serve another one.
     void release(std::uint32_t slot, Instant now);
+    // Legs of which something is kept, their keys or that they are over.
+    [[nodiscard]] std::size_t kept_legs() const { return released_.size() + srtp_.legs(); }
     // True when the payload was taken for RTP or RTCP.
     bool on_packet(const MediaEvent& event);
     void on_dtls(const Sighting& at);
@@ -149,6 +151,7 @@ class MediaTable {
     void hand_over(const FlowKey& key, Stream& stream);
     static void picture(Stream& stream, const FlowKey& key, MediaStream& out, TextPool& texts);
     void sweep(Instant now);
+    void forget_released(Instant now);
 
     Ended ended_;
     MediaTap* tap_ = nullptr;
@@ -163,7 +166,9 @@ class MediaTable {
     boost::unordered_flat_map<std::uint32_t, Instant> released_; // legs whose call is over
     std::array<std::shared_ptr<const Description>, 64> recent_;  // each in the place of its hash
     std::uint64_t announced_ = 0;                                // how many announce() there were
-    std::size_t sweep_at_ = 1024;                                // entries
+    static constexpr std::size_t least_to_forget = 1024;
+    std::size_t sweep_at_ = 1024;             // entries
+    std::size_t forget_at_ = least_to_forget; // of released_
 };
 
 } // namespace cw::flow

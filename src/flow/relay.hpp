@@ -30,7 +30,7 @@ class Relay final : public Listener {
   public:
     // A batch is large enough that handing it over costs nothing per event, and small enough to
     // stay in the second level cache of a core.
-    static constexpr std::size_t batch_bytes = std::size_t{128} << 10;
+    static constexpr std::size_t batch_bytes = std::size_t{64} << 10;
     // On one thread, that of the first level.
     static constexpr std::size_t small_batch_bytes = std::size_t{16} << 10;
     static constexpr std::size_t most_batches = 4;

@@ -50,6 +50,7 @@ class SrtpKeys {
     void on_dtls(const DtlsSrtp& handshake);
     // Lines with keys were sent on this leg.
     [[nodiscard]] bool has(std::uint32_t slot) const { return legs_.contains(slot); }
+    [[nodiscard]] std::size_t legs() const { return legs_.size(); }
     void forget(std::uint32_t slot);
     void forget_before(Instant time);
 
