@@ -20,8 +20,7 @@ Book::Book()
 Book::~Book() = default;
 
 // A leg is a Call-ID. Messages without one gather by the pair of addresses, so that they are shown.
-std::uint64_t Book::leg_id(const sip::MessageView& message, const Sighting& at) const {
-    const auto call_id = message.value(sip::HeaderId::CallId);
+std::uint64_t Book::leg_id(std::string_view call_id, const Sighting& at) const {
     if (!call_id.empty()) {
         return hash_bytes(call_id, seed_);
     }
@@ -30,8 +29,7 @@ std::uint64_t Book::leg_id(const sip::MessageView& message, const Sighting& at) 
     return mix_hash(std::min(a, b), std::max(a, b)) ^ seed_;
 }
 
-std::uint32_t Book::slot_of(const MessageEvent& event) {
-    const auto id = leg_id(event.message, event.at);
+std::uint32_t Book::slot_of(std::uint64_t id, Instant now) {
     auto& recent = recent_of(id);
     if (recent.id == id && slots_.has(recent.slot)) {
         return recent.slot;
@@ -41,7 +39,7 @@ std::uint32_t Book::slot_of(const MessageEvent& event) {
     if (added) {
         Slot slot;
         slot.id = id;
-        slot.start = event.at.time;
+        slot.start = now;
         slots_.add(slot);
     }
     recent = {id, at->second, none};
@@ -158,6 +156,7 @@ void Book::Coming::read(const SipEvent& event) {
         message = &own;
     }
     leg = nullptr;
+    expected = false;
 }
 
 // Some thousand legs are open at a time, more than a core has at hand, and half of the book's time
@@ -167,7 +166,10 @@ void Book::expect(const SipEvent& event) {
     auto& next = coming_[1 - now_];
     next.read(event);
     if (*next.message) {
-        next.id = leg_id(**next.message, event.at);
+        next.id = leg_id(event.prepared != nullptr ? event.prepared->digest.call_id
+                                                   : (*next.message)->value(sip::HeaderId::CallId),
+                         event.at);
+        next.expected = true;
         __builtin_prefetch(&recent_of(next.id));
     }
 }
@@ -201,28 +203,44 @@ void Book::on_sip(const SipEvent& event) {
         ++unused_of(event.at.input).sip;
         return;
     }
-    on_message(
-        {event.at, event.transport, event.connection, event.truncated, *message, event.prepared});
+    const MessageEvent indexed{event.at,        event.transport, event.connection,
+                               event.truncated, *message,        event.prepared};
+    if (now.expected) {
+        enter(indexed, now.id);
+    } else {
+        on_message(indexed);
+    }
 }
 
 void Book::on_message(const MessageEvent& event) {
+    enter(event, leg_id(event.message.value(sip::HeaderId::CallId), event.at));
+}
+
+void Book::enter(const MessageEvent& event, std::uint64_t id) {
     begin_ = begin_.known() ? begin_ : event.at.time;
     close_quiet_legs(event.at.time);
-    const auto slot = slot_of(event);
+    const auto slot = slot_of(id, event.at.time);
     auto& leg = open(slot, event.at.time);
-    const auto body = opener_ != nullptr ? opener_->open(event.message, event.at.time)
-                                         : std::optional<SecuredBody>{};
+    const bool prepared = event.prepared != nullptr;
+    const bool has_body = !prepared || !event.prepared->digest.body_type.empty();
+    const auto body = opener_ != nullptr && has_body ? opener_->open(event.message, event.at.time)
+                                                     : std::optional<SecuredBody>{};
     const sdp::Session* session = nullptr;
     if (body && !body->session.empty()) {
         session = sdp::parse(body->session, session_) ? &session_ : nullptr;
-    } else if (event.prepared != nullptr) {
+    } else if (prepared) {
         session = event.prepared->session;
     } else {
         session = parse_session(event.message, session_) ? &session_ : nullptr;
     }
+    const bool digested = prepared && !body;
+    if (!digested) {
+        digest(event.message, session, digest_);
+    }
+    const auto& told = digested ? event.prepared->digest : digest_;
     auto& next = coming_[now_];
     fetch_leg(next);
-    const auto& message = leg.stretch.append(event, session, body ? &*body : nullptr);
+    const auto& message = leg.stretch.append(event, told, session, body ? &*body : nullptr);
     if (next.leg != nullptr) {
         next.leg->stretch.fetch();
     }
@@ -236,24 +254,26 @@ void Book::on_message(const MessageEvent& event) {
     if (session != nullptr) {
         media_.announce(slot, *session, event.at);
     }
-    correlate(leg, event, session);
+    correlate(leg, event, told, session);
     note_end(leg, slots_[slot].open, message);
     if (message.cseq_method == sip::Method::Bye && message.status >= 200) {
         media_.release(slot, event.at.time);
     }
 }
 
-void Book::correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session* session) {
+void Book::correlate(OpenLeg& leg, const MessageEvent& event, const MessageDigest& digest,
+                     const sdp::Session* session) {
     const auto slot = leg.slot;
     const auto& message = leg.stretch.last();
     found_.clear();
     if (message.status == 0) {
-        for_each_reference(event.message,
-                           [&](const Reference& reference) { refer(slot, reference); });
+        if (digest.refers) {
+            for_each_reference(event.message,
+                               [&](const Reference& reference) { refer(slot, reference); });
+        }
         // Somebody may have named this leg before it came.
-        const auto call_id = event.message.value(sip::HeaderId::CallId);
-        if (unknown_named_ && leg.stretch.has_one_message() && !call_id.empty()) {
-            correlator_.on_identity(slot, Reference::call_id, call_id, found_);
+        if (unknown_named_ && leg.stretch.has_one_message() && !digest.call_id.empty()) {
+            correlator_.on_identity(slot, Reference::call_id, digest.call_id, found_);
         }
         if (message.method == sip::Method::Invite && !leg.started && !message.to_tag) {
             leg.started = true;

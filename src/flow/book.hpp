@@ -200,7 +200,8 @@ class Book final : public Listener {
         const Result<sip::MessageView>* message = nullptr; // that of who prepared it, or ours
         sip::HeaderIndex index;
         Result<sip::MessageView> own;
-        std::uint64_t id = 0;         // of its leg
+        std::uint64_t id = 0; // of its leg, if it was expected
+        bool expected = false;
         const OpenLeg* leg = nullptr; // where it will go, as far as that is known
     };
     // The latest legs, each in the place of its id: small, and at an address that is known before
@@ -249,19 +250,21 @@ class Book final : public Listener {
     };
 
     Unused& unused_of(std::uint16_t input);
-    [[nodiscard]] std::uint64_t leg_id(const sip::MessageView& message, const Sighting& at) const;
+    [[nodiscard]] std::uint64_t leg_id(std::string_view call_id, const Sighting& at) const;
+    void enter(const MessageEvent& event, std::uint64_t id);
     static constexpr std::size_t recent_size = 8192;
     Recent& recent_of(std::uint64_t id) { return recent_[id % recent_size]; }
     [[nodiscard]] const Recent& recent_of(std::uint64_t id) const {
         return recent_[id % recent_size];
     }
     void fetch_leg(Coming& next) const;
-    std::uint32_t slot_of(const MessageEvent& event);
+    std::uint32_t slot_of(std::uint64_t id, Instant now);
     OpenLeg& open(std::uint32_t slot, Instant now);
     void close(std::uint32_t index);
     void close_quiet_legs(Instant now);
     void note_end(OpenLeg& leg, std::uint32_t index, const Message& message);
-    void correlate(OpenLeg& leg, const MessageEvent& event, const sdp::Session* session);
+    void correlate(OpenLeg& leg, const MessageEvent& event, const MessageDigest& digest,
+                   const sdp::Session* session);
     void refer(std::uint32_t slot, const Reference& reference);
     void join(const JoinFound& found);
     std::uint32_t root_of(std::uint32_t slot);
@@ -335,6 +338,7 @@ class Book final : public Listener {
         call_begins_; // where in members_ each call begins; one more at the end
     std::string packed_;
     sdp::Session session_;
+    MessageDigest digest_;
 };
 
 } // namespace cw::flow

@@ -5,13 +5,13 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "flow/archive.hpp"
 #include "flow/call.hpp"
 #include "flow/event.hpp"
+#include "flow/message_digest.hpp"
 #include "flow/secured_body.hpp"
 #include "sdp/session.hpp"
 
@@ -19,11 +19,11 @@ namespace cw::flow {
 
 class Stretch {
   public:
-    // Adds a message. `session` is its parsed session description, or nullptr; `body` what was
-    // found in a signed or encrypted body, or nullptr. Returns it as it is stored, see
-    // StretchWriter::last(); valid until the next call.
-    const Message& append(const MessageEvent& event, const sdp::Session* session,
-                          const SecuredBody* body = nullptr);
+    // Adds a message. `digest` is of it; `session` is its parsed session description, or nullptr;
+    // `body` what was found in a signed or encrypted body, or nullptr. Returns it as it is stored,
+    // see StretchWriter::last(); valid until the next call.
+    const Message& append(const MessageEvent& event, const MessageDigest& digest,
+                          const sdp::Session* session, const SecuredBody* body = nullptr);
 
     [[nodiscard]] bool has_one_message() const { return record_.count() == 1; }
     [[nodiscard]] const Message& last() const { return record_.last(); }
@@ -49,17 +49,14 @@ class Stretch {
     };
 
     void name_leg(const sip::MessageView& message);
-    void read_method(Message& m, const sip::MessageView& message);
-    void add_note(Message& m, const sip::MessageView& message);
-    void judge(Message& m, const MessageEvent& event);
+    void add_texts(Message& m, const MessageDigest& digest);
     void add_media_lines(Message& m, const sdp::Session& session);
-    void find_original(Message& m, const MessageEvent& event);
+    void find_original(Message& m, const MessageEvent& event, std::uint64_t fingerprint);
 
     StretchWriter record_;
     MediaLine last_line_;
     Text body_type_; // the latest, which most bodies of a leg share
     std::vector<MediaLine> lines_;
-    std::string facts_;
     std::vector<Seen> seen_;
 };
 

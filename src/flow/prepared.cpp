@@ -1,6 +1,5 @@
 #include "flow/prepared.hpp"
 
-#include "base/hash.hpp"
 #include "flow/references.hpp"
 
 namespace cw::flow {
@@ -9,8 +8,8 @@ void prepare(std::string_view bytes, PreparedMessage& out, sdp::Session& session
     out.message = sip::index(bytes, out.headers);
     out.session = nullptr;
     if (out.message) {
-        out.fingerprint = hash_bytes(out.message->bytes());
         out.session = parse_session(*out.message, session) ? &session : nullptr;
+        digest(*out.message, out.session, out.digest);
     }
 }
 

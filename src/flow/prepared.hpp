@@ -2,20 +2,20 @@
 // for it may find it out, on any thread.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "flow/message_digest.hpp"
 #include "sdp/session.hpp"
 #include "sip/message.hpp"
 
 namespace cw::flow {
 
 struct PreparedMessage {
-    sip::HeaderIndex headers;
+    MessageDigest digest;                  // of the message, if it is one
     Result<sip::MessageView> message;      // looks into the bytes and at `headers`
-    std::uint64_t fingerprint = 0;         // of message->bytes()
     const sdp::Session* session = nullptr; // of its body; nullptr: it has none
+    sip::HeaderIndex headers;
 };
 
 // `session` is where one is parsed to. All views live as long as the bytes.

@@ -1,6 +1,7 @@
 #include "flow/references.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -66,6 +67,17 @@ std::string_view user_of(std::string_view aor) {
 }
 
 } // namespace
+
+bool may_refer(const MessageView& request) {
+    constexpr std::array ids{HeaderId::SessionId, HeaderId::PChargingVector, HeaderId::Replaces,
+                             HeaderId::Join,      HeaderId::TargetDialog,    HeaderId::ReferTo};
+    const auto is_call_id = [](const sip::Header& header) { // X-Call-ID, X-CID
+        return header.id == HeaderId::Other && istarts_with(header.name, "X-C");
+    };
+    return std::ranges::any_of(ids, [&](HeaderId id) { return request.has(id); }) ||
+           (request.method() == sip::Method::Invite &&
+            std::ranges::any_of(request.headers(), is_call_id));
+}
 
 void for_each_reference(const MessageView& message, const Visit& visit) {
     if (const auto* header = message.find(HeaderId::SessionId)) {

@@ -28,6 +28,9 @@ struct Reference {
 void for_each_reference(const sip::MessageView& message,
                         const std::function<void(const Reference&)>& visit);
 
+// False when for_each_reference() would find nothing, which is so of most requests.
+bool may_refer(const sip::MessageView& request);
+
 // Of the INVITE that was added to `stretch` last; `session` is its SDP or nullptr.
 LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& stretch,
                   const sdp::Session* session);

@@ -6,24 +6,21 @@
 namespace cw::flow {
 namespace {
 
-// Asks for what another core has prepared: the first headers, and all that is behind them.
+// Asks for what another core has prepared. The headers are last in it, and hardly needed any more.
 void fetch(const PreparedMessage& message) {
     constexpr std::size_t cache_line = 64;
-    constexpr std::size_t most_headers = 12;
-    constexpr std::size_t behind = std::size_t{64} * sizeof(sip::Header);
     const auto* bytes = reinterpret_cast<const char*>(&message);
-    for (std::size_t i = 0; i < most_headers * sizeof(sip::Header); i += cache_line) {
-        __builtin_prefetch(bytes + i);
-    }
-    for (std::size_t i = behind; i < sizeof message; i += cache_line) {
+    for (std::size_t i = 0; i < sizeof message - sizeof message.headers; i += cache_line) {
         __builtin_prefetch(bytes + i);
     }
 }
 
 // What is larger than usual is not kept: many such would add up.
 bool is_large(const PreparedMessage& message) {
-    constexpr std::size_t most = 64;
-    return message.message && message.message->headers().size() > most;
+    constexpr std::size_t most_headers = 64;
+    constexpr std::size_t most_facts = 512; // bytes
+    return (message.message && message.message->headers().size() > most_headers) ||
+           message.digest.facts.capacity() > most_facts;
 }
 bool is_large(const sdp::Session& session) {
     constexpr std::size_t most_media = 8;
@@ -110,14 +107,13 @@ void Relay::hand_over() {
 
 // As many as there is time for.
 void Relay::prepare_messages(Batch& batch) const {
-    constexpr std::uint32_t most = 192;
     std::uint32_t count = 0;
     std::size_t sessions = 0;
     for (auto& record : batch.records) {
         if (record.kind != Kind::Sip) {
             continue;
         }
-        if (count == most || waiting_.load(std::memory_order_relaxed) < most_batches / 2) {
+        if (waiting_.load(std::memory_order_relaxed) < enough_waiting) {
             return;
         }
         if (count == batch.prepared.size()) {

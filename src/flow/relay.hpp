@@ -33,7 +33,9 @@ class Relay final : public Listener {
     static constexpr std::size_t batch_bytes = std::size_t{64} << 10;
     // On one thread, that of the first level.
     static constexpr std::size_t small_batch_bytes = std::size_t{16} << 10;
-    static constexpr std::size_t most_batches = 4;
+    static constexpr std::size_t most_batches = 8;
+    // While the listener has so many before it, the source prepares messages.
+    static constexpr std::size_t enough_waiting = 2;
 
     // `listener` must outlive the relay.
     explicit Relay(Listener& listener);
@@ -97,9 +99,8 @@ class Relay final : public Listener {
     std::vector<std::unique_ptr<Batch>> spare_;
     bool closed_ = false;
     std::mutex telling_; // held while the listener is told something on the thread
-    // As many batches wait. Where half of the queue does, the source is faster than the listener,
-    // and does some of its work. So the queue is neither full nor empty for long, and nobody
-    // sleeps.
+    // As many batches wait. Where some do, the source is faster than the listener, and does some of
+    // its work. So the queue is neither full nor empty for long, and nobody sleeps.
     std::atomic<std::size_t> waiting_ = 0;
     std::thread thread_; // last: it uses all of the above
 };

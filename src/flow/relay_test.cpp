@@ -134,7 +134,7 @@ struct SlowReader final : Listener {
         EXPECT_EQ(told->value(sip::HeaderId::CallId), expected->value(sip::HeaderId::CallId));
         EXPECT_EQ(told->headers().size(), expected->headers().size());
         EXPECT_EQ(told->body(), expected->body());
-        EXPECT_EQ(e.prepared->fingerprint, hash_bytes(expected->bytes()));
+        EXPECT_EQ(e.prepared->digest.fingerprint, hash_bytes(expected->bytes()));
         ASSERT_EQ(e.prepared->session != nullptr, !expected->body().empty());
         if (e.prepared->session != nullptr) {
             EXPECT_EQ(e.prepared->session->origin.session_id, std::to_string(e.at.frame));

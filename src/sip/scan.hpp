@@ -1,5 +1,5 @@
-// Finding the few bytes that delimit SIP: sixteen bytes a step where SSE2 is (every x86-64) and
-// eight at the end, eight a step elsewhere. None of these reads at or past `end`.
+// Finding the few bytes that delimit SIP: sixteen bytes a step where SSE2 is (every x86-64), eight
+// a step elsewhere. None of these reads at or past `end`.
 #pragma once
 
 #include <bit>
@@ -35,6 +35,7 @@ inline const char* find_first(const char* p, const char* end) {
         ((hits = _mm_or_si128(hits, _mm_cmpeq_epi8(chunk, _mm_set1_epi8(wanted)))), ...);
         return static_cast<unsigned>(_mm_movemask_epi8(hits));
     };
+    const auto* const begin = p;
     while (end - p >= 16) {
         const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
         if (const auto hits = hits_in(chunk); hits != 0) {
@@ -42,12 +43,20 @@ inline const char* find_first(const char* p, const char* end) {
         }
         p += 16;
     }
+    // What is left in one step, with some before it that are not wanted, as is known by now.
+    if (end - begin >= 16) {
+        const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16));
+        const auto hits = hits_in(chunk);
+        return hits == 0 ? end : end - 16 + std::countr_zero(hits);
+    }
     if (end - p >= 8) {
-        const auto chunk = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-        if (const auto hits = hits_in(chunk) & 0xffU; hits != 0) {
+        const auto first = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+        const auto last = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(end - 8));
+        if (const auto hits = hits_in(first) & 0xffU; hits != 0) {
             return p + std::countr_zero(hits);
         }
-        p += 8;
+        const auto hits = hits_in(last) & 0xffU;
+        return hits == 0 ? end : end - 8 + std::countr_zero(hits);
     }
 #else
     if constexpr (std::endian::native == std::endian::little) {

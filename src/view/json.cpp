@@ -409,6 +409,14 @@ char* put_index_or_null(char* at, std::uint32_t index) {
     return index == flow::none ? put(at, "null") : write_number(at, index);
 }
 
+// One of our own names, of up to ten characters, which needs no escaping.
+char* put_name(char* at, std::string_view name) {
+    *at++ = '"';
+    at = std::copy(name.begin(), name.end(), at);
+    *at++ = '"';
+    return at;
+}
+
 std::string_view signed_word(const flow::Message& m) {
     return m.is_signed == 0   ? "no"
            : m.is_signed == 1 ? "good"
@@ -430,9 +438,9 @@ char* put_bool(char* at, bool b) {
 void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
     const auto& m = call.messages[index];
     const bool request = m.status == 0;
+    const bool is_known = !to_string(m.method).empty();
     const auto method = call.text(m.method_text);
-    const auto known_method = to_string(m.cseq_method);
-    const auto cseq_method = known_method.empty() ? method : known_method;
+    const auto cseq_method = to_string(m.cseq_method);
     const auto call_id =
         m.leg < call.legs.size() ? call.text(call.legs[m.leg].call_id) : std::string_view{};
     const auto reason = call.text(m.reason);
@@ -443,8 +451,8 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
     const auto badge = call.text(m.badge);
     const auto words = call.text(m.words);
     constexpr std::size_t names_and_numbers = 1024;
-    const auto texts = method.size() + cseq_method.size() + call_id.size() + reason.size() +
-                       uri.size() + body_type.size() + note.size() + problem.size() + badge.size() +
+    const auto texts = 2 * method.size() + call_id.size() + reason.size() + uri.size() +
+                       body_type.size() + note.size() + problem.size() + badge.size() +
                        words.size();
     json_.raw(names_and_numbers + longest_escape * texts, [&](char* at) {
         at = write_number(put(at, "{\"index\":"), index);
@@ -453,9 +461,10 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
         at = put_time(put(at, ",\"time\":"), m.time);
         at = put_endpoint(put(at, ",\"src\":"), m.source);
         at = put_endpoint(put(at, ",\"dst\":"), m.destination);
-        at = put_string(put(at, ",\"transport\":"), to_string(m.transport));
+        at = put_name(put(at, ",\"transport\":"), to_string(m.transport));
         if (request) {
-            at = put_string_or_null(put(at, ",\"method\":"), method);
+            at = put(at, ",\"method\":");
+            at = is_known ? put_name(at, method) : put_string_or_null(at, method);
             at = put(at, ",\"status\":null,\"reason\":null");
         } else {
             at = write_number(put(at, ",\"method\":null,\"status\":"), m.status);
@@ -463,7 +472,7 @@ void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
         }
         at = write_number(put(at, ",\"cseq\":\""), m.cseq);
         auto* blank = at; // where the quote of the method stands
-        at = put_string(at, cseq_method);
+        at = cseq_method.empty() ? put_string(at, method) : put_name(at, cseq_method);
         *blank = ' ';
         at = put_string(put(at, ",\"call_id\":"), call_id);
         at = put_index_or_null(put(at, ",\"retransmission_of\":"), m.retransmission_of);

@@ -1,0 +1,36 @@
+// What a ladder keeps of one message, as far as its bytes tell it by themselves: on any thread,
+// before anybody knows to which leg it belongs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "flow/call.hpp"
+#include "sdp/session.hpp"
+#include "sip/message.hpp"
+
+namespace cw::flow {
+
+// The views live as long as the bytes of the message.
+struct MessageDigest {
+    // Without what is not in its bytes, and without texts but the names of known methods.
+    Message message;
+    std::uint64_t fingerprint = 0; // of the bytes
+    std::string_view call_id;
+    std::string_view method_text; // of a method that is not known
+    std::string_view request_uri;
+    std::string_view reason;
+    std::string_view contact; // the URI
+    std::string_view body_type;
+    std::string_view problem; // why it is malformed, of a static text
+    bool refers = false;      // it may name another leg: for_each_reference() may find something
+    std::string note;
+    std::string facts;
+};
+
+// Overwrites `out`, whose memory is used again. `session` is the session description of the body as
+// it was parsed, or nullptr.
+void digest(const sip::MessageView& message, const sdp::Session* session, MessageDigest& out);
+
+} // namespace cw::flow
