@@ -76,7 +76,7 @@ Sender admit(Core& core, const Incoming& in, const Route& route) {
     if (route.from_its_flow && in.in_dialog()) {
         return Sender::Dialog;
     }
-    const auto from = sip::parse_name_addr(in.message.value(sip::HeaderId::From));
+    const auto& from = in.values.from;
     if (!from) {
         return Sender::Nobody; // check() has seen to it that there is one
     }

@@ -89,7 +89,8 @@ void append_forwarded(std::string& out, Core& core, const Incoming& in, const Ro
     if (target.uri != in.message.request_uri()) {
         edits.replace(in.message.request_uri(), target.uri);
     }
-    std::string lines = "Via: ";
+    auto& lines = core.scratch;
+    lines = "Via: ";
     lines += place.via_start;
     lines.append(branch.data(), branch.size());
     lines += "\r\n";

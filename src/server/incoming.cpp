@@ -3,11 +3,12 @@
 #include "base/text.hpp"
 #include "server/directory.hpp"
 #include "sip/host.hpp"
-#include "sip/name_addr.hpp"
 #include "sip/params.hpp"
 
 namespace cw::server {
 namespace {
+
+constexpr std::size_t room_for_stamp = 80; // ";received=…;rport=65535", IPv6 too
 
 // The parameters of the Via with what we saw in place of what its sender says we saw.
 void append_params(std::string& out, const sip::Via& via, bool received,
@@ -37,11 +38,6 @@ void append_params(std::string& out, const sip::Via& via, bool received,
 
 } // namespace
 
-bool Incoming::in_dialog() const {
-    const auto to = sip::parse_name_addr(message.value(sip::HeaderId::To));
-    return to && !to->tag.empty();
-}
-
 void stamp_via(Incoming& in) {
     const auto& via = in.via;
     const auto named = sip::host_to_address(via.host);
@@ -50,6 +46,7 @@ void stamp_via(Incoming& in) {
     // parameter" [RFC 3261 §18.2.1]; with rport always [RFC 3581 §4].
     const bool received = via.has_rport || !named || *named != in.wire.remote.address;
     const auto value = in.message.value(sip::HeaderId::Via);
+    in.via_value.reserve(value.size() + room_for_stamp);
     in.via_value.assign(value.data(), via.params.data());
     while (!in.via_value.empty() && is_blank(in.via_value.back())) {
         in.via_value.pop_back();

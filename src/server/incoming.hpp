@@ -8,6 +8,7 @@
 
 #include "base/time.hpp"
 #include "server/host_side.hpp"
+#include "sip/check.hpp"
 #include "sip/message.hpp"
 #include "sip/via.hpp"
 #include "transaction/table.hpp"
@@ -17,9 +18,10 @@ namespace cw::server {
 
 struct Incoming {
     const sip::MessageView& message;
-    sip::Via via;           // the topmost one
-    transaction::Wire wire; // it came on
-    transaction::Wire back; // its responses go there
+    const sip::Values& values; // of the message
+    sip::Via via;              // the topmost one
+    transaction::Wire wire;    // it came on
+    transaction::Wire back;    // its responses go there
     std::span<const std::string> peer_domains;
     Instant now;
     Requests& out;
@@ -28,7 +30,7 @@ struct Incoming {
 
     [[nodiscard]] std::string_view call_id() const { return message.value(sip::HeaderId::CallId); }
     // To has a tag: within a dialog.
-    [[nodiscard]] bool in_dialog() const;
+    [[nodiscard]] bool in_dialog() const { return values.to && !values.to->tag.empty(); }
 };
 
 // Fills `back` and `via_value` in [RFC 3261 §18.2.1, §18.2.2; RFC 3581 §4].

@@ -106,7 +106,9 @@ void Proxy::with_stored(std::uint32_t index, Instant now, Requests& out, Act act
     if (!via) {
         return;
     }
+    const auto values = sip::read_values(*message);
     Incoming in{.message = *message,
+                .values = values,
                 .via = *via,
                 .wire = context.wire,
                 .back = context.wire,

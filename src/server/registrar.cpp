@@ -81,7 +81,7 @@ bool Registration::options() {
 }
 
 bool Registration::address() {
-    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
+    const auto& to = in_.values.to;
     if (!to || (to->uri.scheme != sip::Scheme::Sip && to->uri.scheme != sip::Scheme::Sips)) {
         return refuse(400, "No Address Of Record"); // [RFC 4475 §3.3.4]
     }
@@ -96,7 +96,7 @@ bool Registration::address() {
 }
 
 bool Registration::authentic() {
-    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
+    const auto& to = in_.values.to;
     const auto name = user_name(to->uri);
     if (!domain_.domain->authenticate) {
         return domain_.find_user(name) != nullptr || domain_.users.empty() || refuse(404);
@@ -324,7 +324,7 @@ void Registration::append_contact(std::string& out, const Location::Record& reco
 
 // [RFC 5627 §5.2]; of a phone that is reached by SIPS, the SIPS version [RFC 5630 §5.2].
 void Registration::append_gruus(std::string& out, const Binding& binding) const {
-    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
+    const auto& to = in_.values.to;
     const auto* scheme = istarts_with(binding.uri, "sips:") ? "sips" : "sip";
     const LowerHost host{to->uri.host};
     // "<" and ">" do not stand in a URI [RFC 5627 §5.1].

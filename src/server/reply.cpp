@@ -2,8 +2,6 @@
 
 #include <charconv>
 
-#include "sip/name_addr.hpp"
-
 namespace cw::server {
 namespace {
 
@@ -25,7 +23,7 @@ void append_to(std::string& out, const Incoming& in, const Seal& seal, bool tagg
     }
     out += "To: ";
     out += value;
-    const auto to = sip::parse_name_addr(value);
+    const auto& to = in.values.to;
     if (tagged && to && to->tag.empty()) {
         out += ";tag=";
         seal.append_tag(out, in.call_id());

@@ -21,6 +21,12 @@ void take_token(const Core& core, const Incoming& in, const sip::Uri& uri, Route
     route.flow = *token;
 }
 
+void use(std::string_view request_uri, Route& route) {
+    route.request_uri = request_uri;
+    const auto uri = sip::parse_uri(request_uri);
+    route.uri = uri ? std::optional{*uri} : std::nullopt;
+}
+
 // "If the Request-URI of the request contains a value this proxy previously placed into a
 // Record-Route header field [...] the proxy MUST replace the Request-URI in the request with the
 // last value from the Route header field" [RFC 3261 §16.4]
@@ -28,7 +34,7 @@ void undo_strict_router(const Core& core, const Incoming& in, Route& route) {
     if (!in.message.has(sip::HeaderId::Route)) {
         return;
     }
-    const auto uri = sip::parse_uri(route.request_uri);
+    const auto uri = route.uri;
     if (!uri || uri->user.empty() || !core.directory->is_listener(*uri) ||
         !core.seal.open_flow(uri->user, in.call_id())) {
         return;
@@ -40,7 +46,8 @@ void undo_strict_router(const Core& core, const Incoming& in, Route& route) {
         last = *value;
     }
     if (const auto address = sip::parse_name_addr(last)) {
-        route.request_uri = route.hidden = address->uri_text;
+        use(address->uri_text, route);
+        route.hidden = address->uri_text;
         route.strict = true;
     }
 }
@@ -49,7 +56,7 @@ void undo_strict_router(const Core& core, const Incoming& in, Route& route) {
 // proxy MUST strip the maddr and any non-default port or transport parameter and continue
 // processing as if those values had not been present" [RFC 3261 §16.4]
 void strip_own_maddr(const Core& core, Route& route) {
-    const auto uri = sip::parse_uri(route.request_uri);
+    const auto uri = route.uri;
     const auto maddr = uri ? sip::find_param(uri->params, "maddr") : std::nullopt;
     if (!maddr) {
         return;
@@ -72,7 +79,7 @@ void strip_own_maddr(const Core& core, Route& route) {
         (text += '?') += uri->headers;
     }
     route.stripped = std::make_unique<const std::string>(std::move(text));
-    route.request_uri = *route.stripped;
+    use(*route.stripped, route);
 }
 
 } // namespace
@@ -88,6 +95,7 @@ bool same_flow(const transaction::Wire& token, const transaction::Wire& wire) {
 Route read_route(const Core& core, const Incoming& in) {
     Route route;
     route.request_uri = in.message.request_uri();
+    route.uri = in.values.request_uri;
     undo_strict_router(core, in, route);
     sip::ValueCursor values{in.message, sip::HeaderId::Route};
     while (const auto value = values.next()) {

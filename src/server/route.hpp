@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ namespace cw::server {
 // Views live as long as the message.
 struct Route {
     std::string_view request_uri; // to be used: that of the start line, or what a strict router hid
+    std::optional<sip::Uri> uri;  // the same; nothing: it is none
     std::unique_ptr<const std::string> stripped; // request_uri, when its maddr has named us
     std::size_t own = 0;                         // so many Route values on top are ours, and go
     bool strict = false;     // the last Route value is the Request-URI: it goes too

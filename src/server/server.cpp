@@ -12,7 +12,6 @@
 #include "server/registrar.hpp"
 #include "server/route.hpp"
 #include "sip/check.hpp"
-#include "sip/name_addr.hpp"
 
 namespace cw::server {
 namespace {
@@ -92,7 +91,7 @@ void Server::Impl::on_request(Incoming& in) {
 void Server::Impl::on_ack(Incoming& in) {
     const auto found =
         core.transactions.on_request(in.message, in.via, in.back, in.now, in.out.outbox);
-    const auto to = sip::parse_name_addr(in.message.value(sip::HeaderId::To));
+    const auto& to = in.values.to;
     if (found.arrived != Table::Arrived::Ack || !to || core.seal.is_tag(to->tag, in.call_id())) {
         return; // of a failure, perhaps one that we gave without a transaction
     }
@@ -128,8 +127,7 @@ bool Server::Impl::for_us(const Incoming& in, const Route& route) {
     if (in.message.method() != sip::Method::Options || !route.next.empty() || route.flow.wire) {
         return false;
     }
-    const auto uri = sip::parse_uri(route.request_uri);
-    return uri && uri->user.empty() && core.directory->is_us(*uri);
+    return route.uri && route.uri->user.empty() && core.directory->is_us(*route.uri);
 }
 
 void Server::Impl::on_new(Incoming& in, transaction::Handle invite) {
@@ -152,8 +150,8 @@ void Server::Impl::on_new(Incoming& in, transaction::Handle invite) {
         return;
     }
     if (in.message.method() == sip::Method::Register && route.next.empty()) {
-        const auto uri = sip::parse_uri(route.request_uri);
-        if (const auto* domain = uri ? core.directory->find_domain(uri->host) : nullptr) {
+        if (const auto* domain =
+                route.uri ? core.directory->find_domain(route.uri->host) : nullptr) {
             open(in);
             registrar.on_register(in, *domain);
             return;
@@ -177,7 +175,8 @@ void Server::on_message(const Arrival& arrival, Instant now, Requests& out) {
     auto& core = impl_->core;
     const auto& message = arrival.message;
     const auto via = sip::parse_via(message.value(sip::HeaderId::Via));
-    const auto verdict = via ? sip::check(message, *via) : sip::check(message);
+    sip::Values values;
+    const auto verdict = via ? sip::check(message, *via, values) : sip::check(message);
     if (!message.is_request()) {
         ++core.counters.responses;
         if (verdict.ok && via) {
@@ -191,7 +190,10 @@ void Server::on_message(const Arrival& arrival, Instant now, Requests& out) {
         ++core.counters.malformed;
         return; // nobody to answer to
     }
-    Incoming in{message, *via, arrival.wire, arrival.wire, arrival.peer_domains, now, out};
+    if (!verdict.ok) {
+        values = sip::read_values(message); // also what it did not come to
+    }
+    Incoming in{message, values, *via, arrival.wire, arrival.wire, arrival.peer_domains, now, out};
     stamp_via(in);
     if (verdict.ok) {
         impl_->on_request(in);
@@ -216,7 +218,8 @@ void Server::on_malformed(std::string_view bytes, const transaction::Wire& wire,
     if (!via) {
         return;
     }
-    Incoming in{*message, *via, wire, wire, {}, now, out};
+    const auto values = sip::read_values(*message);
+    Incoming in{*message, values, *via, wire, wire, {}, now, out};
     stamp_via(in);
     const auto verdict = sip::check(*message);
     core.answer(

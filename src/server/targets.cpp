@@ -88,7 +88,7 @@ void Finder::by_flow() {
 // What the certificate of the other end may say besides the host of the URI that leads there:
 // within a dialog the domain of the other party, for a Contact is often a bare address.
 std::string Finder::peer_identity() const {
-    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
+    const auto& to = in_.values.to;
     if (!to || directory_.find_domain(to->uri.host) != nullptr) {
         const auto* trunk = directory_.default_trunk();
         return trunk != nullptr ? trunk->identity : std::string{};
@@ -265,8 +265,8 @@ std::optional<Target> Finder::other_way(const Target& failed,
         !r) {
         return std::nullopt;
     }
-    const auto to = sip::parse_name_addr(in_.message.value(sip::HeaderId::To));
-    const auto asked = sip::parse_uri(in_.message.request_uri());
+    const auto& to = in_.values.to;
+    const auto& asked = in_.values.request_uri;
     const auto* user = in_.in_dialog() ? (to ? &to->uri : nullptr) : (asked ? &*asked : nullptr);
     if (user == nullptr || directory_.find_domain(user->host) == nullptr) {
         return std::nullopt;
@@ -331,10 +331,11 @@ void Finder::abroad() {
 }
 
 Targets Finder::run() {
-    if (const auto r = sip::parse_uri(route_.request_uri, uri_); !r) {
+    if (!route_.uri) {
         refuse(400);
         return std::move(targets_);
     }
+    uri_ = *route_.uri;
     if (route_.sealed && route_.flow.wire) {
         by_flow();
     } else if (!route_.next.empty()) {

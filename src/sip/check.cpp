@@ -30,8 +30,8 @@ constexpr std::array single_headers{
 
 class Checker {
   public:
-    Checker(const MessageView& message, const Via* top, const Policy& policy)
-        : message_(message), top_(top), policy_(policy) {}
+    Checker(const MessageView& message, const Via* top, Values& values, const Policy& policy)
+        : message_(message), top_(top), policy_(policy), values_(values) {}
 
     Verdict run();
 
@@ -43,7 +43,7 @@ class Checker {
     bool singles();
     bool vias();
     bool via(const Via& via);
-    bool party(HeaderId id);
+    bool party(HeaderId id, std::optional<NameAddr>& value);
     bool addresses(HeaderId id);
     bool cseq();
     bool others();
@@ -60,8 +60,8 @@ class Checker {
     const MessageView& message_;
     const Via* top_; // not to be read again; nullptr: not read yet
     const Policy& policy_;
+    Values& values_;
     Verdict verdict_;
-    Uri uri_; // the Request-URI
 };
 
 bool Checker::refuse(HeaderId id, const char* what, std::uint16_t status) {
@@ -112,13 +112,15 @@ bool Checker::request_uri() {
     if (!policy_.allow_space_in_request_uri && has_any<' ', '\t'>(text)) {
         return refuse(HeaderId::Other, "white space in the Request-URI");
     }
-    if (const auto r = parse_uri(text, uri_); !r) {
+    auto& uri = values_.request_uri.emplace();
+    if (const auto r = parse_uri(text, uri); !r) {
+        values_.request_uri.reset();
         return refuse(HeaderId::Other, r.error().what);
     }
-    if (!uri_.headers.empty() && !policy_.allow_headers_in_request_uri) {
+    if (!uri.headers.empty() && !policy_.allow_headers_in_request_uri) {
         return refuse(HeaderId::Other, "header fields in the Request-URI");
     }
-    return uri_quirk(HeaderId::Other, uri_);
+    return uri_quirk(HeaderId::Other, uri);
 }
 
 bool Checker::uri_quirk(HeaderId id, const Uri& uri) {
@@ -210,11 +212,12 @@ bool Checker::vias() {
 }
 
 // From, To: exactly one address.
-bool Checker::party(HeaderId id) {
+bool Checker::party(HeaderId id, std::optional<NameAddr>& value) {
     const auto address = parse_name_addr(message_.value(id));
     if (!address) {
         return refuse(id, address.error().what);
     }
+    value = *address;
     if (address->star || address->more) {
         return refuse(id, "more or other than one address");
     }
@@ -303,15 +306,15 @@ bool Checker::others() {
 // "If the Request-URI uses a scheme not supported by the server, it SHOULD reject the request with
 // a 416 (Unsupported URI Scheme) response." [RFC 3261 §8.2.2.1]
 bool Checker::scheme() {
-    return uri_.scheme != Scheme::Other ||
+    return values_.request_uri->scheme != Scheme::Other ||
            refuse(HeaderId::Other, "the scheme of the Request-URI is not known", 416);
 }
 
 Verdict Checker::run() {
     const bool fit = start_line() && shape() && (!message_.is_request() || request_uri()) &&
-                     singles() && vias() && party(HeaderId::From) && party(HeaderId::To) &&
-                     cseq() && addresses(HeaderId::Contact) && addresses(HeaderId::Route) &&
-                     addresses(HeaderId::RecordRoute) && others() &&
+                     singles() && vias() && party(HeaderId::From, values_.from) &&
+                     party(HeaderId::To, values_.to) && cseq() && addresses(HeaderId::Contact) &&
+                     addresses(HeaderId::Route) && addresses(HeaderId::RecordRoute) && others() &&
                      (!message_.is_request() || scheme());
     verdict_.ok = fit;
     return verdict_;
@@ -319,12 +322,27 @@ Verdict Checker::run() {
 
 } // namespace
 
-Verdict check(const MessageView& message, const Policy& policy) {
-    return Checker{message, nullptr, policy}.run();
+Values read_values(const MessageView& message) {
+    Values values;
+    if (const auto uri = parse_uri(message.request_uri())) {
+        values.request_uri = *uri;
+    }
+    if (const auto from = parse_name_addr(message.value(HeaderId::From))) {
+        values.from = *from;
+    }
+    if (const auto to = parse_name_addr(message.value(HeaderId::To))) {
+        values.to = *to;
+    }
+    return values;
 }
 
-Verdict check(const MessageView& message, const Via& top, const Policy& policy) {
-    return Checker{message, &top, policy}.run();
+Verdict check(const MessageView& message, const Policy& policy) {
+    Values values;
+    return Checker{message, nullptr, values, policy}.run();
+}
+
+Verdict check(const MessageView& message, const Via& top, Values& values, const Policy& policy) {
+    return Checker{message, &top, values, policy}.run();
 }
 
 std::string_view unsupported_option(const MessageView& message, HeaderId id,

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include "base/result.hpp"
 #include "sip/message.hpp"
+#include "sip/name_addr.hpp"
 #include "sip/policy.hpp"
+#include "sip/uri.hpp"
 #include "sip/via.hpp"
 
 namespace cw::sip {
@@ -23,12 +26,23 @@ struct Verdict {
     Error error;                       // what, in words; its offset is from bytes().begin()
 };
 
+// Values that a check reads, for whoever needs them afterwards. Nothing: they cannot be read, or it
+// did not come to that. Views live as long as the message's bytes.
+struct Values {
+    std::optional<Uri> request_uri; // nothing for a response
+    std::optional<NameAddr> from;
+    std::optional<NameAddr> to;
+};
+Values read_values(const MessageView& message);
+
 // `message` comes from index() or parse(). An unknown scheme is reported only when all else is
 // well.
 Verdict check(const MessageView& message, const Policy& policy = Policy::strict());
 
 // The same for a caller that has read the topmost Via by parse_via(): it is judged, not read again.
-Verdict check(const MessageView& message, const Via& top, const Policy& policy = Policy::strict());
+// `values`, which is empty, then has what was read.
+Verdict check(const MessageView& message, const Via& top, Values& values,
+              const Policy& policy = Policy::strict());
 
 // The first option tag of a Require or Proxy-Require header (`id`) that is not in `supported`;
 // empty when there is none. It deserves a 420 that names it in Unsupported [RFC 3261 §8.2.2.3].

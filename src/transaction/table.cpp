@@ -143,8 +143,7 @@ void Table::make_client_key(std::string_view branch, std::string_view method) {
     key_ += branch;
 }
 
-Handle Table::create(Kind kind, std::string key, const Wire& wire, std::uint64_t owner,
-                     Instant now) {
+Handle Table::create(Kind kind, const Wire& wire, std::uint64_t owner, Instant now) {
     std::uint32_t index = 0;
     if (free_.empty()) {
         index = static_cast<std::uint32_t>(entries_.size());
@@ -157,7 +156,7 @@ Handle Table::create(Kind kind, std::string key, const Wire& wire, std::uint64_t
     entry.kind = kind;
     entry.owner = owner;
     entry.wire = wire;
-    entry.key = std::move(key);
+    entry.key = key_;
     by_key_[hash(entry.key)] = index;
     link(index);
     const Handle handle{index, entry.generation};
@@ -210,7 +209,7 @@ void Table::retire(Handle handle) {
         by_key_.erase(at);
     }
     entry.state = State::Terminated;
-    entry.key = {};
+    entry.key.clear(); // short, and its memory is soon used again
     entry.bytes = {};
     ++entry.generation;
     free_.push_back(handle.index);
@@ -301,7 +300,7 @@ Table::Request Table::on_request(const sip::MessageView& request, const sip::Via
 }
 
 Handle Table::open(sip::Method method, const Wire& wire, Instant now) {
-    return create(server_kind(method), key_, wire, 0, now);
+    return create(server_kind(method), wire, 0, now);
 }
 
 bool Table::respond(Handle server, std::uint16_t status, std::string_view response, Instant now,
@@ -355,7 +354,7 @@ Handle Table::send(sip::Method method, std::string_view branch, std::string_view
 Handle Table::sent(sip::Method method, std::string_view branch, std::string_view request,
                    const Wire& wire, std::uint64_t owner, Instant now) {
     make_client_key(branch, request.substr(0, request.find(' ')));
-    const auto handle = create(client_kind(method), key_, wire, owner, now);
+    const auto handle = create(client_kind(method), wire, owner, now);
     entries_[handle.index]->bytes = request;
     return handle;
 }

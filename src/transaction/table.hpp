@@ -133,7 +133,8 @@ class Table {
         std::uint32_t& place(std::uint32_t index) const;
     };
     std::uint64_t hash(std::string_view key) const;
-    Handle create(Kind kind, std::string key, const Wire& wire, std::uint64_t owner, Instant now);
+    // By key_.
+    Handle create(Kind kind, const Wire& wire, std::uint64_t owner, Instant now);
     Entry* find(Handle handle) const;
     Entry* find_key(std::string_view key, Handle& handle) const;
     void make_server_key(const sip::MessageView& request, const sip::Via& top,
