@@ -18,7 +18,7 @@ void fetch(const PreparedMessage& message) {
 // What is larger than usual is not kept: many such would add up.
 bool is_large(const PreparedMessage& message) {
     constexpr std::size_t most_headers = 64;
-    constexpr std::size_t most_facts = 512; // bytes
+    constexpr std::size_t most_facts = 1024; // bytes
     return (message.message && message.message->headers().size() > most_headers) ||
            message.digest.facts.capacity() > most_facts;
 }

@@ -23,7 +23,8 @@ Protection combine(std::size_t clear, std::size_t secure) {
 std::string ends_of(const Hop& hop) {
     std::string out;
     out.reserve(128); // with what is said of them
-    return out.append(to_string(hop.client)).append(" → ").append(to_string(hop.server));
+    out.append(to_string(hop.client)).append(" → ").append(to_string(hop.server));
+    return out;
 }
 
 std::string count_of_packets(std::uint64_t n) {
@@ -150,6 +151,12 @@ void look_at_keys(const Call& call, Security& out) {
 void look_at_bodies(const Call& call, Security& out) {
     using Signed = SecuredBody::Signed;
     using Sealed = SecuredBody::Sealed;
+    if (std::ranges::none_of(call.messages, [](const Message& m) {
+            return m.is_signed != static_cast<std::uint32_t>(Signed::No) ||
+                   m.sealed != static_cast<std::uint32_t>(Sealed::No);
+        })) {
+        return; // as in most calls
+    }
     const auto add = [&](auto state, std::string_view what) {
         const auto n = std::ranges::count_if(call.messages, [&](const Message& m) {
             const auto is = std::is_same_v<decltype(state), Signed> ? m.is_signed : m.sealed;
@@ -181,10 +188,10 @@ std::string weakest_of(const Call& call, const Security& s) {
     }
     const auto clear = std::ranges::find(s.hops, false, &Hop::secure);
     if (clear != s.hops.end()) {
-        return ends_of(*clear)
-            .append(" over ")
-            .append(to_string(clear->transport))
-            .append(": anyone on the way can read and change it");
+        auto out = ends_of(*clear);
+        out.append(" over ").append(to_string(clear->transport));
+        out.append(": anyone on the way can read and change it");
+        return out;
     }
     const auto pretended = std::ranges::find_if(
         call.streams, [](const MediaStream& m) { return m.srtp.length > 0 && !is_protected(m); });
