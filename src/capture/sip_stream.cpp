@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/scan.hpp"
 #include "base/text.hpp"
 #include "capture/recognise.hpp"
 #include "sip/method.hpp"
-#include "sip/scan.hpp"
 
 namespace cw::capture {
 
@@ -29,7 +29,7 @@ std::size_t find_line_end(std::string_view text, std::size_t from, std::size_t l
     if (from >= end) {
         return std::string_view::npos;
     }
-    const auto* found = sip::find_first<'\n'>(text.data() + from, text.data() + end);
+    const auto* found = find_first<'\n'>(text.data() + from, text.data() + end);
     return found == text.data() + end ? std::string_view::npos
                                       : static_cast<std::size_t>(found - text.data());
 }
@@ -251,7 +251,7 @@ bool SipStream::in_header(Cursor& cursor, Sink& sink) {
     const auto* from = begin + searched_;
     const auto offset = [begin](const char* p) { return static_cast<std::uint32_t>(p - begin); };
     for (;;) {
-        const auto* end = sip::find_first<'\n'>(from, limit);
+        const auto* end = find_first<'\n'>(from, limit);
         if (end == limit) {
             line_ = offset(line);
             if (message.size() < max_header) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "sip/scan.hpp"
+#include "base/scan.hpp"
 
 namespace cw::flow {
 namespace {
@@ -163,7 +163,7 @@ std::string_view host_of(std::string_view uri) {
         return host.substr(0, host.find(']') + 1);
     }
     const auto* end = host.data() + host.size();
-    return {host.data(), sip::find_first<':', ';', '?', '>'>(host.data(), end)};
+    return {host.data(), find_first<':', ';', '?', '>'>(host.data(), end)};
 }
 
 void name_boxes(const Call& call, const Boxes& boxes, KnownNames names, std::vector<Box>& named) {

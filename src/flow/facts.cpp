@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "base/hash.hpp"
+#include "base/scan.hpp"
 #include "base/text.hpp"
 #include "sdp/candidate.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
-#include "sip/scan.hpp"
 #include "sip/session_expires.hpp"
 
 namespace cw::flow {
@@ -150,7 +150,7 @@ std::optional<std::string_view> last_tag(std::string_view name_addr) {
     const auto* param = semicolon + 1;
     constexpr std::ptrdiff_t name = 4;
     if (end - param < name || std::memcmp(param, "tag=", name) != 0 ||
-        sip::find_first<'"', '>', ',', ' ', '\t', '\r', '\n'>(param + name, end) != end) {
+        find_first<'"', '>', ',', ' ', '\t', '\r', '\n'>(param + name, end) != end) {
         return std::nullopt;
     }
     return std::string_view{param + name, end};

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include "base/hash.hpp"
+#include "base/scan.hpp"
 #include "base/text.hpp"
 #include "rtp/payload_types.hpp"
 #include "rtp/sdes.hpp"
-#include "sip/scan.hpp"
 
 namespace cw::flow {
 namespace {
@@ -97,7 +97,7 @@ void add_cryptos(MediaLine& line, std::span<const sdp::Crypto> cryptos, const Me
     line.cryptos = text_from(texts, begin, like.cryptos);
     const auto& first = cryptos.front();
     auto key = first.key_parameters;
-    const auto* key_end = sip::find_first<'|', ';'>(key.data(), key.data() + key.size());
+    const auto* key_end = find_first<'|', ';'>(key.data(), key.data() + key.size());
     key = key.substr(0, static_cast<std::size_t>(key_end - key.data())); // no lifetime, no MKI
     line.key = static_cast<std::uint32_t>(hash_bytes(key)) | 1U;
     const auto problem =

@@ -125,7 +125,7 @@ std::optional<Connection> Parser::connection(std::string_view value) {
     if (address.empty() || !value.empty()) {
         note("c= does not have three parts");
     }
-    const auto slash = address.find('/');
+    const auto slash = find<'/'>(address);
     c.address = address.substr(0, slash);
     c.ip = IpAddress::parse(c.address);
     if (slash != std::string_view::npos) {
@@ -150,7 +150,7 @@ void Parser::media(std::string_view value) {
     m.ice_ufrag = out_.ice_ufrag;
     m.type = take_word(value);
     const auto ports = take_word(value);
-    const auto slash = ports.find('/');
+    const auto slash = find<'/'>(ports);
     const auto port = parse_number<std::uint16_t>(ports.substr(0, slash));
     m.port = port.value_or(0);
     if (slash != std::string_view::npos) {
@@ -191,7 +191,7 @@ void Parser::session_attribute(AttributeName name, const Attribute& a) {
 void Parser::rtpmap(Media& m, std::string_view value) {
     Rtpmap map;
     const auto payload_type = parse_number<std::uint8_t>(take_word(value));
-    const auto slash = value.find('/');
+    const auto slash = find<'/'>(value);
     if (!payload_type || *payload_type > 127 || slash == std::string_view::npos || slash == 0) {
         note("a=rtpmap is malformed");
         return;
@@ -199,7 +199,7 @@ void Parser::rtpmap(Media& m, std::string_view value) {
     map.payload_type = *payload_type;
     map.encoding = value.substr(0, slash);
     auto rest = value.substr(slash + 1);
-    const auto second = rest.find('/');
+    const auto second = find<'/'>(rest);
     const auto clock = parse_number<std::uint32_t>(trim(rest.substr(0, second)));
     if (!clock) {
         note("a=rtpmap without a clock rate");
@@ -286,7 +286,7 @@ void Parser::media_attribute(Media& m, AttributeName name, const Attribute& a) {
 }
 
 void Parser::attribute(std::string_view text) {
-    const auto colon = text.find(':');
+    const auto colon = find<':'>(text);
     Attribute a;
     a.name = trim(text.substr(0, colon));
     if (colon != std::string_view::npos) {
@@ -356,7 +356,7 @@ Result<void> Parser::run() {
     auto rest = text_;
     while (!rest.empty()) {
         line_offset_ = static_cast<std::size_t>(rest.data() - text_.data());
-        const auto lf = rest.find('\n');
+        const auto lf = find<'\n'>(rest);
         auto text = rest.substr(0, lf);
         rest.remove_prefix(lf == std::string_view::npos ? rest.size() : lf + 1);
         if (text.ends_with('\r')) {

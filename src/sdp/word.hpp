@@ -3,26 +3,34 @@
 
 #include <string_view>
 
+#include "base/scan.hpp"
 #include "base/text.hpp"
 
 namespace cw::sdp {
 
+// Where `wanted` stands first; npos when nowhere. Inline, since what is searched is short.
+template <char wanted>
+std::size_t find(std::string_view text) {
+    const auto* end = text.data() + text.size();
+    const auto* at = find_first<wanted>(text.data(), end);
+    return at == end ? std::string_view::npos : static_cast<std::size_t>(at - text.data());
+}
+
 // The next word of `text`, which loses it and the blanks around it.
 inline std::string_view take_word(std::string_view& text) {
-    std::size_t begin = 0;
-    while (begin < text.size() && is_blank(text[begin])) {
-        ++begin;
+    const auto* at = text.data();
+    const auto* const end = at + text.size();
+    while (at != end && is_blank(*at)) {
+        ++at;
     }
-    auto end = begin;
-    while (end < text.size() && !is_blank(text[end])) {
-        ++end;
+    const auto* const word = at;
+    at = find_first<' ', '\t'>(at, end);
+    const std::string_view out{word, static_cast<std::size_t>(at - word)};
+    while (at != end && is_blank(*at)) {
+        ++at;
     }
-    const auto word = text.substr(begin, end - begin);
-    while (end < text.size() && is_blank(text[end])) {
-        ++end;
-    }
-    text.remove_prefix(end);
-    return word;
+    text = {at, static_cast<std::size_t>(end - at)};
+    return out;
 }
 
 } // namespace cw::sdp

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/scan.hpp"
 #include "sip/chars.hpp"
-#include "sip/scan.hpp"
 
 namespace cw::sip {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/scan.hpp"
 #include "base/text.hpp"
 #include "sip/chars.hpp"
-#include "sip/scan.hpp"
 
 namespace cw::sip {
 

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "base/scan.hpp"
 #include "base/text.hpp"
 #include "sip/params.hpp"
-#include "sip/scan.hpp"
 
 namespace cw::sip {
 namespace {

@@ -1,4 +1,4 @@
-// Finding the few bytes that delimit SIP: sixteen bytes a step where SSE2 is (every x86-64), eight
+// Finding the few bytes that delimit text: sixteen bytes a step where SSE2 is (every x86-64), eight
 // a step elsewhere. None of these reads at or past `end`.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace cw::sip {
+namespace cw {
 
 namespace detail {
 
@@ -120,4 +120,4 @@ inline const char* skip_plain(const char* p, const char* end) {
     return p;
 }
 
-} // namespace cw::sip
+} // namespace cw
