@@ -1,11 +1,17 @@
 // callwright load as a user meets it: exit statuses, pass lines, what is kept of failed calls, the
 // end by Ctrl-C, and words for what is wrong.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <thread>
+
 #include "program.hpp"
 
 namespace {
 
 using cw::tests::contains;
 using cw::tests::content_of;
+using cw::tests::Outcome;
 
 constexpr std::string_view direct = R"(sequenceDiagram
     %% timeout: 5s
@@ -150,6 +156,87 @@ TEST_F(LoadProgram, CallsThatShareATurnComeToTheirEndAsOthersDo) {
     }
 }
 
+// Accepts one connection over TCP after the other until it goes, and answers each request by 200
+// and some pings by a pong. Everything comes to it in pieces as its peer wrote them.
+class FewPongs {
+  public:
+    explicit FewPongs(int pongs) : pongs_(pongs), listener_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        sockaddr_in at{};
+        at.sin_family = AF_INET;
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof at;
+        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+        EXPECT_EQ(::listen(listener_, 8), 0);
+        EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size), 0);
+        port = ntohs(at.sin_port);
+        thread_ = std::thread{[this] { serve(); }};
+    }
+    ~FewPongs() {
+        ::shutdown(listener_, SHUT_RDWR);
+        thread_.join();
+        ::close(listener_);
+    }
+    int port = 0;
+
+  private:
+    void serve() {
+        for (int fd = 0; (fd = ::accept(listener_, nullptr, nullptr)) >= 0; ::close(fd)) {
+            std::array<char, 65536> bytes{};
+            for (ssize_t n = 0; (n = ::read(fd, bytes.data(), bytes.size())) > 0;) {
+                const std::string_view text{bytes.data(), static_cast<std::size_t>(n)};
+                const auto reply = text.starts_with("OPTIONS")          ? ok(text)
+                                   : text == "\r\n\r\n" && pongs_-- > 0 ? std::string{"\r\n"}
+                                                                        : std::string{};
+                [[maybe_unused]] const auto sent =
+                    ::send(fd, reply.data(), reply.size(), MSG_NOSIGNAL);
+            }
+        }
+    }
+    static std::string ok(std::string_view request) {
+        std::string out = "SIP/2.0 200 OK";
+        for (const std::string_view name :
+             {"\r\nVia:", "\r\nFrom:", "\r\nTo:", "\r\nCall-ID:", "\r\nCSeq:"}) {
+            const auto at = request.find(name);
+            out += request.substr(at, request.find("\r\n", at + 2) - at);
+            out += name == "\r\nTo:" ? ";tag=far" : "";
+        }
+        return out + "\r\nContent-Length: 0\r\n\r\n";
+    }
+
+    int pongs_;
+    int listener_;
+    std::thread thread_;
+};
+
+// [RFC 5626 §4.4.1] "If a pong is not received within 10 seconds after sending a ping, then the
+// client MUST treat the flow as failed". Not so where the server knows no pings at all.
+TEST_F(LoadProgram, AConnectionWhosePongIsLostHasFailed) {
+    file("twice.mmd", "sequenceDiagram\n    actor alice as Alice (TCP)\n"
+                      "    participant pbx as PBX (under test)\n\n"
+                      "    alice->>pbx: OPTIONS sip:pbx@example.com\n    pbx-->>alice: 200 OK\n"
+                      "    Note over alice: waits 14s\n"
+                      "    alice->>pbx: OPTIONS sip:pbx@example.com\n    pbx-->>alice: 200 OK\n");
+    std::array<Outcome, 2> done;
+    std::array<std::thread, 2> both;
+    for (const int pongs : {0, 1}) { // at the same time
+        both[static_cast<std::size_t>(pongs)] = std::thread{[this, pongs, &done] {
+            const FewPongs pbx{pongs};
+            done[static_cast<std::size_t>(pongs)] =
+                run(fmt::format("load twice.mmd --at pbx=tcp:127.0.0.1:{} --concurrency 1 --calls "
+                                "1 --keep-alive 1s --format json",
+                                pbx.port));
+        }};
+    }
+    for (auto& one : both) {
+        one.join();
+    }
+    EXPECT_EQ(done[0].status, 0) << done[0].text;
+    EXPECT_GE(number_after(done[0].text, R"("silent":)"), 1) << done[0].text;
+    EXPECT_EQ(number_after(done[0].text, R"("lost":)"), 0) << done[0].text;
+    EXPECT_GE(number_after(done[1].text, R"("silent":)"), 1) << done[1].text;
+    EXPECT_EQ(number_after(done[1].text, R"("lost":)"), 1) << done[1].text;
+}
+
 TEST_F(LoadProgram, CtrlCEndsItWithItsResults) {
     file("direct.mmd", direct);
     const auto done =
@@ -158,6 +245,25 @@ TEST_F(LoadProgram, CtrlCEndsItWithItsResults) {
                              "' load direct.mmd --rate 10 2>&1; echo status $?");
     EXPECT_TRUE(contains(done.text, "(interrupted)")) << done.text;
     EXPECT_TRUE(contains(done.text, " passed, 0 failed")) << done.text;
+}
+
+// All calls would be to one user, whose phones a registrar rings all.
+TEST_F(LoadProgram, APhoneThatRegistersInEachCallIsWarnedAbout) {
+    std::string flow{served};
+    flow.replace(flow.find("    alice->>proxy"), 0,
+                 "    bob->>proxy: REGISTER\n    proxy-->>bob: 200 OK\n");
+    file("served.mmd", flow);
+    constexpr std::string_view warning = "bob registers in each call";
+    EXPECT_TRUE(contains(run("load served.mmd --rate 1 --calls 1").text, warning));
+    const auto alone = run("load served.mmd --concurrency 1 --calls 3");
+    EXPECT_FALSE(contains(alone.text, warning)) << alone.text;
+    EXPECT_TRUE(contains(alone.text, "3 passed, 0 failed")) << alone.text;
+    flow.replace(flow.find("    actor alice"), 0, "    %% set: rows from users.csv\n");
+    flow.replace(flow.find("\n    bob->>proxy"), 0, "    %% uri: sip:{row.callee}@example.com\n");
+    file("served.mmd", flow);
+    file("users.csv", "callee\nbert\ndora\n");
+    const auto rows = run("load served.mmd --rate 1 --calls 1");
+    EXPECT_FALSE(contains(rows.text, warning)) << rows.text;
 }
 
 TEST_F(LoadProgram, UsersComeFromACsvFile) {

@@ -32,18 +32,27 @@ std::optional<std::string_view> without_padding(std::string_view text) {
 } // namespace
 
 std::string to_base64(Bytes bytes) {
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const auto left = bytes.size() - i;
-        const std::uint32_t group =
-            static_cast<std::uint32_t>(bytes[i]) << 16U |
-            (left > 1 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8U : 0U) |
-            (left > 2 ? bytes[i + 2] : 0U);
-        out += letters[group >> 18U];
-        out += letters[group >> 12U & 63U];
-        out += left > 1 ? letters[group >> 6U & 63U] : '=';
-        out += left > 2 ? letters[group & 63U] : '=';
+    std::string out((bytes.size() + 2) / 3 * 4, '=');
+    const auto* letter = letters.data();
+    const auto* from = bytes.data();
+    auto* to = out.data();
+    auto left = bytes.size();
+    for (; left >= 3; left -= 3, from += 3, to += 4) {
+        const std::uint32_t group = static_cast<std::uint32_t>(from[0]) << 16U |
+                                    static_cast<std::uint32_t>(from[1]) << 8U | from[2];
+        to[0] = letter[group >> 18U];
+        to[1] = letter[group >> 12U & 63U];
+        to[2] = letter[group >> 6U & 63U];
+        to[3] = letter[group & 63U];
+    }
+    if (left > 0) { // the rest is padding
+        const std::uint32_t group = static_cast<std::uint32_t>(from[0]) << 16U |
+                                    (left > 1 ? static_cast<std::uint32_t>(from[1]) << 8U : 0U);
+        to[0] = letter[group >> 18U];
+        to[1] = letter[group >> 12U & 63U];
+        if (left > 1) {
+            to[2] = letter[group >> 6U & 63U];
+        }
     }
     return out;
 }

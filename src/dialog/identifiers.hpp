@@ -115,12 +115,13 @@ class Identifiers {
         }
     }
     static std::string word(std::uint64_t bits) {
-        static constexpr std::string_view letters = "0123456789abcdefghijklmnopqrstuv";
-        std::string out;
-        for (int i = 0; i < 10; ++i, bits >>= 5) {
-            out += letters[bits & 31];
+        static constexpr char letters[] = "0123456789abcdefghijklmnopqrstuv";
+        char out[10];
+        for (auto& letter : out) {
+            letter = letters[bits & 31];
+            bits >>= 5;
         }
-        return out;
+        return {out, sizeof out};
     }
 
     std::uint64_t seed_;
