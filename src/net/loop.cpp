@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <unistd.h>
 #include <utility>
 
@@ -220,6 +219,12 @@ void Loop::shake_hands() {
     }
 }
 
+void Loop::welcome() {
+    shake_hands();
+    handler_.on_turn(now_);
+    flush();
+}
+
 // ---- turns
 
 void Loop::dispatch(std::uint64_t tag, std::uint32_t events) {
@@ -342,32 +347,35 @@ std::optional<Duration> Loop::patience() {
     return std::clamp(next - now_, Duration{}, seconds(60));
 }
 
-// Not in epoll: what comes would end the wait. Whoever stops the loop does so by a job, which may
-// wait as long.
+// Waits for newcomers alone: what else comes shall not end it. Whoever stops the loop does so by a
+// job, which may wait as long. A signal may end it: then less is gathered.
 void Loop::gather() {
-    const auto rest = more_.empty() ? pace_.rest(now()) : Duration{};
-    if (rest.ns > 0) {
-        const timespec time{.tv_sec = rest.ns / 1'000'000'000, .tv_nsec = rest.ns % 1'000'000'000};
-        nanosleep(&time, nullptr); // a signal may end it: then less is gathered
+    std::array<epoll_event, 1> newcomer;
+    for (auto rest = pace_.rest(now()); rest.ns > 0 && more_.empty() && running_;
+         rest = pace_.rest(now())) {
+        if (wait(newcomers_, newcomer, rest) <= 0) {
+            return;
+        }
+        now_ = now();
+        welcome();
     }
 }
 
-int Loop::wait(std::span<epoll_event> events) {
-    gather();
-    const auto time = patience();
+int Loop::wait(const Descriptor& epoll, std::span<epoll_event> events,
+               std::optional<Duration> time) {
     const auto most = static_cast<int>(events.size());
     if (waits_precisely_) {
         const timespec until{.tv_sec = time ? time->ns / 1'000'000'000 : 0,
                              .tv_nsec = time ? time->ns % 1'000'000'000 : 0};
         const int ready =
-            epoll_pwait2(epoll_.get(), events.data(), most, time ? &until : nullptr, nullptr);
+            epoll_pwait2(epoll.get(), events.data(), most, time ? &until : nullptr, nullptr);
         if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) {
             return ready;
         }
         waits_precisely_ = false; // before Linux 5.11, or where a sandbox does not know the call
     }
     const auto ms = time ? static_cast<int>((time->ns + 999'999) / 1'000'000) : -1;
-    return epoll_wait(epoll_.get(), events.data(), most, ms);
+    return epoll_wait(epoll.get(), events.data(), most, ms);
 }
 
 void Loop::run() {
@@ -375,7 +383,11 @@ void Loop::run() {
     std::array<epoll_event, 256> events;
     running_ = true;
     while (running_) {
-        const int ready = wait(events);
+        gather();
+        if (!running_) {
+            break;
+        }
+        const int ready = wait(epoll_, events, patience());
         now_ = now();
         const auto began = now_;
         // Mail first: what another shard was told before it answered is known here before its
@@ -390,11 +402,8 @@ void Loop::run() {
         on_deadlines();
         handler_.on_turn(now_);
         flush();
-        if (newcomers_ready_) {
-            newcomers_ready_ = false;
-            shake_hands();
-            handler_.on_turn(now_);
-            flush();
+        if (std::exchange(newcomers_ready_, false)) {
+            welcome();
         }
         pace_.turn(began, std::exchange(mail_, 0));
     }

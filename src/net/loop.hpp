@@ -106,7 +106,7 @@ struct Limits {
     Duration linger = seconds(5);              // for what is still to be written when we close
     std::size_t output = std::size_t{1} << 20; // bytes waiting for a peer that does not read
     // When busy, from the beginning of a turn to that of the next: what comes meanwhile, jobs and
-    // deadlines too, shares that one (net/pace.hpp). Handshakes of newcomers alone are no business.
+    // deadlines too, shares that one (net/pace.hpp). Only handshakes of newcomers go on.
     // 0: nothing waits.
     Duration gather{};
 };
@@ -193,6 +193,7 @@ class Loop {
     // loop.cpp: turns, listeners, datagrams
     void dispatch(std::uint64_t tag, std::uint32_t events);
     void shake_hands();
+    void welcome(); // shakes hands, and does what comes of it
     void accept(Listener& listener);
     void admit(Descriptor fd, const Endpoint& remote, const Listener& listener);
     void rest_listeners();
@@ -210,8 +211,8 @@ class Loop {
     // How long nothing is due; nothing: nothing is at all.
     std::optional<Duration> patience();
     void gather();
-    // For sockets and deadlines; how many of `events` it wrote, negative when a signal came.
-    int wait(std::span<epoll_event> events);
+    // How many of `events` it wrote, 0 when the time is over, negative when a signal came.
+    int wait(const Descriptor& epoll, std::span<epoll_event> events, std::optional<Duration> time);
 
     // connection.cpp: one connection
     Connection* find(Key key) const;

@@ -1,7 +1,8 @@
 // How soon the next turn of a loop may begin. Waking up costs more than a message, and what comes
 // meanwhile shares reads, records and writes. So, on a loop that has something to do, what comes
 // within `gather` of the beginning of a turn waits for the rest of that time. With little to do
-// (fewer than four things in that time, on average) nothing waits, nor does what comes later.
+// (fewer than four things in that time, on average) nothing waits, nor does what comes later. With
+// very much to do the time is shorter: 128 things together save nearly all that can be saved.
 // Knows no clock; one thread.
 #pragma once
 
@@ -27,18 +28,23 @@ class Pace {
         things_ += things;
         const auto passed = began - since_;
         if (things_ >= many || passed > time_for_many()) {
-            busy_ = things_ >= many && passed <= time_for_many();
+            rest_ = {};
+            if (things_ >= many && passed <= time_for_many()) {
+                const auto enough = std::int64_t{plenty} * passed.ns;
+                rest_ = std::min(gather_, Duration{enough / static_cast<std::int64_t>(things_)});
+            }
             since_ = began;
             things_ = 0;
         }
     }
     // How long nothing is looked at, `gather` at most.
     [[nodiscard]] Duration rest(Instant now) const {
-        return busy_ ? std::clamp(last_ + gather_ - now, Duration{}, gather_) : Duration{};
+        return std::clamp(last_ + rest_ - now, Duration{}, rest_);
     }
 
   private:
     static constexpr std::size_t many = 64;
+    static constexpr std::size_t plenty = 128;
     static constexpr std::size_t worth_waiting = 4; // within `gather`
     [[nodiscard]] Duration time_for_many() const {
         return {gather_.ns * std::int64_t{many / worth_waiting}};
@@ -48,7 +54,7 @@ class Pace {
     Instant last_; // beginning of the last turn in which something came
     Instant since_;
     std::size_t things_ = 0; // since then
-    bool busy_ = false;      // so many came in so short a time when that was last known
+    Duration rest_;          // from the beginning of a turn to that of the next
 };
 
 } // namespace cw::net

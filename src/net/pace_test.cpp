@@ -66,6 +66,16 @@ TEST(Pace, StaysBusyWhenThingsComeTogether) {
     }
 }
 
+TEST(Pace, TheMoreComesTheSoonerItIsEnough) {
+    Pace pace{gather};
+    std::int64_t now = 0;
+    for (int turn = 0; turn < 10; ++turn) {
+        pace.turn(at(now += 1000), 100);
+    }
+    EXPECT_EQ(microseconds(1280), pace.rest(at(now)));
+    EXPECT_EQ(Duration{}, pace.rest(at(now + 1280)));
+}
+
 TEST(Pace, ATurnThatIsOnlyAboutTimeDelaysNothing) {
     Pace pace{gather};
     const auto last = come(pace, 0, 100, 200);

@@ -30,7 +30,7 @@ std::shared_ptr<const TlsContext> client(const TlsSettings& settings) {
 // A CA that all trust, and its certificate for example.com.
 class TlsTest : public test::LoopTest {
   protected:
-    TlsTest() {
+    explicit TlsTest(const Limits& limits = {}) : LoopTest(limits) {
         test::write_certificates(trusted, {ca});
         basic.certificates = {example};
         basic.trusted = trusted;
@@ -589,6 +589,32 @@ TEST_F(TlsTest, ATruncatedConnectionIsSaidToBeOne) {
     peer.reset();
     ASSERT_TRUE(run_until([&] { return h.closed.size() == 1; }));
     EXPECT_EQ("closed without close_notify", h.closed[0].why);
+}
+
+class GatheringTlsTest : public TlsTest {
+  protected:
+    static constexpr Duration gather = milliseconds(50);
+    GatheringTlsTest() : TlsTest({.gather = gather}) {}
+};
+
+// What others send waits, on a busy loop, and newcomers do not.
+TEST_F(GatheringTlsTest, NewcomersAreHandledWhileThingsAreGathered) {
+    const auto newcomers = listen(server(basic));
+    const auto peer = raw(listen(nullptr, "127.0.0.1", 2));
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == 1; }));
+    const auto heard = [&] { return h.received[h.end(true).index].size(); };
+    std::vector<Descriptor> strangers;
+    std::vector<std::size_t> came_at; // each stranger, when so much had been heard
+    int in_time = 0;
+    h.when_failed = [&](Key) { in_time += came_at[h.failed.size() - 1] == heard() ? 1 : 0; };
+    h.when_bytes = [&](Key, Bytes) {
+        strangers.push_back(raw(newcomers));
+        came_at.push_back(heard());
+        EXPECT_EQ(7, send(strangers.back().get(), "no TLS\n", 7, 0));
+        EXPECT_EQ(1, send(peer.get(), "a", 1, 0)); // is there for the next turn
+    };
+    ASSERT_EQ(1, send(peer.get(), "a", 1, 0));
+    EXPECT_TRUE(run_until([&] { return in_time == 3; }));
 }
 
 } // namespace
