@@ -33,7 +33,7 @@ class Relay final : public Listener {
     static constexpr std::size_t batch_bytes = std::size_t{64} << 10;
     // On one thread, that of the first level.
     static constexpr std::size_t small_batch_bytes = std::size_t{16} << 10;
-    static constexpr std::size_t most_batches = 8;
+    static constexpr std::size_t most_batches = 5;
     // While the listener has so many before it, the source prepares messages.
     static constexpr std::size_t enough_waiting = 2;
 
