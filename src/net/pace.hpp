@@ -2,7 +2,8 @@
 // meanwhile shares reads, records and writes. So, on a loop that has something to do, what comes
 // within `gather` of the beginning of a turn waits for the rest of that time. With little to do
 // (fewer than four things in that time, on average) nothing waits, nor does what comes later. With
-// very much to do the time is shorter: 128 things together save nearly all that can be saved.
+// much to do the time is shorter: 32 things together save most of what can be saved, and who has no
+// more than some dozens of requests open would wait for us while we wait for more of them.
 // Knows no clock; one thread.
 #pragma once
 
@@ -44,7 +45,7 @@ class Pace {
 
   private:
     static constexpr std::size_t many = 64;
-    static constexpr std::size_t plenty = 128;
+    static constexpr std::size_t plenty = 32;
     static constexpr std::size_t worth_waiting = 4; // within `gather`
     [[nodiscard]] Duration time_for_many() const {
         return {gather_.ns * std::int64_t{many / worth_waiting}};

@@ -1,5 +1,7 @@
 #include "net/pace.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace cw::net {
@@ -48,7 +50,7 @@ TEST(Pace, AFewThingsTogetherAreNotMany) {
 
 TEST(Pace, IsQuietAgainSoonAfterItWasBusy) {
     Pace pace{gather};
-    auto last = come(pace, 0, 100, 1000);
+    auto last = come(pace, 0, 200, 1000);
     EXPECT_EQ(gather, pace.rest(at(last)));
     last = come(pace, last + 200'000, 10'000, 2);
     EXPECT_EQ(Duration{}, pace.rest(at(last)));
@@ -57,7 +59,7 @@ TEST(Pace, IsQuietAgainSoonAfterItWasBusy) {
 // Once they are gathered, many come in few turns.
 TEST(Pace, StaysBusyWhenThingsComeTogether) {
     Pace pace{gather};
-    std::int64_t now = come(pace, 0, 100, 200);
+    std::int64_t now = come(pace, 0, 200, 200);
     for (int turn = 0; turn < 1000; ++turn) {
         now += 4000;
         EXPECT_EQ(Duration{}, pace.rest(at(now)));
@@ -72,13 +74,24 @@ TEST(Pace, TheMoreComesTheSoonerItIsEnough) {
     for (int turn = 0; turn < 10; ++turn) {
         pace.turn(at(now += 1000), 100);
     }
-    EXPECT_EQ(microseconds(1280), pace.rest(at(now)));
-    EXPECT_EQ(Duration{}, pace.rest(at(now + 1280)));
+    EXPECT_EQ(microseconds(320), pace.rest(at(now)));
+    EXPECT_EQ(Duration{}, pace.rest(at(now + 320)));
+}
+
+// Sixty requests are open and each answer brings the next one: there is nothing to wait for.
+TEST(Pace, WhoWaitsForUsIsNotWaitedFor) {
+    Pace pace{gather};
+    std::int64_t now = 0;
+    for (int turn = 0; turn < 200; ++turn) {
+        now += std::max<std::int64_t>(500, pace.rest(at(now)).ns / 1000); // 500 µs of work
+        pace.turn(at(now), 60);
+    }
+    EXPECT_LT(pace.rest(at(now)), microseconds(500)); // over before the work is
 }
 
 TEST(Pace, ATurnThatIsOnlyAboutTimeDelaysNothing) {
     Pace pace{gather};
-    const auto last = come(pace, 0, 100, 200);
+    const auto last = come(pace, 0, 200, 200);
     pace.turn(at(last + 3000), 0);
     EXPECT_EQ(milliseconds(1), pace.rest(at(last + 3000)));
 }
