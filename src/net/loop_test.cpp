@@ -443,7 +443,7 @@ TEST_F(LoopTest, AGuestIsToldOfItsDescriptorsAndItsDeadline) {
 
 class Gathering : public LoopTest {
   protected:
-    static constexpr Duration gather = milliseconds(50);
+    static constexpr Duration gather = milliseconds(200);
     Gathering() : LoopTest({.gather = gather}) {}
 };
 

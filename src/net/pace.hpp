@@ -1,9 +1,9 @@
 // How soon the next turn of a loop may begin. Waking up costs more than a message, and what comes
 // meanwhile shares reads, records and writes. So, on a loop that has something to do, what comes
 // within `gather` of the beginning of a turn waits for the rest of that time. With little to do
-// (fewer than four things in that time, on average) nothing waits, nor does what comes later. With
-// much to do the time is shorter: 32 things together save most of what can be saved, and who has no
-// more than some dozens of requests open would wait for us while we wait for more of them.
+// (fewer than sixteen things in that time, on average) nothing waits, nor does what comes later.
+// With much to do the time is shorter: 32 things together save most of what can be saved, and who
+// has no more than some dozens of requests open would wait for us while we wait for more of them.
 // Knows no clock; one thread.
 #pragma once
 
@@ -46,7 +46,7 @@ class Pace {
   private:
     static constexpr std::size_t many = 64;
     static constexpr std::size_t plenty = 32;
-    static constexpr std::size_t worth_waiting = 4; // within `gather`
+    static constexpr std::size_t worth_waiting = 16; // within `gather`
     [[nodiscard]] Duration time_for_many() const {
         return {gather_.ns * std::int64_t{many / worth_waiting}};
     }

@@ -24,7 +24,7 @@ std::int64_t come(Pace& pace, std::int64_t from, std::int64_t us, int times) {
 
 TEST(Pace, WhatComesToABusyLoopWaitsForTheRestOfTheTime) {
     Pace pace{gather};
-    const auto last = come(pace, 0, 900, 130);
+    const auto last = come(pace, 0, 200, 130);
     EXPECT_EQ(gather, pace.rest(at(last)));
     EXPECT_EQ(milliseconds(3), pace.rest(at(last + 1000)));
     EXPECT_EQ(Duration{}, pace.rest(at(last + 4000)));
@@ -34,7 +34,7 @@ TEST(Pace, WhatComesToABusyLoopWaitsForTheRestOfTheTime) {
 TEST(Pace, WithLittleToDoNothingWaits) {
     Pace pace{gather};
     EXPECT_EQ(Duration{}, pace.rest(at(0))); // the first of all
-    const auto last = come(pace, 0, 1100, 1000);
+    const auto last = come(pace, 0, 300, 1000);
     EXPECT_EQ(Duration{}, pace.rest(at(last)));
 }
 
@@ -63,7 +63,7 @@ TEST(Pace, StaysBusyWhenThingsComeTogether) {
     for (int turn = 0; turn < 1000; ++turn) {
         now += 4000;
         EXPECT_EQ(Duration{}, pace.rest(at(now)));
-        pace.turn(at(now), 5);
+        pace.turn(at(now), 20);
         EXPECT_EQ(gather, pace.rest(at(now)));
     }
 }

@@ -593,7 +593,7 @@ TEST_F(TlsTest, ATruncatedConnectionIsSaidToBeOne) {
 
 class GatheringTlsTest : public TlsTest {
   protected:
-    static constexpr Duration gather = milliseconds(50);
+    static constexpr Duration gather = milliseconds(200);
     GatheringTlsTest() : TlsTest({.gather = gather}) {}
 };
 
