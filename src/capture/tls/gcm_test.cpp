@@ -12,10 +12,12 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include "capture/test_frames.hpp"
+
 namespace cw::capture::tls {
 namespace {
 
-using Octets = std::vector<std::uint8_t>;
+using made::Octets;
 
 Octets counting(std::size_t size, std::uint8_t from) {
     Octets out(size);
@@ -166,15 +168,6 @@ TEST_P(GcmOpens, TheFirstOctetsOfATag) {
     EXPECT_FALSE(gcm.open(nonce.data(), {}, text, Bytes{sealed}.subspan(40, 8), out.data()));
 }
 
-Octets from_hex(std::string_view hex) {
-    Octets out;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-        out.push_back(
-            static_cast<std::uint8_t>(std::stoi(std::string{hex.substr(i, 2)}, nullptr, 16)));
-    }
-    return out;
-}
-
 struct Case {
     const char* name;
     std::string_view key;
@@ -222,11 +215,11 @@ TEST(Gcm, TheCasesOfItsAuthors) {
         GTEST_SKIP() << "this processor has no AES instructions";
     }
     for (const auto& c : cases) {
-        const auto plaintext = from_hex(c.plaintext);
+        const auto plaintext = made::hex(c.plaintext);
         auto out = room_for(plaintext.size());
-        Gcm gcm{from_hex(c.key)};
-        EXPECT_TRUE(gcm.open(from_hex(c.nonce).data(), from_hex(c.additional),
-                             from_hex(c.ciphertext), from_hex(c.tag), out.data()))
+        Gcm gcm{made::hex(c.key)};
+        EXPECT_TRUE(gcm.open(made::hex(c.nonce).data(), made::hex(c.additional),
+                             made::hex(c.ciphertext), made::hex(c.tag), out.data()))
             << c.name;
         EXPECT_TRUE(std::equal(plaintext.begin(), plaintext.end(), out.begin())) << c.name;
     }

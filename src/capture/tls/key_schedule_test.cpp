@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "capture/test_frames.hpp"
+
 namespace cw::capture::tls {
 namespace {
 
@@ -14,15 +16,6 @@ std::string hex(Bytes bytes) {
     std::string out;
     for (const auto byte : bytes) {
         out += fmt::format("{:02x}", byte);
-    }
-    return out;
-}
-
-std::vector<std::uint8_t> from_hex(std::string_view text) {
-    std::vector<std::uint8_t> out;
-    for (std::size_t i = 0; i < text.size(); i += 2) {
-        out.push_back(
-            static_cast<std::uint8_t>(std::stoi(std::string{text.substr(i, 2)}, nullptr, 16)));
     }
     return out;
 }
@@ -50,7 +43,7 @@ TEST(Hasher, ExpandsLabelsAsRfc8448Prints) {
     Hasher hasher;
     // The server's handshake write key and IV.
     const auto secret =
-        from_hex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38");
+        made::hex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38");
     std::array<std::uint8_t, 16> key{};
     std::array<std::uint8_t, 12> iv{};
     ASSERT_TRUE(hasher.expand_label(Hash::Sha256, secret, "key", key));
@@ -63,8 +56,8 @@ TEST(Hasher, ExpandsLabelsAsRfc8448Prints) {
 
 TEST(Hasher, ComputesThePrfOfEachVersion) {
     Hasher hasher;
-    const auto secret = from_hex("9bbe436ba940f017b17652849a71db35");
-    const auto seed = from_hex("a0ba9f936cda311827a6f796ffd5198c");
+    const auto secret = made::hex("9bbe436ba940f017b17652849a71db35");
+    const auto seed = made::hex("a0ba9f936cda311827a6f796ffd5198c");
     std::array<std::uint8_t, 100> out{};
     ASSERT_TRUE(hasher.prf(version::tls12, Hash::Sha256, secret, "test label", seed, {}, out));
     EXPECT_EQ(hex(out), "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b"
