@@ -132,9 +132,13 @@ class Book final : public Listener {
     class Desk {
         friend class Book;
         Spool::Reader spool_;
+        struct Loaded {
+            Connection connection;
+            bool lent = false; // a call has it, and gives it back or not
+        };
         std::vector<BlobRef> chain_; // the stretches of the leg that is read back
-        boost::unordered_flat_map<std::uint32_t, Connection> loaded_; // the latest read back
-        Connection asked_; // the latest that is still open
+        boost::unordered_flat_map<std::uint32_t, Loaded> loaded_; // the latest read back
+        Connection asked_;                                        // the latest that is still open
         diagnose::ConnectionFindings connection_findings_;
     };
     // Some of the calls of for_each_call(): from the `first`, counted from 0, up to `end`, which is
@@ -289,9 +293,10 @@ class Book final : public Listener {
     void add_joins(std::span<const std::uint32_t> slots, Call& call, Desk& desk) const;
     void add_streams(std::span<const std::uint32_t> slots, Call& call, Desk& desk) const;
     void add_connections(Call& call, Desk& desk) const;
+    static void take_back_connections(Call& call, Desk& desk);
     void add_unnamed(const Call& call, std::vector<std::uint32_t>& ids) const;
     void add_undecrypted(const Call& call, std::vector<std::uint32_t>& ids) const;
-    const Connection* connection(std::uint32_t id, Desk& desk) const;
+    Connection* connection(std::uint32_t id, Desk& desk) const;
 
     std::uint64_t seed_;
     BodyOpener* opener_ = nullptr;

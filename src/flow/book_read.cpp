@@ -133,25 +133,28 @@ void Book::add_streams(std::span<const std::uint32_t> slots, Call& call, Desk& d
 }
 
 // One connection may carry a hundred thousand calls, so what was read back is kept for a while.
-const Connection* Book::connection(std::uint32_t id, Desk& desk) const {
+// The caller takes what it gets.
+Connection* Book::connection(std::uint32_t id, Desk& desk) const {
     constexpr std::size_t most_loaded = 512;
     if (open_connection_ && open_connection_(id, desk.asked_)) {
         return &desk.asked_;
     }
     auto& loaded = desk.loaded_;
-    if (const auto known = loaded.find(id); known != loaded.end()) {
-        return &known->second;
+    auto known = loaded.find(id);
+    if (known == loaded.end() || known->second.lent) {
+        const auto at = std::ranges::lower_bound(connections_, id, {}, &StoredConnection::id);
+        Connection read;
+        if (at == connections_.end() || at->id != id ||
+            !unpack(spool_.get(at->blob, desk.spool_), read)) {
+            return nullptr;
+        }
+        if (known == loaded.end() && loaded.size() >= most_loaded) {
+            loaded.clear();
+        }
+        known = loaded.insert_or_assign(id, Desk::Loaded{std::move(read)}).first;
     }
-    const auto at = std::ranges::lower_bound(connections_, id, {}, &StoredConnection::id);
-    Connection read;
-    if (at == connections_.end() || at->id != id ||
-        !unpack(spool_.get(at->blob, desk.spool_), read)) {
-        return nullptr;
-    }
-    if (loaded.size() >= most_loaded) {
-        loaded.clear();
-    }
-    return &loaded.emplace(id, std::move(read)).first->second;
+    known->second.lent = true;
+    return &known->second.connection;
 }
 
 // Connections that could not be decrypted, between hosts of the call, while it lasted.
@@ -214,8 +217,18 @@ void Book::add_connections(Call& call, Desk& desk) const {
     add_unnamed(call, ids);
     std::ranges::sort(ids);
     for (const auto id : ids) {
-        if (const auto* known = connection(id, desk)) {
-            call.connections.push_back(*known);
+        if (auto* known = connection(id, desk)) {
+            call.connections.push_back(std::move(*known));
+        }
+    }
+}
+
+// For the next call: a copy has some thirty texts.
+void Book::take_back_connections(Call& call, Desk& desk) {
+    for (auto& connection : call.connections) {
+        const auto at = desk.loaded_.find(connection.id);
+        if (at != desk.loaded_.end() && at->second.lent) {
+            at->second = {std::move(connection)};
         }
     }
 }
@@ -252,7 +265,9 @@ void Book::for_each_call(const std::function<bool(const Call&)>& visit) {
     for (std::uint32_t i = 0; i + 1 < call_begins_.size(); ++i) {
         call.clear();
         assemble(i, call);
-        if (!visit(call)) {
+        const bool more = visit(call);
+        take_back_connections(call, desk_);
+        if (!more) {
             return;
         }
     }
@@ -264,7 +279,9 @@ void Book::for_calls(std::uint32_t first, std::uint32_t end, Desk& desk,
     for (auto i = first; i < end; ++i) {
         call.clear();
         assemble(i, call, desk);
-        if (!visit(call)) {
+        const bool more = visit(call);
+        take_back_connections(call, desk);
+        if (!more) {
             return;
         }
     }

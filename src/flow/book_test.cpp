@@ -48,7 +48,7 @@ class BookTest : public testing::Test {
                                  .source = *parse_endpoint(from, 5060),
                                  .destination = *parse_endpoint(to, 5060)},
                           .transport = Transport::Udp,
-                          .connection = 0,
+                          .connection = connection_,
                           .truncated = false,
                           .message = *message});
     }
@@ -86,6 +86,7 @@ class BookTest : public testing::Test {
     Book book_;
     sip::HeaderIndex index_;
     std::uint32_t frame_ = 0;
+    std::uint32_t connection_ = 0;
     Instant last_;
 };
 
@@ -520,6 +521,34 @@ TEST_F(GoingOnTest, TwoCallsThatBecomeOneAreTold) {
         joined = true;
     }
     EXPECT_TRUE(joined);
+}
+
+// It is lent from one to the next.
+TEST_F(BookTest, EachCallHasTheConnectionThatAllShare) {
+    Connection shared;
+    shared.id = connection_ = 7;
+    shared.version = "TLSv1.3";
+    shared.server_chain = {{.subject = "CN=a.example.com", .names = {"DNS:a.example.com"}}};
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        see_call(std::int64_t{i} * 10'000, fmt::format("call-{}", i));
+    }
+    book_.on_connection(shared);
+    auto calls = finish(); // copies
+    ASSERT_EQ(calls.size(), 3U);
+    Book::Desk desk;
+    for (int again = 0; again < 2; ++again) {
+        book_.for_calls(0, 3, desk, [&](const Call& call) {
+            calls.push_back(call);
+            return true;
+        });
+    }
+    for (const auto& call : calls) {
+        ASSERT_EQ(call.connections.size(), 1U);
+        EXPECT_EQ(call.connections[0].id, 7U);
+        EXPECT_EQ(call.connections[0].version, "TLSv1.3");
+        ASSERT_EQ(call.connections[0].server_chain.size(), 1U);
+        EXPECT_EQ(call.connections[0].server_chain[0].names, shared.server_chain[0].names);
+    }
 }
 
 // As the reader's JSON is written: calls are read back by several threads at a time.
