@@ -17,19 +17,24 @@ std::size_t block_size(Hash hash) {
 
 } // namespace
 
-Hasher::Hasher() {
-    constexpr std::array names{"", "MD5", "SHA1", "SHA2-256", "SHA2-384"};
-    for (std::size_t i = 1; i < engines_.size(); ++i) {
-        engines_[i].md.reset(EVP_MD_fetch(nullptr, names[i], nullptr));
-        engines_[i].context.reset(EVP_MD_CTX_new());
+EVP_MD_CTX* Hasher::begin(Hash hash) {
+    constexpr std::array<const char*, 5> names{nullptr, "MD5", "SHA1", "SHA2-256", "SHA2-384"};
+    const auto number = static_cast<std::size_t>(hash);
+    auto& engine = engines_[number];
+    if (!engine.fetched && names[number] != nullptr) {
+        engine.fetched = true;
+        engine.md.reset(EVP_MD_fetch(nullptr, names[number], nullptr));
+        engine.context.reset(EVP_MD_CTX_new());
     }
+    auto* context = engine.context.get();
+    const bool ok = engine.md && context != nullptr &&
+                    EVP_DigestInit_ex2(context, engine.md.get(), nullptr) == 1;
+    return ok ? context : nullptr;
 }
 
 bool Hasher::digest(Hash hash, std::initializer_list<Bytes> parts, std::uint8_t* out) {
-    const auto& engine = engines_[static_cast<std::size_t>(hash)];
-    auto* context = engine.context.get();
-    if (!engine.md || context == nullptr ||
-        EVP_DigestInit_ex2(context, engine.md.get(), nullptr) != 1) {
+    auto* context = begin(hash);
+    if (context == nullptr) {
         return false;
     }
     for (const auto part : parts) {
@@ -56,11 +61,8 @@ bool Hasher::hmac(Hash hash, Bytes key, std::initializer_list<Bytes> parts, std:
     for (auto& byte : pad) {
         byte ^= 0x36;
     }
-    const auto& engine = engines_[static_cast<std::size_t>(hash)];
-    auto* context = engine.context.get();
-    bool ok = engine.md && context != nullptr &&
-              EVP_DigestInit_ex2(context, engine.md.get(), nullptr) == 1 &&
-              EVP_DigestUpdate(context, pad.data(), block) == 1;
+    auto* context = begin(hash);
+    bool ok = context != nullptr && EVP_DigestUpdate(context, pad.data(), block) == 1;
     for (const auto part : parts) {
         ok = ok && EVP_DigestUpdate(context, part.data(), part.size()) == 1;
     }

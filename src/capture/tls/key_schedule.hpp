@@ -19,8 +19,6 @@ using MasterSecret = std::array<std::uint8_t, 48>;
 
 class Hasher {
   public:
-    Hasher();
-
     // `out` holds size_of(hash) bytes. False when OpenSSL is configured without that hash (MD5).
     bool digest(Hash hash, std::initializer_list<Bytes> parts, std::uint8_t* out);
     bool hmac(Hash hash, Bytes key, std::initializer_list<Bytes> parts, std::uint8_t* out);
@@ -47,10 +45,16 @@ class Hasher {
         void operator()(EVP_MD* md) const { EVP_MD_free(md); }
         void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
     };
+    // Fetched when it is first asked for: most captures need none of them, and OpenSSL begins by
+    // setting itself up.
     struct Engine {
+        bool fetched = false;
         std::unique_ptr<EVP_MD, FreeMd> md;
         std::unique_ptr<EVP_MD_CTX, FreeMd> context;
     };
+    // Its context, begun anew; null when OpenSSL has not got that hash.
+    EVP_MD_CTX* begin(Hash hash);
+
     std::array<Engine, 5> engines_; // by Hash
 };
 
