@@ -43,8 +43,11 @@ void Relay::Batch::clear() {
     handshakes.clear();
     exchanges.clear();
     bytes.clear();
-    std::erase_if(prepared, [](const auto& message) { return is_large(*message); });
-    std::erase_if(sessions, [](const auto& session) { return is_large(*session); });
+    if (has_large) {
+        std::erase_if(prepared, [](const auto& message) { return is_large(*message); });
+        std::erase_if(sessions, [](const auto& session) { return is_large(*session); });
+        has_large = false;
+    }
 }
 
 Relay::Relay(Listener& listener) : listener_(listener), filling_(std::make_unique<Batch>()) {}
@@ -125,6 +128,10 @@ void Relay::prepare_messages(Batch& batch) const {
         auto& prepared = *batch.prepared[count];
         prepare(std::string_view{batch.bytes}.substr(record.offset, record.length), prepared,
                 *batch.sessions[sessions]);
+        // Asked here, where all of it is at hand; the listener's core would have to fetch it.
+        const bool has_body = prepared.message && !prepared.message->body().empty();
+        batch.has_large = batch.has_large || is_large(prepared) ||
+                          (has_body && is_large(*batch.sessions[sessions]));
         sessions += prepared.session != nullptr ? 1 : 0;
         record.prepared = count++;
     }

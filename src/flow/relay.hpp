@@ -80,6 +80,7 @@ class Relay final : public Listener {
         // Of the first of its messages, once it is full; the memory is kept for the next time.
         std::vector<std::unique_ptr<PreparedMessage>> prepared;
         std::vector<std::unique_ptr<sdp::Session>> sessions;
+        bool has_large = false; // some of these two
 
         void clear(); // keeps the memory, but that of the unusual
     };
