@@ -131,23 +131,43 @@ void Decoder::on_udp(const Datagram& datagram) {
 }
 
 void Decoder::on_tcp(const Datagram& datagram) {
-    const auto ends = Ends::of(datagram.source, datagram.destination);
-    auto at = conversations_.find(ends);
-    if (at == conversations_.end()) {
-        if (conversations_.size() >= sweep_at_) {
-            sweep(datagram.time);
-        }
-        at = conversations_
-                 .emplace(ends, std::make_unique<Conversation>(next_id_++, datagram, shared_))
-                 .first;
-        by_id_.emplace(at->second->id(), at->second.get());
-    } else if (at->second->starts_new_connection(datagram)) {
-        close(*at->second);
-        at->second = std::make_unique<Conversation>(next_id_++, datagram, shared_);
-        by_id_.emplace(at->second->id(), at->second.get());
+    auto*& known = recent(datagram);
+    if (known == nullptr || !known->is_between(datagram.source, datagram.destination) ||
+        known->starts_new_connection(datagram)) {
+        known = conversation_of(datagram).get();
     }
-    at->second->on_segment(datagram);
-    tls_seen_ = tls_seen_ || flow::is_secure(at->second->transport());
+    auto& conversation = *known;
+    conversation.on_segment(datagram);
+    tls_seen_ = tls_seen_ || flow::is_secure(conversation.transport());
+}
+
+Conversation*& Decoder::recent(const Datagram& segment) {
+    // The same for both directions. What differs is at the end of addresses, or the ports.
+    const auto number = [](const Endpoint& e) {
+        std::uint32_t last = 0;
+        std::memcpy(&last, e.address.octets.data() + 12, sizeof last);
+        return (last + e.port * 0x1'0001U) * 0x9e37'79b1U;
+    };
+    const auto both = number(segment.source) + number(segment.destination);
+    return recent_[both >> (32 - recent_bits)];
+}
+
+// That of these two ends; a new one where there is none, or where the segment begins one.
+std::unique_ptr<Conversation>& Decoder::conversation_of(const Datagram& segment) {
+    const auto ends = Ends::of(segment.source, segment.destination);
+    const auto at = conversations_.find(ends);
+    if (at != conversations_.end() && !at->second->starts_new_connection(segment)) {
+        return at->second;
+    }
+    if (at != conversations_.end()) {
+        close(*at->second);
+    } else if (conversations_.size() >= sweep_at_) {
+        sweep(segment.time);
+    }
+    auto& place = conversations_[ends];
+    place = std::make_unique<Conversation>(next_id_++, segment, shared_);
+    by_id_.emplace(place->id(), place.get());
+    return place;
 }
 
 void Decoder::on_sctp(const Datagram& datagram) {
@@ -224,6 +244,7 @@ void Decoder::close(Conversation& conversation) {
 // Lets go of connections that have ended. Costs a look at each, so it waits until there are twice
 // as many as were left the last time.
 void Decoder::sweep(Instant now) {
+    recent_.fill(nullptr);
     for (auto at = conversations_.begin(); at != conversations_.end();) {
         auto& conversation = *at->second;
         const auto patience = conversation.is_closed()    ? linger
@@ -259,6 +280,7 @@ void Decoder::finish() {
     for (auto* conversation : rest) {
         close(*conversation);
     }
+    recent_.fill(nullptr);
     conversations_.clear();
     listener_.finish(last_);
 }

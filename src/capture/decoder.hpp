@@ -4,6 +4,7 @@
 // Not thread-safe. Memory is bounded by the connections and streams that are open.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -99,6 +100,8 @@ class Decoder final : DatagramSink, Conversation::Sink {
     void on_udp(const Datagram& datagram);
     void on_tcp(const Datagram& datagram);
     void on_sctp(const Datagram& datagram);
+    std::unique_ptr<Conversation>& conversation_of(const Datagram& segment);
+    Conversation*& recent(const Datagram& segment);
     void close(Conversation& conversation);
     void sweep(Instant now);
 
@@ -109,6 +112,9 @@ class Decoder final : DatagramSink, Conversation::Sink {
     Conversation::Shared shared_;
     boost::unordered_flat_map<Ends, std::unique_ptr<Conversation>> conversations_;
     boost::unordered_flat_map<std::uint32_t, const Conversation*> by_id_; // of the same
+    // The latest of the same by a hash of their ends, since every packet asks; null: none.
+    static constexpr unsigned recent_bits = 9;
+    std::array<Conversation*, std::size_t{1} << recent_bits> recent_{};
     boost::unordered_flat_map<Ends, std::unique_ptr<Association>> associations_;
     boost::unordered_flat_set<Endpoint> clients_; // of connections with SIP, see to_client
     boost::unordered_flat_set<Endpoint> servers_; // of the same

@@ -1,7 +1,14 @@
 #include "capture/sip_stream.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/scan.hpp"
 #include "base/text.hpp"
@@ -34,19 +41,73 @@ std::size_t find_line_end(std::string_view text, std::size_t from, std::size_t l
                                       : static_cast<std::size_t>(found - text.data());
 }
 
+// The line ends of [from, end), one after the other. A header line has some 42 bytes, so that
+// sixteen are compared once, and not again for the line that begins among them.
+class LineEnds {
+  public:
+    LineEnds(const char* from, const char* end) : at_(from), end_(end) {}
+
+    // The next '\n'; nullptr when there is none.
+    const char* next() {
+#if defined(__SSE2__)
+        while (hits_ == 0 && end_ - at_ >= 16) {
+            const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at_));
+            const auto hits = _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\n'));
+            hits_ = static_cast<unsigned>(_mm_movemask_epi8(hits));
+            at_ += 16;
+        }
+        if (hits_ != 0) {
+            const auto* found = at_ - 16 + std::countr_zero(hits_);
+            hits_ &= hits_ - 1;
+            return found;
+        }
+#endif
+        const auto* found = find_first<'\n'>(at_, end_);
+        at_ = found == end_ ? end_ : found + 1;
+        return found == end_ ? nullptr : found;
+    }
+
+  private:
+    const char* at_; // up to here all was compared
+    const char* end_;
+    unsigned hits_ = 0; // of the sixteen before at_, those that were not told yet
+};
+
+// What a line's first byte says of the line.
+enum class First : std::uint8_t { Other, Length, Status, LineEnd };
+constexpr auto first_table = [] {
+    std::array<First, 256> table{};
+    for (const char c : std::string_view{"cClL"}) {
+        table[static_cast<unsigned char>(c)] = First::Length; // it may be Content-Length
+    }
+    for (const char c : std::string_view{"sS"}) {
+        table[static_cast<unsigned char>(c)] = First::Status; // it may be "SIP/2.0 200 OK"
+    }
+    table['\r'] = table['\n'] = First::LineEnd;
+    return table;
+}();
+
+// Is `text`, of at least fourteen bytes, "Content-Length" so far?
+bool is_content_length(std::string_view text) {
+    const auto folded = [](const char* at) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        return word | 0x2020'2020'2020'2020ULL; // a CR would look like the dash
+    };
+    return text[7] == '-' && folded(text.data()) == folded("content-") &&
+           folded(text.data() + 6) == folded("t-length");
+}
+
 // The offset of the value when `line` is a Content-Length header in its long or compact form,
 // 0 otherwise. Blanks may stand before the colon [RFC 3261 §7.3.1].
 std::size_t content_length_value(std::string_view line) {
-    static constexpr std::string_view name = "Content-Length";
-    const auto first = line.front() | 0x20;
-    std::size_t at = 0;
-    if (first == 'c' && line.size() > name.size() && (line[8] | 0x20) == 'l' &&
-        istarts_with(line, name)) {
-        at = name.size();
-    } else if (first == 'l') {
-        at = 1;
-    } else {
-        return 0;
+    constexpr std::size_t size = std::string_view{"Content-Length"}.size();
+    std::size_t at = 1;
+    if (ascii_lower(line.front()) != 'l') {
+        if (line.size() <= size || !is_content_length(line)) {
+            return 0;
+        }
+        at = size;
     }
     while (at < line.size() && is_blank(line[at])) {
         ++at;
@@ -75,8 +136,7 @@ std::uint64_t parse_length(std::string_view value) {
     return error == std::errc{} && ends ? length : 0;
 }
 
-// In a header section no line can be a start line; when one is, a blank line got lost. The tests
-// of single characters are there because every header line comes by.
+// In a header section no line can be a start line; when one is, a blank line got lost.
 bool is_lost_start_line(std::string_view line) {
     if (line.ends_with('\r')) {
         line.remove_suffix(1);
@@ -248,11 +308,10 @@ bool SipStream::in_header(Cursor& cursor, Sink& sink) {
     const auto* const begin = message.data();
     const auto* const limit = begin + std::min(message.size(), max_header);
     const auto* line = begin + line_;
-    const auto* from = begin + searched_;
     const auto offset = [begin](const char* p) { return static_cast<std::uint32_t>(p - begin); };
-    for (;;) {
-        const auto* end = find_first<'\n'>(from, limit);
-        if (end == limit) {
+    for (LineEnds ends{begin + searched_, limit};;) {
+        const auto* end = ends.next();
+        if (end == nullptr) {
             line_ = offset(line);
             if (message.size() < max_header) {
                 searched_ = static_cast<std::uint32_t>(message.size());
@@ -263,19 +322,27 @@ bool SipStream::in_header(Cursor& cursor, Sink& sink) {
             state_ = State::InJunk;
             return true;
         }
+        const auto first = first_table[static_cast<unsigned char>(*line)];
+        // Nearly all lines end here: they begin and end like no line that counts. "x.y" is how a
+        // request line ends; the first line is behind us, so that there are bytes before.
+        if (first == First::Other && end[-2] != '.' && end[-3] != '.') {
+            line = end + 1;
+            continue;
+        }
         if (end == line || (end == line + 1 && *line == '\r')) {
             line_ = offset(end) + 1;
             end_header(cursor, sink);
             return true;
         }
         const std::string_view text{line, static_cast<std::size_t>(end - line)};
-        if (const auto value = content_length_value(text); value != 0 && length_at_ == 0) {
+        if (const auto value = first == First::Length ? content_length_value(text) : 0;
+            value != 0 && length_at_ == 0) {
             length_at_ = offset(line) + static_cast<std::uint32_t>(value);
         } else if (is_lost_start_line(text)) {
             hand_on(cursor, offset(line), true, sink);
             return true;
         }
-        line = from = end + 1;
+        line = end + 1;
     }
 }
 

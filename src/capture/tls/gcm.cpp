@@ -209,9 +209,18 @@ CW_WITH_AES inline __m128i hashed(__m128i hash, const std::uint8_t* in, std::siz
 // `data`, at most a block, filled up with zeros. In registers: what is read 16 bytes wide right
 // after it was written in smaller pieces has to wait for them.
 CW_WITH_AES inline __m128i padded(Bytes data) {
+    // Two loads that overlap hold any number of bytes from four to eight.
     const auto word = [](Bytes from) {
         std::uint64_t out = 0;
-        for (std::size_t i = 0; i < from.size(); ++i) {
+        const auto size = from.size();
+        if (size >= 4) {
+            std::uint32_t first = 0;
+            std::uint32_t last = 0;
+            std::memcpy(&first, from.data(), 4);
+            std::memcpy(&last, from.data() + size - 4, 4);
+            return static_cast<std::int64_t>(first | std::uint64_t{last} << (8 * (size - 4)));
+        }
+        for (std::size_t i = 0; i < size; ++i) {
             out |= std::uint64_t{from[i]} << (8 * i);
         }
         return static_cast<std::int64_t>(out);

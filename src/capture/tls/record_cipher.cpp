@@ -45,7 +45,7 @@ std::array<std::uint8_t, nonce_size> xor_nonce(const DirectionKeys& keys, std::u
 }
 
 bool is_aes(const Bulk& bulk) {
-    return std::string_view{bulk.name}.starts_with("AES");
+    return bulk.name[0] == 'A' && bulk.name[1] == 'E'; // not ARIA
 }
 
 // "The receiving implementation scans the field from the end toward the beginning until it finds a
