@@ -2,7 +2,8 @@
 //   serve_driver calls ADDR:PORT --rate R --seconds S [--users N] [--connections C]
 //   serve_driver registers ADDR:PORT --count N [--connections C] [--domain D --password P]
 //   serve_driver handshakes ADDR:PORT --count N [--resume 1] [--tls12 1]
-//   serve_driver idle ADDR:PORT --count N [--users N]: that many registered over these connections
+//   serve_driver idle ADDR:PORT --count N [--users N]: that many registered over these connections,
+//     who are called by none of the others
 // --source ADDR: connections leave from this address of loopback. With a password each user asks
 // once for a challenge and answers it with every REGISTER, as a phone that refreshes does.
 // When everything is set up it prints `ready` and waits for a line; then it does the work and
@@ -237,11 +238,12 @@ class Driver {
     void send_register(Connection& connection, int user, int n) {
         connection.send(fmt::format(
             "REGISTER sip:{4} SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:{0};branch=z9hG4bKr{2}\r\n"
-            "Max-Forwards: 70\r\nFrom: <sip:u{1}@{4}>;tag=r{2}\r\nTo: <sip:u{1}@{4}>\r\n"
+            "Max-Forwards: 70\r\nFrom: <sip:{6}{1}@{4}>;tag=r{2}\r\nTo: <sip:{6}{1}@{4}>\r\n"
             "Call-ID: {1}-register@bench\r\nCSeq: {3} REGISTER\r\n"
-            "Contact: <sip:u{1}@127.0.0.1:{0};transport=tls>\r\nExpires: 3600\r\n{5}"
+            "Contact: <sip:{6}{1}@127.0.0.1:{0};transport=tls>\r\nExpires: 3600\r\n{5}"
             "Content-Length: 0\r\n\r\n",
-            connection.port, user, n, n + 1, options_.domain, credentials(user)));
+            connection.port, user, n, n + 1, options_.domain, credentials(user),
+            options_.mode == "idle" ? "idle" : "u"));
     }
     // A line, or nothing where the user was not challenged.
     std::string credentials(int user) {

@@ -170,9 +170,12 @@ class Server:
         return total
 
 
-def callwright(program, shards=1, digest_users=0, space=None):
-    """`digest_users`: so many (u0, u1…) of a second domain, each with the password `secret`, who are asked for it by SHA-256."""
+def callwright(program, shards=1, digest_users=0, connections=0, space=None):
+    """`digest_users`: so many (u0, u1…) of a second domain, each with the password `secret`, who are asked for it by SHA-256.
+    `connections`: that a shard shall bear; 0: not asked for."""
     config = CALLWRIGHT.replace("SHARDS", str(shards))
+    if connections:
+        config = config.replace("[tls]\n", f"[limits]\nconnections = {connections}\n[tls]\n")
     if digest_users:
         config += '[[domain]]\nname = "digest.localhost"\n'
         hashes = (hashlib.sha256(f"u{i}:digest.localhost:secret".encode()).hexdigest() for i in range(digest_users))

@@ -388,7 +388,8 @@ constexpr Key<Config> proxy_keys[] = {
 };
 constexpr Key<Config> limit_keys[] = {
     {"connections", "10 to 10000000", "100000",
-     "open at once, of one shard; fewer where the system gives fewer descriptors",
+     "open at once, of one shard; where the system gives a process fewer descriptors: without this "
+     "key fewer, with it each of several shards gets a table of its own",
      [](const node& n, Config& c, Problem& p) {
          c.connections_asked = true;
          return read_integer<10, 10'000'000>(n, c.limits.net.connections, p);

@@ -41,6 +41,7 @@ class Resolver {
 
     void set_fixed(std::shared_ptr<const FixedPlaces> fixed) { fixed_ = std::move(fixed); }
     void resolve(const server::Resolve& question);
+    void close() { dns_.close(); } // as net::Dns
 
   private:
     [[nodiscard]] std::optional<std::vector<server::Hop>>

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <iterator>
+#include <latch>
 #include <mutex>
 #include <utility>
 
@@ -14,6 +15,8 @@
 #include "crypto/ocsp.hpp"
 #include "host/expiry.hpp"
 #include "host/own_address.hpp"
+#include "net/own_table.hpp"
+#include "net/token_key.hpp"
 
 namespace cw::host {
 namespace {
@@ -53,6 +56,14 @@ std::string describe(const server::Listener& listener) {
 std::size_t shards_of(const Config& config) {
     const auto asked = config.shards != 0 ? config.shards : std::thread::hardware_concurrency();
     return std::clamp<std::size_t>(asked, 1, 64);
+}
+
+bool has_token_key(const Config& config) {
+    const auto in_token = [](const net::CertificateFiles& files) {
+        return net::is_token_key(files.key);
+    };
+    return std::ranges::any_of(config.tls.certificates, in_token) ||
+           std::ranges::any_of(config.trunk_certificates, in_token, &TrunkCertificate::files);
 }
 
 Abilities abilities_of(const std::vector<server::Listener>& listeners) {
@@ -115,9 +126,7 @@ Service::Done Service::open(const Config& config) {
     if (auto loaded = load_bindings(); !loaded) {
         return loaded;
     }
-    for (auto& shard : shards_) {
-        threads_.emplace_back([&shard = *shard] { shard.run(); });
-    }
+    run_shards();
     return {};
 }
 
@@ -232,14 +241,26 @@ std::expected<std::shared_ptr<const TlsSet>, std::string> Service::make_tls(cons
     return set;
 }
 
+// Of a shard. A system with a limit that is too low for what was asked for may still let each shard
+// have a table of its own. Not where that was not asked for: such a process shows few of its
+// sockets to /proc, and so to `ss -p` and `lsof`. And not with a key in a token, whose module may
+// keep descriptors that it opened in any thread.
+std::size_t Service::room_for_connections(const Config& config) {
+    const auto descriptors = raise_descriptor_limit();
+    const auto spare =
+        descriptors_besides_connections + shard_count_ * (settings_->listeners.size() + 4);
+    const auto all = descriptors > spare ? descriptors - spare : 1;
+    own_tables_ = config.connections_asked && shard_count_ > 1 &&
+                  all / shard_count_ < config.limits.net.connections && !has_token_key(config) &&
+                  net::may_take_own_table();
+    return std::max<std::size_t>(own_tables_ ? all : all / shard_count_, 1);
+}
+
 void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tls) {
     const auto boot = static_cast<std::uint64_t>(net::Loop::now().ns);
     const auto fixed = std::make_shared<const FixedPlaces>(config.fixed_places);
     auto limits = config.limits;
-    const auto descriptors = raise_descriptor_limit();
-    const auto spare =
-        descriptors_besides_connections + shard_count_ * (settings_->listeners.size() + 4);
-    const auto room = descriptors > spare ? (descriptors - spare) / shard_count_ : 1;
+    const auto room = room_for_connections(config);
     if (room < limits.net.connections) {
         // Less than was asked for, or hardly enough for anything: somebody has to know. Else the
         // default was a wish.
@@ -248,6 +269,15 @@ void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tl
                   field("connections_a_shard", std::to_string(room)) +
                       field("wanted", std::to_string(limits.net.connections)));
         limits.net.connections = room;
+    }
+    Store store = [&location = *location_](auto rows, const auto& then) {
+        return location.apply(rows, then);
+    };
+    if (own_tables_) {
+        store_thread_ = std::make_unique<StoreThread>(*location_);
+        store = [&thread = *store_thread_](auto rows, const auto& then) {
+            return thread.apply(rows, then);
+        };
     }
     std::vector<Shard*> all;
     for (std::size_t i = 0; i < shard_count_; ++i) {
@@ -259,7 +289,7 @@ void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tl
             .abilities = abilities_of(settings_->listeners),
             .dns_servers = config.dns_servers,
             .limits = limits,
-            .location = location_.get(),
+            .store = store,
             .log = &log_,
             .trace = trace_.get(),
             .on_reached = on_reached_,
@@ -291,6 +321,24 @@ Service::Done Service::load_bindings() {
     return loaded;
 }
 
+// All tables are copied before anybody goes on: what is opened afterwards is in one of them.
+void Service::run_shards() {
+    const auto copied = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(shard_count_));
+    for (auto& shard : shards_) {
+        threads_.emplace_back([this, &shard = *shard, copied, own = own_tables_] {
+            if (own && !net::take_own_table()) {
+                log_.line(LogLevel::Warning, "few_descriptors");
+            }
+            copied->arrive_and_wait();
+            shard.run();
+            if (own) {
+                shard.close_all();
+            }
+        });
+    }
+    copied->wait();
+}
+
 template <class Job>
 std::size_t Service::ask_shards(Job job) {
     struct Answers {
@@ -317,6 +365,10 @@ std::size_t Service::ask_shards(Job job) {
 }
 
 Service::Done Service::reload(const Config& config) {
+    if (own_tables_ && has_token_key(config)) {
+        return std::unexpected{"a key in a token, with so many connections for the descriptors of "
+                               "a process, needs another start"};
+    }
     auto settings = config.settings;
     settings.listeners = settings_->listeners; // sockets stay
     auto tls = make_tls(config);

@@ -17,6 +17,7 @@
 #include "host/log.hpp"
 #include "host/metrics.hpp"
 #include "host/shard.hpp"
+#include "host/store_thread.hpp"
 #include "host/tls_set.hpp"
 #include "host/trace_file.hpp"
 #include "host/trace_sink.hpp"
@@ -67,7 +68,9 @@ class Service {
     Done bind(const Config& config);
     Done load_bindings();
     std::expected<std::shared_ptr<const TlsSet>, std::string> make_tls(const Config& config);
+    [[nodiscard]] std::size_t room_for_connections(const Config& config);
     void make_shards(const Config& config, std::shared_ptr<const TlsSet> tls);
+    void run_shards();
     // Runs `job(shard)` in each shard's thread and waits for all of them, two seconds at most.
     void look_at_expiry(Instant now);
     void set_ticket_hours(std::uint32_t hours);
@@ -77,12 +80,14 @@ class Service {
     const Log& log_;
     std::unique_ptr<DataFolder> folder_;
     std::unique_ptr<store::Location> location_;
+    std::unique_ptr<StoreThread> store_thread_; // null unless shards have tables of their own
     std::shared_ptr<TraceSink> trace_; // TLS contexts hold it too, for their secrets; may be null
     OnReached on_reached_;
     std::shared_ptr<const server::Settings> settings_;
     std::string throw_away_ca_;
     net::CertificateFiles certificate_;
     std::size_t shard_count_ = 0;
+    bool own_tables_ = false; // shards have tables of descriptors of their own
     std::vector<std::vector<ListeningSocket>> sockets_; // by shard, until they are handed over
     std::vector<std::unique_ptr<Shard>> shards_;
     std::vector<std::thread> threads_;

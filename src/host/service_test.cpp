@@ -18,6 +18,7 @@
 
 #include "host/stun.hpp"
 #include "host/test_phone.hpp"
+#include "net/own_table.hpp"
 
 namespace {
 
@@ -338,6 +339,44 @@ TEST_F(ServiceTest, WarnsOfFewDescriptorsOnlyWhenTheyWereAskedFor) {
     config_.connections_asked = true;
     start();
     EXPECT_TRUE(logged().contains("level=warning event=few_descriptors"));
+}
+
+std::size_t descriptors_of_this_thread() {
+    const std::filesystem::directory_iterator all{"/proc/thread-self/fd"};
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST_F(ServiceTest, WhereDescriptorsAreFewEachShardHasATableOfItsOwn) {
+    if (!net::may_take_own_table()) {
+        GTEST_SKIP() << "the system refuses";
+    }
+    config_.connections_asked = true;
+    config_.limits.net.connections = 10'000'000;
+    start();
+    const auto before = descriptors_of_this_thread();
+    std::vector<std::unique_ptr<Phone>> phones;
+    for (int i = 0; i < 12; ++i) {
+        phones.push_back(phone("phone" + std::to_string(i)));
+        EXPECT_EQ(phones.back()->do_register(), "SIP/2.0 200 OK");
+    }
+    EXPECT_EQ(before + phones.size(), descriptors_of_this_thread()) << "our ends alone";
+    for (std::size_t i = 1; i < phones.size(); ++i) {
+        EXPECT_EQ("", call(*phones[i - 1], *phones[i]));
+    }
+    EXPECT_TRUE(service_->reload(config_));
+    service_->tick(net::Loop::now()); // a checkpoint, from our table
+    EXPECT_EQ(phones[0]->do_register(), "SIP/2.0 200 OK");
+    service_->drain();
+    EXPECT_FALSE(Phone("late", at(sip::Transport::Tcp), "").connected());
+    service_->stop();
+    for (const auto& phone : phones) {
+        EXPECT_EQ(phone->read_some(), "");
+    }
+    phones.clear();
+    service_.reset();
+    EXPECT_GT(before, descriptors_of_this_thread());
+    start();
+    EXPECT_TRUE(logged().contains("event=bindings_loaded count=12")) << logged();
 }
 
 TEST_F(ServiceTest, AnswersOverUdpAndTellsItsAddressByStun) {

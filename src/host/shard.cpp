@@ -20,7 +20,7 @@ constexpr int slack = 8; // a deadline is moved only when an eighth of its time 
 
 Shard::Shard(Setup setup)
     : number_(setup.identity.shard), limits_(setup.limits), tls_(std::move(setup.tls)),
-      location_(setup.location), log_(setup.log),
+      store_(std::move(setup.store)), log_(setup.log),
       trace_(setup.trace != nullptr ? std::make_unique<Trace>(*setup.trace) : nullptr),
       on_reached_(std::move(setup.on_reached)), loop_(*this, setup.limits.net),
       server_(std::move(setup.settings), std::move(setup.identity)),
@@ -56,6 +56,11 @@ void Shard::meet(std::vector<Shard*> all) {
 
 void Shard::restore(const server::LocationChange& change) {
     server_.on_location(change, now_);
+}
+
+void Shard::close_all() {
+    resolver_.close();
+    loop_.close_all();
 }
 
 void Shard::stop() {

@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ struct Reached {
     std::string why; // it is not
 };
 using OnReached = std::function<void(const Reached&)>;
+// As store::Location::apply().
+using Store = std::function<store::Stored(std::span<const store::LocationRow> rows,
+                                          const std::function<void()>& then)>;
 
 struct ShardLimits {
     net::Limits net;
@@ -65,10 +69,10 @@ class Shard final : private net::Handler {
         Abilities abilities;
         std::string dns_servers; // empty: those of the system
         ShardLimits limits;
-        store::Location* location = nullptr; // outlives the shard
-        const Log* log = nullptr;            // outlives the shard
-        TraceSink* trace = nullptr;          // outlives the shard; null: no trace
-        OnReached on_reached = {};           // called in the shard's thread; may be empty
+        Store store;
+        const Log* log = nullptr;   // outlives the shard
+        TraceSink* trace = nullptr; // outlives the shard; null: no trace
+        OnReached on_reached = {};  // called in the shard's thread; may be empty
     };
     explicit Shard(Setup setup);
     ~Shard() override;
@@ -82,6 +86,8 @@ class Shard final : private net::Handler {
     void restore(const server::LocationChange& change); // from disk
 
     void run() { loop_.run(); }
+    // After run(), in its thread: as net::Loop::close_all().
+    void close_all();
 
     // ---- from any thread ----
     bool post(std::function<void()> job) { return loop_.post(std::move(job)); }
@@ -168,7 +174,7 @@ class Shard final : private net::Handler {
     std::uint8_t number_;
     ShardLimits limits_;
     std::shared_ptr<const TlsSet> tls_;
-    store::Location* location_;
+    Store store_;
     const Log* log_;
     std::vector<Shard*> all_;
     std::vector<server::Listener> sockets_; // by number; the transports of what they accept

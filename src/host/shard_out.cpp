@@ -256,7 +256,7 @@ void Shard::commit() {
         }
     };
     ++counters_.commits;
-    if (const auto stored = location_->apply(rows, tell_others); !stored) {
+    if (const auto stored = store_(rows, tell_others); !stored) {
         ++counters_.commits_failed;
         log_->line(LogLevel::Error, "location_not_stored", field("reason", stored.error()));
         refuse_unsaved();

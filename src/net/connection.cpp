@@ -544,6 +544,20 @@ void Loop::drain(Connection& c) {
     }
 }
 
+void Loop::close_all() {
+    for (const auto& c : connections_) {
+        if (c->hands != Handshakes::nowhere) {
+            handshakes_.leave(std::exchange(c->hands, Handshakes::nowhere));
+        }
+        if (c->phase != Phase::Free) {
+            c->ssl.reset();
+            c->tls.reset();
+            free(*c);
+        }
+    }
+    waiting_.reset();
+}
+
 void Loop::free(Connection& c) {
     deadlines_.disarm(c.index);
     c.fd.reset();

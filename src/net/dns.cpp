@@ -93,11 +93,17 @@ Dns::Dns(Loop& loop, const DnsSettings& settings) : loop_(loop), settings_(setti
 }
 
 Dns::~Dns() {
+    close();
+    loop_.remove(*this);
+}
+
+void Dns::close() {
     for (auto& [key, question] : questions_) {
         question->dns = nullptr;
     }
     channel_.reset(); // calls back for each question, and gives its descriptors back
-    loop_.remove(*this);
+    questions_.clear();
+    next_ = {};
 }
 
 // "127.0.0.1 localhost other.example"

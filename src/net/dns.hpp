@@ -46,6 +46,9 @@ class Dns final : private Guest {
     Id query(std::string_view name, DnsType type, Callback callback);
     // It is not called back any more.
     void cancel(Id id);
+    // Nothing is asked any more, and nobody answered; in the loop's thread, which has opened the
+    // descriptors.
+    void close();
 
     [[nodiscard]] std::size_t cached() const { return cache_.size(); }
     [[nodiscard]] std::size_t in_flight() const { return questions_.size(); }

@@ -96,9 +96,15 @@ void Loop::set_tls(std::uint32_t listener, std::shared_ptr<const TlsContext> tls
     }
 }
 
+// Other threads may have copies of the descriptors (net/own_table.hpp): closing ours would not end
+// what they are of, nor take it out of the epoll.
 void Loop::stop_listening() {
     for (const auto& l : listeners_) {
-        l->fd.reset();
+        if (!std::exchange(l->ended, true)) {
+            epoll_ctl(l->tls != nullptr ? newcomers_.get() : epoll_.get(), EPOLL_CTL_DEL,
+                      l->fd.get(), nullptr);
+            ::shutdown(l->fd.get(), SHUT_RDWR);
+        }
     }
 }
 
@@ -143,7 +149,7 @@ void Loop::watch(Guest& guest, int fd, bool input, bool output) {
 // ---- newcomers
 
 void Loop::accept(Listener& listener) {
-    for (int i = 0; i < accepts_a_turn && listener.fd.open(); ++i) {
+    for (int i = 0; i < accepts_a_turn && !listener.ended; ++i) {
         sockaddr_storage address{};
         socklen_t length = sizeof address;
         Descriptor fd{accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&address), &length,
@@ -189,7 +195,7 @@ void Loop::admit(Descriptor fd, const Endpoint& remote, const Listener& listener
 void Loop::rest_listeners() {
     listeners_rest_until_ = now_ + listeners_rest;
     for (const auto& l : listeners_) {
-        if (l->fd.open()) {
+        if (!l->ended) {
             epoll_ctl(l->tls != nullptr ? newcomers_.get() : epoll_.get(), EPOLL_CTL_DEL,
                       l->fd.get(), nullptr);
         }
@@ -202,7 +208,7 @@ void Loop::wake_listeners(bool always) {
     }
     listeners_rest_until_ = {};
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
-        if (const auto& l = *listeners_[i]; l.fd.open()) {
+        if (const auto& l = *listeners_[i]; !l.ended) {
             watch_input(l.tls != nullptr ? newcomers_.get() : epoll_.get(), l.fd.get(),
                         tag_of(Owner::Listener, i));
         }

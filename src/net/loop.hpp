@@ -161,6 +161,10 @@ class Loop {
 
     // Until stop(), which other threads post(). Its thread gets no SIGPIPE from then on.
     void run();
+    // After run(), in its thread: closes what was opened there, silently. So what is left was
+    // opened by whoever made the loop, who may have another table of descriptors
+    // (net/own_table.hpp).
+    void close_all();
     void stop() { running_ = false; }
     // From any thread: `job` runs in the loop's, between turns. False when too many wait already.
     bool post(std::function<void()> job);

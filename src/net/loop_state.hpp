@@ -53,6 +53,7 @@ struct Loop::Listener {
     std::uint32_t number = 0;
     std::shared_ptr<const TlsContext> tls;
     Endpoint local; // as bound
+    bool ended = false;
 };
 
 struct Loop::Socket {

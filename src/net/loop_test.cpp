@@ -11,6 +11,7 @@
 #include <string_view>
 #include <thread>
 
+#include "net/own_table.hpp"
 #include "net/test_loop.hpp"
 
 namespace cw::net {
@@ -360,6 +361,36 @@ TEST_F(LoopTest, ListeningEndsAndOpenConnectionsLiveOn) {
     EXPECT_EQ(late, h.failed[0].key);
     char buffer[16];
     EXPECT_EQ(10, recv(peer.get(), buffer, sizeof buffer, 0));
+}
+
+TEST_F(LoopTest, WhereListeningHasEndedAnotherMayListen) {
+    const auto where = listen(nullptr);
+    const auto peer = raw(where);
+    ASSERT_TRUE(run_until([&] { return h.opened.size() == 1; }));
+    loop.stop_listening();
+    const auto again = listen_stream(where, true);
+    EXPECT_TRUE(again) << again.error();
+}
+
+// What the loop's thread opened is in its table alone: here a number of it is nothing, or
+// another's.
+TEST_F(LoopTest, InATableOfItsOwnItsThreadClosesWhatItOpened) {
+    if (!may_take_own_table()) {
+        GTEST_SKIP() << "the system refuses";
+    }
+    const auto where = listen(nullptr);
+    const auto peer = raw(where);
+    std::thread{[&] {
+        ASSERT_TRUE(take_own_table());
+        EXPECT_TRUE(run_until([&] { return h.opened.size() == 1; }));
+        loop.stop_listening();
+        loop.close_all();
+    }}.join();
+    EXPECT_EQ(0U, loop.connections());
+    EXPECT_TRUE(h.closed.empty());
+    char nothing = 0;
+    EXPECT_EQ(0, recv(peer.get(), &nothing, 1, 0));
+    EXPECT_TRUE(listen_stream(where, true));
 }
 
 TEST_F(LoopTest, JobsFromOtherThreadsRunInOrder) {
