@@ -24,7 +24,7 @@ target_link_libraries(callwright_test_flags INTERFACE callwright_flags)
 target_compile_options(callwright_test_flags INTERFACE $<$<CONFIG:Release>:-O0 -U_FORTIFY_SOURCE>)
 
 if(CALLWRIGHT_TESTS)
-  callwright_precompile(callwright_common_test LIBRARIES callwright_test_flags fmt::fmt GTest::gtest
+  callwright_precompile(callwright_common_test LIBRARIES callwright_test_flags library::fmt GTest::gtest
     HEADERS <algorithm> <array> <functional> <map> <memory> <optional> <string> <vector> <fmt/format.h> <gtest/gtest.h>)
 endif()
 

@@ -1,11 +1,11 @@
 #include "capture/live_interface.hpp"
 
-#include <pcap/pcap.h>
+#include "capture/pcap_library.hpp"
 
 namespace cw::capture {
 namespace {
 
-std::string words_of_status(int status, pcap* handle) {
+std::string words_of_status(const PcapLibrary& library, int status, pcap* handle) {
     if (status == PCAP_ERROR_PERM_DENIED) {
         return "capturing is not permitted: run as root, or give the program the capability "
                "(setcap cap_net_raw+ep)";
@@ -13,8 +13,8 @@ std::string words_of_status(int status, pcap* handle) {
     if (status == PCAP_ERROR_NO_SUCH_DEVICE) {
         return "there is no such interface (ip link lists them; any is all)";
     }
-    const std::string detail = pcap_geterr(handle);
-    return detail.empty() ? pcap_statustostr(status) : detail;
+    const std::string detail = library.geterr(handle);
+    return detail.empty() ? library.statustostr(status) : detail;
 }
 
 // What libpcap calls a link is what files call it, but for this one.
@@ -26,74 +26,86 @@ std::uint16_t link_type_of(int data_link) {
 } // namespace
 
 void LiveInterface::Close::operator()(pcap* handle) const {
-    pcap_close(handle);
+    library->close(handle);
 }
 
 std::string LiveInterface::fault_of_filter(const std::string& filter) {
     constexpr int any_link = DLT_EN10MB;
-    std::unique_ptr<pcap, Close> handle{pcap_open_dead(any_link, 65'535)};
-    bpf_program program{};
-    if (handle == nullptr || filter.empty()) {
+    const auto library = PcapLibrary::get();
+    if (filter.empty() || !library) { // open() says it where there is no library
         return {};
     }
-    if (pcap_compile(handle.get(), &program, filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-        return pcap_geterr(handle.get());
+    std::unique_ptr<pcap, Close> handle{(*library)->open_dead(any_link, 65'535), Close{*library}};
+    bpf_program program{};
+    if (handle == nullptr) {
+        return {};
     }
-    pcap_freecode(&program);
+    if ((*library)->compile(handle.get(), &program, filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        return (*library)->geterr(handle.get());
+    }
+    (*library)->freecode(&program);
     return {};
 }
 
 std::expected<std::unique_ptr<LiveInterface>, std::string>
 LiveInterface::open(const std::string& name, const Options& options, std::uint16_t input) {
+    const auto found = PcapLibrary::get();
+    if (!found) {
+        return std::unexpected{name + ": " + found.error()};
+    }
+    const PcapLibrary& library = **found;
     char error[PCAP_ERRBUF_SIZE] = "";
     std::unique_ptr<LiveInterface> made{new LiveInterface};
-    made->handle_.reset(pcap_create(name.c_str(), error));
+    made->handle_ =
+        std::unique_ptr<pcap, Close>{library.create(name.c_str(), error), Close{&library}};
     auto* handle = made->handle_.get();
     if (handle == nullptr) {
         return std::unexpected{name + ": " + error};
     }
-    pcap_set_snaplen(handle, options.snap_length);
-    pcap_set_promisc(handle, options.promiscuous ? 1 : 0);
-    pcap_set_buffer_size(handle, options.buffer);
-    pcap_set_timeout(handle, 50); // ms until a few packets are handed over
-    pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO);
-    if (const int status = pcap_activate(handle); status < 0) {
-        return std::unexpected{name + ": " + words_of_status(status, handle)};
+    library.set_snaplen(handle, options.snap_length);
+    library.set_promisc(handle, options.promiscuous ? 1 : 0);
+    library.set_buffer_size(handle, options.buffer);
+    library.set_timeout(handle, 50); // ms until a few packets are handed over
+    library.set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO);
+    if (const int status = library.activate(handle); status < 0) {
+        return std::unexpected{name + ": " + words_of_status(library, status, handle)};
     }
     if (!options.filter.empty()) {
         bpf_program program{};
-        if (pcap_compile(handle, &program, options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-            return std::unexpected{"filter \"" + options.filter + "\": " + pcap_geterr(handle)};
+        if (library.compile(handle, &program, options.filter.c_str(), 1, PCAP_NETMASK_UNKNOWN) !=
+            0) {
+            return std::unexpected{"filter \"" + options.filter + "\": " + library.geterr(handle)};
         }
-        const int set = pcap_setfilter(handle, &program);
-        pcap_freecode(&program);
+        const int set = library.setfilter(handle, &program);
+        library.freecode(&program);
         if (set != 0) {
-            return std::unexpected{name + ": " + pcap_geterr(handle)};
+            return std::unexpected{name + ": " + library.geterr(handle)};
         }
     }
-    if (pcap_setnonblock(handle, 1, error) != 0) {
+    if (library.setnonblock(handle, 1, error) != 0) {
         return std::unexpected{name + ": " + error};
     }
     made->name_ = name;
-    made->descriptor_ = pcap_get_selectable_fd(handle);
-    made->link_type_ = link_type_of(pcap_datalink(handle));
+    made->descriptor_ = library.get_selectable_fd(handle);
+    made->link_type_ = link_type_of(library.datalink(handle));
     made->input_ = input;
-    made->nanoseconds_ = pcap_get_tstamp_precision(handle) == PCAP_TSTAMP_PRECISION_NANO;
+    made->nanoseconds_ = library.get_tstamp_precision(handle) == PCAP_TSTAMP_PRECISION_NANO;
     return made;
 }
 
 std::expected<int, std::string> LiveInterface::take(int most,
                                                     const std::function<void(const Packet&)>& to) {
+    const PcapLibrary& library = *handle_.get_deleter().library;
     int taken = 0;
     while (taken < most) {
         pcap_pkthdr* header = nullptr;
         const u_char* bytes = nullptr;
-        const int status = pcap_next_ex(handle_.get(), &header, &bytes);
+        const int status = library.next_ex(handle_.get(), &header, &bytes);
         if (status == 0) {
             break;
         }
         if (status < 0) {
-            return std::unexpected{name_ + ": " + pcap_geterr(handle_.get())};
+            return std::unexpected{name_ + ": " + library.geterr(handle_.get())};
         }
         Packet packet;
         const auto fraction = static_cast<std::int64_t>(header->ts.tv_usec); // as asked for
@@ -112,7 +124,7 @@ std::expected<int, std::string> LiveInterface::take(int most,
 
 LiveInterface::Counts LiveInterface::counts() const {
     pcap_stat stat{};
-    if (pcap_stats(handle_.get(), &stat) != 0) {
+    if (handle_.get_deleter().library->stats(handle_.get(), &stat) != 0) {
         return {};
     }
     return {stat.ps_drop, stat.ps_ifdrop};

@@ -13,6 +13,8 @@ struct pcap;
 
 namespace cw::capture {
 
+struct PcapLibrary;
+
 class LiveInterface {
   public:
     struct Options {
@@ -45,6 +47,7 @@ class LiveInterface {
 
   private:
     struct Close {
+        const PcapLibrary* library; // that opened the handle
         void operator()(pcap* handle) const;
     };
     LiveInterface() = default;

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <clocale>
 #include <csignal>
 #include <exception>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -28,6 +30,25 @@ constexpr const char* about =
     "  callwright certs init                           a small CA, and what it issues\n"
     "  callwright COMMAND --help                       all that it can do\n";
 
+struct Entry {
+    std::string_view name;
+    Command (*make)(CLI::App&);
+};
+
+constexpr Entry entries[] = {
+    {"run", add_run},     {"load", add_load},       {"read", add_read},   {"watch", add_watch},
+    {"keys", add_keys},   {"search", add_search},   {"certs", add_certs}, {"serve", add_serve},
+    {"probe", add_probe}, {"explain", add_explain}, {"diff", add_diff},   {"convert", add_convert},
+};
+
+// Where the first word names a command, the options of the others, some hundreds, need not be made;
+// nor those of any for the version. What is neither may be answered with all that there is.
+bool is_needed(const Entry& entry, int argc, char** argv) {
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    const auto named = [&](const Entry& other) { return other.name == first; };
+    return std::ranges::any_of(entries, named) ? named(entry) : first != "--version";
+}
+
 int run(int argc, char** argv) {
     CLI::App app{about, "callwright"};
     app.set_version_flag("--version", "callwright " CALLWRIGHT_VERSION);
@@ -39,22 +60,12 @@ int run(int argc, char** argv) {
                            name.empty() ? name : name + ":", error.what(), name);
     });
     std::vector<std::pair<CLI::App*, Command>> commands;
-    const auto add = [&](Command (*make)(CLI::App&)) {
-        auto command = make(app);
-        commands.emplace_back(app.get_subcommands({}).back(), std::move(command));
-    };
-    add(add_run);
-    add(add_load);
-    add(add_read);
-    add(add_watch);
-    add(add_keys);
-    add(add_search);
-    add(add_certs);
-    add(add_serve);
-    add(add_probe);
-    add(add_explain);
-    add(add_diff);
-    add(add_convert);
+    for (const auto& entry : entries) {
+        if (is_needed(entry, argc, argv)) {
+            auto command = entry.make(app);
+            commands.emplace_back(app.get_subcommands({}).back(), std::move(command));
+        }
+    }
 
     try {
         app.parse(argc, argv);
