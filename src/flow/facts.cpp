@@ -198,7 +198,8 @@ void read_traits(const MessageView& message, Message& m) {
     };
     if (message.is_request()) {
         const auto via = message.value(HeaderId::Via);
-        set(Trait::Rport, via.find("rport") != std::string_view::npos);
+        constexpr std::string_view rport{"rport"}; // mostly the last
+        set(Trait::Rport, via.ends_with(rport) || via.find(rport) != std::string_view::npos);
         const auto hops = parse_number<std::uint8_t>(message.value(HeaderId::MaxForwards));
         m.max_forwards = hops.value_or(255);
     }

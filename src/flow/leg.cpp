@@ -4,6 +4,7 @@
 #include <array>
 
 #include "flow/media_line.hpp"
+#include "sip/cursor.hpp"
 #include "sip/name_addr.hpp"
 
 namespace cw::flow {
@@ -31,6 +32,14 @@ Text add_aor(StretchWriter& record, const Identity& id) {
     };
     if (id.scheme.empty()) {
         return {};
+    }
+    // Mostly they stand one behind the other in the message.
+    const auto* begin = id.scheme.data();
+    const auto* end = id.host.data() + id.host.size();
+    if (!id.user.empty() && !id.host.empty() && begin + id.scheme.size() + 1 == id.user.data() &&
+        id.user.data() + id.user.size() + 1 == id.host.data() && id.host.data()[-1] == '@' &&
+        end - begin <= static_cast<std::ptrdiff_t>(longest)) {
+        return record.add({begin, end});
     }
     add(id.scheme);
     add(":");
@@ -62,7 +71,7 @@ void Stretch::name_leg(const MessageView& message) {
 // What the leg has said before stands there already.
 void Stretch::add_texts(Message& m, const MessageDigest& digest) {
     const auto add = [this](std::string_view said, Text before) {
-        return text(before) == said ? before : record_.add(said);
+        return said.empty() || text(before) != said ? record_.add(said) : before;
     };
     if (!digest.method_text.empty()) {
         m.method_text = record_.add(digest.method_text);
@@ -173,7 +182,53 @@ void Stretch::clear() {
     seen_.clear();
 }
 
+namespace {
+
+// "Alice" <sip:alice@example.com>;tag=…, with or without the name, and nothing but letters,
+// digits, "-", "." and "_" in the parts behind it. Without a scheme: look closer.
+Identity plain_identity(std::string_view text) {
+    Identity out;
+    sip::Cursor cursor{text};
+    if (cursor.eat('"')) {
+        out.display_name = cursor.take_until<'"', '\\'>();
+        if (!cursor.eat('"')) {
+            return {};
+        }
+        cursor.eat(' ');
+    }
+    const auto scheme_length = cursor.rest().starts_with("<sip:")    ? 3U
+                               : cursor.rest().starts_with("<sips:") ? 4U
+                                                                     : 0U;
+    if (scheme_length == 0) {
+        return {};
+    }
+    const auto scheme = cursor.rest().substr(1, scheme_length);
+    cursor.skip(scheme_length + 2);
+    out.user = cursor.take(sip::chars::Host);
+    if (out.user.empty() || !cursor.eat('@')) {
+        return {};
+    }
+    out.host = cursor.take(sip::chars::Host);
+    if (out.host.empty() || !cursor.eat('>')) {
+        return {};
+    }
+    constexpr std::string_view tag{";tag="};
+    if (cursor.rest().starts_with(tag)) {
+        cursor.skip(tag.size());
+        if (cursor.take(sip::chars::Host).empty()) {
+            return {};
+        }
+    }
+    out.scheme = cursor.done() ? scheme : std::string_view{};
+    return out;
+}
+
+} // namespace
+
 Identity identity_of(std::string_view name_addr) {
+    if (const auto plain = plain_identity(name_addr); !plain.scheme.empty()) {
+        return plain;
+    }
     const auto parsed = sip::parse_name_addr(name_addr);
     if (!parsed || parsed->uri.scheme == sip::Scheme::None) {
         return {};

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.hpp"
+#include "base/scan.hpp"
 #include "base/text.hpp"
 #include "flow/facts.hpp"
 #include "flow/references.hpp"
@@ -74,11 +75,21 @@ std::uint8_t count_vias(const MessageView& message) {
 }
 
 std::uint64_t branch_key(std::string_view via) {
-    const auto params = via.find(';');
-    if (params == std::string_view::npos) {
+    constexpr std::string_view begin{";branch="};
+    const auto* end = via.data() + via.size();
+    const auto* semicolon = find_first<';'>(via.data(), end);
+    const std::string_view params{semicolon, end};
+    if (params.empty()) {
         return 0;
     }
-    const auto branch = sip::find_param(via.substr(params), "branch");
+    if (params.starts_with(begin)) { // most have it first, and as it is written here
+        const auto* value = semicolon + begin.size();
+        const auto* stop = find_first<';', '"', ',', ' ', '\t', '\r', '\n'>(value, end);
+        if (stop == end || *stop == ';') {
+            return hash_bytes({value, stop});
+        }
+    }
+    const auto branch = sip::find_param(params, "branch");
     return branch ? hash_bytes(*branch) : 0;
 }
 
@@ -87,28 +98,45 @@ Endpoint with_port(const IpAddress& address, std::uint16_t port, std::string_vie
     return {address, port != 0 ? port : default_port};
 }
 
+// ":5060" or nothing, before the parameters; 0: there is none. Nothing: something else.
+std::optional<std::uint16_t> port_in(const char* p, const char* end) {
+    if (p == end || *p == ';') {
+        return 0;
+    }
+    constexpr std::uint32_t highest = 65'535;
+    std::uint32_t port = 0;
+    const auto* from = ++p; // past the colon
+    for (; p != end && is_digit(*p) && port <= highest; ++p) {
+        port = port * 10 + static_cast<std::uint32_t>(*p - '0');
+    }
+    const bool whole = p != from && (p == end || *p == ';') && port <= highest;
+    return whole ? std::optional{static_cast<std::uint16_t>(port)} : std::nullopt;
+}
+
 // "SIP/2.0/UDP 192.0.2.1:5060;…" as most write it; nothing: look closer.
 std::optional<Endpoint> plain_sent_by(std::string_view via) {
-    constexpr std::string_view begin = "SIP/2.0/";
-    constexpr std::size_t shortest = 7; // 1.2.3.4
-    const auto blank = via.find(' ');
-    const auto place = via.substr(0, via.find(';'));
-    if (!via.starts_with(begin) || blank == begin.size() || blank > place.size()) {
+    constexpr std::string_view begin{"SIP/2.0/"};
+    constexpr std::ptrdiff_t shortest = 7; // 1.2.3.4
+    if (!via.starts_with(begin)) {
         return std::nullopt;
     }
-    const auto transport = via.substr(begin.size(), blank - begin.size());
-    const auto sent_by = place.substr(blank + 1);
-    const auto colon = sent_by.find(':');
-    const auto host = sent_by.substr(0, colon);
-    const auto port = colon == std::string_view::npos
-                          ? std::optional<std::uint16_t>{std::uint16_t{0}}
-                          : parse_number<std::uint16_t>(sent_by.substr(colon + 1));
-    if (host.size() < shortest || host.front() == '[' || !port ||
-        !std::ranges::all_of(transport, is_alpha)) {
+    const auto* const end = via.data() + via.size();
+    const auto* const transport = via.data() + begin.size();
+    const auto* blank = transport;
+    while (blank != end && is_alpha(*blank)) {
+        ++blank;
+    }
+    if (blank == transport || blank == end || *blank != ' ') {
         return std::nullopt;
     }
-    const auto address = IpAddress::parse(host);
-    return address ? std::optional{with_port(*address, *port, transport)} : std::nullopt;
+    const auto* host = blank + 1;
+    const auto* host_end = find_first<':', ';'>(host, end);
+    const auto port = port_in(host_end, end);
+    if (host_end - host < shortest || *host == '[' || !port) {
+        return std::nullopt;
+    }
+    const auto address = IpAddress::parse({host, host_end});
+    return address ? std::optional{with_port(*address, *port, {transport, blank})} : std::nullopt;
 }
 
 // Of a request its sender, as the top Via names it.

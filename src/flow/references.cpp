@@ -144,7 +144,11 @@ bool parse_session(const MessageView& message, sdp::Session& session) {
     if (body.size() < 4) {
         return false;
     }
-    sip::LeafCursor leaves{body, message.value(HeaderId::ContentType)};
+    const auto type = message.value(HeaderId::ContentType);
+    if (type == std::string_view{"application/sdp"}) { // nothing to look for in it
+        return sdp::parse(body, session).has_value();
+    }
+    sip::LeafCursor leaves{body, type};
     while (const auto leaf = leaves.next()) {
         if (leaf->type.is("application", "sdp")) {
             return sdp::parse(leaf->part.content, session).has_value();

@@ -6,6 +6,7 @@
 #include "base/scan.hpp"
 #include "base/text.hpp"
 #include "sip/chars.hpp"
+#include "sip/usual_line.hpp"
 
 namespace cw::sip {
 
@@ -82,9 +83,12 @@ class Indexer {
     }
     std::string_view unusual_line(const char* p);
     Result<void> start_line(std::string_view text);
+    bool usual_start_line(std::string_view text);
+    bool usual_status_line(std::string_view text);
     void status_line(std::string_view text);
     bool request_line(std::string_view text);
     void headers();
+    void usual_headers();
     void header_line();
     void no_header_line();
     void body();
@@ -216,7 +220,59 @@ bool Indexer::request_line(std::string_view text) {
     return true;
 }
 
+// Is there something, which trim() would leave as it is?
+bool is_trimmed(std::string_view text) {
+    return !text.empty() && !chars::is(text.front(), chars::White) &&
+           !chars::is(text.back(), chars::White);
+}
+
+// "SIP/2.0 200 OK", see usual_start_line(). `text` begins with the version and a space.
+bool Indexer::usual_status_line(std::string_view text) {
+    constexpr std::size_t code = 8; // where it begins
+    constexpr std::size_t reason = 12;
+    const auto* p = text.data();
+    if (text.size() <= reason || !is_digit(p[code]) || !is_digit(p[code + 1]) ||
+        !is_digit(p[code + 2]) || p[reason - 1] != ' ' || !is_trimmed(text.substr(reason))) {
+        return false;
+    }
+    view_.version_ = text.substr(0, code - 1);
+    view_.method_text_ = text.substr(code, 3);
+    view_.status_ = static_cast<std::uint16_t>((p[code] - '0') * 100 + (p[code + 1] - '0') * 10 +
+                                               (p[code + 2] - '0'));
+    view_.reason_ = text.substr(reason);
+    return true;
+}
+
+// A start line as nearly all are: a method that has an id, single spaces, "SIP/2.0". False, and
+// nothing is done, when it is not so plain.
+bool Indexer::usual_start_line(std::string_view text) {
+    constexpr std::string_view first{"SIP/2.0 "};
+    constexpr std::string_view last{" SIP/2.0"};
+    if (text.starts_with(first)) {
+        return usual_status_line(text);
+    }
+    if (!text.ends_with(last)) {
+        return false;
+    }
+    const auto* end = text.data() + text.size() - last.size();
+    const auto* method_end = find_first<' '>(text.data(), end);
+    const auto name = between(text.data(), method_end);
+    const auto method = method_of(name);
+    if (method_end == end || method == Method::Other || !is_trimmed(between(method_end + 1, end))) {
+        return false;
+    }
+    view_.request_ = true;
+    view_.method_ = method;
+    view_.method_text_ = name;
+    view_.uri_ = between(method_end + 1, end);
+    view_.version_ = between(end + 1, end + last.size());
+    return true;
+}
+
 Result<void> Indexer::start_line(std::string_view text) {
+    if (usual_start_line(text)) {
+        return {};
+    }
     const auto where = offset(text.data());
     const bool cut = view_.has(Problem::NoBlankLine); // the line has no end
     if (is_sip(text)) {
@@ -282,8 +338,23 @@ inline void Indexer::header_line() {
     }
 }
 
+// Those from at_ on whose lines are usual.
+inline void Indexer::usual_headers() {
+    const auto* at = at_;
+    for (usual::Line line; usual::read_line(at, end_, line); at = line.end + 2) {
+        if (!index_.add(line.id, {at, line.name_length}, between(line.value, line.end))) {
+            break;
+        }
+    }
+    at_ = at;
+}
+
 void Indexer::headers() {
-    while (at_ != end_) {
+    while (true) {
+        usual_headers();
+        if (at_ == end_) {
+            break;
+        }
         if (*at_ == '\r' && at_ + 1 != end_ && at_[1] == '\n') {
             at_ += 2;
             return;
@@ -298,12 +369,28 @@ void Indexer::headers() {
     note(Problem::NoBlankLine, end_);
 }
 
+// As parse_number(), which takes longer for the few digits that it usually has.
+std::optional<std::uint32_t> parse_length(std::string_view text) {
+    constexpr std::size_t most_digits = 9;
+    if (text.size() > most_digits) {
+        return parse_number<std::uint32_t>(text);
+    }
+    std::uint32_t length = 0;
+    for (const auto c : text) {
+        if (!is_digit(c)) {
+            return std::nullopt;
+        }
+        length = length * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    return text.empty() ? std::nullopt : std::optional{length};
+}
+
 void Indexer::body() {
     const auto* end = end_;
     const auto* length = index_.find(HeaderId::ContentLength);
     if (length != nullptr) {
         const auto there = static_cast<std::size_t>(end_ - at_);
-        const auto announced = parse_number<std::uint32_t>(length->value);
+        const auto announced = parse_length(length->value);
         if (!announced) {
             note(Problem::BadLength, length->value.data());
         } else if (*announced > there) {

@@ -1,6 +1,9 @@
 #include "sip/message.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -151,6 +154,88 @@ TEST(Message, FoldsBlanksAndOddBytesStayInOneValue) {
     EXPECT_EQ(m->find_by_name("SUBJECT"), m->find(HeaderId::Subject));
     // What has no fold is not copied.
     EXPECT_EQ(unfold(m->value(HeaderId::To), buffer).data(), m->value(HeaderId::To).data());
+}
+
+std::string with_lower_version(std::string text) {
+    const auto at = text.find("SIP/2.0");
+    return at == std::string::npos ? text : text.replace(at, 3, "sip");
+}
+
+// Every header field's id, value and place, and all that was found wrong.
+std::string described(std::string_view text) {
+    const test::ExactBytes bytes{text};
+    HeaderIndex headers;
+    const auto m = index(bytes.text(), headers);
+    if (!m) {
+        return std::string{"none: "} + m.error().what;
+    }
+    std::string out = std::to_string(static_cast<int>(m->method())) + "|" +
+                      std::to_string(m->status()) + "|" + std::string{m->request_uri()} + "|" +
+                      std::string{m->reason()} + "|" + std::string{m->status_text()} + "|" +
+                      (m->is_plain() ? "plain\n" : "not plain\n");
+    for (const auto& header : m->headers()) {
+        out += std::to_string(static_cast<int>(header.id)) + " " +
+               std::to_string(header.name.data() - bytes.text().data()) + "+" +
+               std::to_string(header.name.size()) + " " +
+               std::to_string(header.value.data() - bytes.text().data()) + ":" +
+               std::string{header.value} + "\n";
+    }
+    for (int problem = 0; problem <= static_cast<int>(Problem::TrailingOctets); ++problem) {
+        out += m->has(static_cast<Problem>(problem)) ? "!" : ".";
+    }
+    const auto first = m->first_problem();
+    return out + (first ? std::to_string(first->offset) + first->what : "") + "\n" +
+           std::string{m->body()};
+}
+
+// Lines as nearly all are have a shorter way than others; that of another case is always the long
+// one.
+TEST(Message, ALineOfTheShortWayIsReadLikeOneOfTheLongWay) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> names{
+        {{"To", "TO"},
+         {"Via", "VIA"},
+         {"Contact", "contact"},
+         {"Session-Expires", "Session-expires"},
+         {"WWW-Authenticate", "Www-Authenticate"},
+         {"Content-Length", "CONTENT-LENGTH"}}};
+    constexpr std::string_view nul{": a\0b\r\n", 7};
+    constexpr std::array<std::string_view, 27> rests{
+        ": 1\r\n", ":1\r\n", ":  1\r\n", ":\t1\r\n", ": 1 \r\n", ": 1\t\r\n", ":\r\n", ": \r\n",
+        ": 1\n", ": 1\r", ": 1", ":", "", " : 1\r\n", ": 1\r2\r\n", ": 1\n2\r\n", ": 1\t2\r\n",
+        ": 1\r\n 2\r\n", ": 1\r\n\t2\r\n", ": 1\r\n\n", ": 1\r\r\n", nul, "::\r\n", ": :\r\n",
+        ": <sip:alice@192.0.2.1>\r\n", ": sixteen-letters-and-more-than-forty-eight-of-them-here\r\n",
+        ": sixteen-letters-and-more-than-forty-eight-\rof-them-here \r\n"};
+    for (const auto& [usual, other] : names) {
+        for (const auto rest : rests) {
+            for (const std::string_view behind : {"", "\r\n", "\r\n1", "Subject: x\r\n\r\n"}) {
+                const std::string text{rest};
+                EXPECT_EQ(described(with(std::string{usual} + text, behind)),
+                          described(with(std::string{other} + text, behind)))
+                    << usual << rest << behind;
+                // The same as the first header field.
+                const std::string start{"SIP/2.0 200 OK\r\n"};
+                EXPECT_EQ(described(start + std::string{usual} + text + std::string{behind}),
+                          described(start + std::string{other} + text + std::string{behind}))
+                    << usual << rest << behind;
+            }
+        }
+    }
+}
+
+TEST(Message, AStartLineOfTheShortWayIsReadLikeOneOfTheLongWay) {
+    for (const std::string_view line :
+         {"SIP/2.0 200 OK", "SIP/2.0 200 ", "SIP/2.0 200", "SIP/2.0 200 Not  so ", "SIP/2.0  200 OK",
+          "SIP/2.0 200  OK", "SIP/2.0 20 OK", "SIP/2.0 2000 OK", "SIP/2.0 2x0 OK", "SIP/2.0 200\tOK",
+          "SIP/2.0 200 OK\r", "SIP/2.0 200 \rOK", "SIP/2.0 ", "SIP/2.0", "INVITE sip:b SIP/2.0",
+          "INVITE  sip:b SIP/2.0", "INVITE sip:b  SIP/2.0", "INVITE sip:b SIP/2.0 ",
+          "INVITE\tsip:b SIP/2.0", "INVITE \tsip:b SIP/2.0", "INVITE \rsip:b SIP/2.0",
+          "INVITE sip:b\r SIP/2.0", "INVITE sip:b c SIP/2.0", "INVITE SIP/2.0", "INVITE  SIP/2.0",
+          "invite sip:b SIP/2.0", "FOO sip:b SIP/2.0", " INVITE sip:b SIP/2.0", " SIP/2.0"}) {
+        for (const std::string_view end : {"\r\n\r\n", "\n\n", "\r\nTo: x\r\n\r\n", "\r", ""}) {
+            const auto text = std::string{line} + std::string{end};
+            EXPECT_EQ(described(text), described(with_lower_version(text))) << text;
+        }
+    }
 }
 
 TEST(Message, NothingHidesBehindCompactFormsOrCase) {
