@@ -74,8 +74,8 @@ std::uint32_t different_words(const char* a, const char* b) {
     }
 #endif
     for (; word < words_in_message; ++word) {
-        const auto differs = std::memcmp(a + word * sizeof(Word), b + word * sizeof(Word),
-                                         sizeof(Word)) != 0;
+        const auto differs =
+            std::memcmp(a + word * sizeof(Word), b + word * sizeof(Word), sizeof(Word)) != 0;
         different |= static_cast<std::uint32_t>(differs) << word;
     }
     return different;
@@ -126,8 +126,8 @@ void StretchWriter::end_message(const Message& message, std::span<const MediaLin
     std::array<char, sizeof mask + sizeof(Words)> piece;
     auto* at = piece.data() + sizeof mask;
     for (auto rest = different; rest != 0; rest &= rest - 1) {
-        std::memcpy(at, now + static_cast<std::size_t>(std::countr_zero(rest)) * sizeof(Word),
-                    sizeof(Word));
+        const auto word = static_cast<std::uint32_t>(std::countr_zero(rest));
+        std::memcpy(at, now + word * sizeof(Word), sizeof(Word));
         at += sizeof(Word);
     }
     last_ = m;
@@ -190,15 +190,18 @@ bool unpack(std::string_view blob, Call& call, LegNames& names) {
             mask &= ~turned_around;
         }
         auto* words = reinterpret_cast<char*>(&now);
-        for (; mask != 0; mask &= mask - 1) {
-            auto word = read<Word>(at);
-            if ((mask & -mask & text_words) != 0) {
-                auto text = std::bit_cast<Text>(word);
-                TextPool::rebase(text, texts);
-                word = std::bit_cast<Word>(text);
-            }
-            std::memcpy(words + static_cast<std::size_t>(std::countr_zero(mask)) * sizeof word,
-                        &word, sizeof word);
+        const auto place = [words](std::uint32_t bits) { // of the lowest bit's word
+            return words + static_cast<std::uint32_t>(std::countr_zero(bits)) * sizeof(Word);
+        };
+        for (auto rest = mask; rest != 0; rest &= rest - 1) {
+            std::memcpy(place(rest), at, sizeof(Word));
+            at += sizeof(Word);
+        }
+        for (auto rest = mask & text_words; rest != 0; rest &= rest - 1) {
+            Text text;
+            std::memcpy(&text, place(rest), sizeof text);
+            TextPool::rebase(text, texts);
+            std::memcpy(place(rest), &text, sizeof text);
         }
         auto& m = call.messages.emplace_back(now);
         m.sent_by = m.status != 0 ? Endpoint{} : m.sent_by;

@@ -351,6 +351,45 @@ TEST_F(BookTest, CountsAnnouncedRtpAndNamesItsCodec) {
     EXPECT_EQ(book_.unused(0).media, 0U);
 }
 
+// A blank in front is enough to have it read the long way.
+TEST(Identity, OfAnAddressThatIsReadTheShortWayIsThatOfTheLongWay) {
+    for (const std::string text : {"<sip:ann@example.org>",
+                                   "<sips:ann@example.org>;tag=1",
+                                   "\"Ann B.\" <sip:ann@192.0.2.1>",
+                                   "\"Ann\"<sip:ann@example.org>;tag=a-b_c.1",
+                                   "\"A\\\"n\" <sip:ann@example.org>",
+                                   "\"\" <sip:ann@example.org>",
+                                   "\"Ann <sip:ann@example.org>",
+                                   "\"Ann\" sip:ann@example.org",
+                                   "<sip:example.org>",
+                                   "<sip:@example.org>",
+                                   "<sip:ann@>",
+                                   "<sip:ann:pw@example.org>",
+                                   "<sip:ann@example.org:5060>",
+                                   "<sip:ann@example.org;lr>",
+                                   "<sip:a%20b@example.org>",
+                                   "<sip:ann@[2001:db8::1]>",
+                                   "<sip:ann@example.org",
+                                   "<SIP:ann@example.org>",
+                                   "<tel:+1>",
+                                   "<sip:ann@example.org>;tag=",
+                                   "<sip:ann@example.org>;tag=1;x",
+                                   "<sip:ann@example.org> x",
+                                   "<sip:ann@example.org>;tag=1 x",
+                                   "<sip:ann@example.org>, <sip:b@example.org>",
+                                   "<",
+                                   "\"",
+                                   ""}) {
+        const auto a = identity_of(text);
+        const auto longer = " " + text;
+        const auto b = identity_of(longer);
+        EXPECT_EQ(a.scheme, b.scheme) << text;
+        EXPECT_EQ(a.user, b.user) << text;
+        EXPECT_EQ(a.host, b.host) << text;
+        EXPECT_EQ(a.display_name, b.display_name) << text;
+    }
+}
+
 TEST(Book, AConnectionComesBackWithItsHandshakeAndVerdict) {
     Book book;
     Connection c;

@@ -341,8 +341,10 @@ inline void Indexer::header_line() {
 // Those from at_ on whose lines are usual.
 inline void Indexer::usual_headers() {
     const auto* at = at_;
-    for (usual::Line line; usual::read_line(at, end_, line); at = line.end + 2) {
-        if (!index_.add(line.id, {at, line.name_length}, between(line.value, line.end))) {
+    const auto* const end = end_;
+    auto& index = index_;
+    for (usual::Line line; usual::read_line(at, end, line); at = line.end + 2) {
+        if (!index.add(line.id, {at, line.name_length}, between(line.value, line.end))) {
             break;
         }
     }

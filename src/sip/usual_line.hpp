@@ -1,8 +1,8 @@
 // The shortest way over a header line that is as nearly all are: the name of a header that has an
 // id, of at most 15 letters and spelled as its RFC does, a colon right behind it, a value with no
-// control characters and no blanks around it but one after the colon, CRLF, and no fold. message.cpp
-// reads whatever is different. RFC 3261 §7.3.1.
-// Where SSE2 is; elsewhere no line is usual.
+// control characters and no blanks around it but one after the colon, CRLF, and no fold.
+// message.cpp reads whatever is different. RFC 3261 §7.3.1. Where SSE2 is; elsewhere no line is
+// usual.
 #pragma once
 
 #include <array>
@@ -149,8 +149,7 @@ inline bool read_line(const char* p, const char* end, Line& line) {
     const auto chunk = chunk_at(p);
     const auto colons = _mm_movemask_epi8(_mm_cmpeq_epi8(chunk, _mm_set1_epi8(':')));
     const std::size_t length = first_bit(static_cast<unsigned>(colons) | 1U << most_read);
-    const auto key =
-        key_of(length, load<std::uint16_t>(p), load<std::uint32_t>(p + length - 4));
+    const auto key = key_of(length, load<std::uint16_t>(p), load<std::uint32_t>(p + length - 4));
     const auto id = slots.ids[slot_of(key, slots.factor)];
     const auto name = _mm_load_si128(reinterpret_cast<const __m128i*>(names[id].text.data()));
     const auto same = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(chunk, name)));
