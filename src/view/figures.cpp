@@ -12,6 +12,7 @@ namespace cw::view {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
+constexpr std::int64_t minute_length_ns = 60 * second_ns;
 constexpr std::int64_t day_ns = 86'400 * second_ns;
 
 struct DayAndRest {
@@ -99,33 +100,33 @@ void TimeWriter::append_date(std::string& out, Instant t) {
     out.append(date_, date_size_);
 }
 
-void TimeWriter::learn_second(std::int64_t second) {
-    const auto [day, ns] = split(Instant{second * second_ns});
+void TimeWriter::learn_minute(Instant t) {
+    auto minute = t.ns / minute_length_ns;
+    minute -= t.ns % minute_length_ns < 0 ? 1 : 0;
+    minute_ns_ = minute * minute_length_ns;
+    const auto [day, ns] = split(Instant{minute_ns_});
     if (day != day_) {
         learn_day(day);
     }
-    auto* at = std::copy_n(date_, date_size_, date_and_clock_);
+    auto* at = std::copy_n(date_, date_size_, date_and_minute_);
     *at++ = 'T';
-    at = write_clock(at, ns);
-    *at++ = '.';
-    date_and_clock_size_ = static_cast<std::uint8_t>(at - date_and_clock_);
-    second_ = second;
+    at = write_clock(at, ns) - 2; // without the seconds
+    date_and_minute_size_ = static_cast<std::uint8_t>(at - date_and_minute_);
 }
 
 char* TimeWriter::write_rfc3339(char* at, Instant t) {
-    auto second = t.ns / second_ns;
-    auto ns = t.ns % second_ns;
-    if (ns < 0) {
-        --second;
-        ns += second_ns;
+    const auto since = [&] { // unsigned: what lies before the minute is far behind it
+        return static_cast<std::uint64_t>(t.ns) - static_cast<std::uint64_t>(minute_ns_);
+    };
+    if (since() >= static_cast<std::uint64_t>(minute_length_ns)) {
+        learn_minute(t);
     }
-    if (second != second_) {
-        learn_second(second);
-    }
-    std::memcpy(at, date_and_clock_, sizeof date_and_clock_); // a copy of a fixed size is cheaper
-    at += date_and_clock_size_;
-    const auto us = static_cast<std::uint64_t>(ns) / 1000;
-    at = write_pair(at, us / 10'000);
+    std::memcpy(at, date_and_minute_, sizeof date_and_minute_); // of a fixed size, which is cheaper
+    at += date_and_minute_size_;
+    const auto us = static_cast<std::uint32_t>(since() / 1000);
+    at = write_pair(at, us / 1'000'000);
+    *at++ = '.';
+    at = write_pair(at, us / 10'000 % 100);
     at = write_pair(at, us / 100 % 100);
     at = write_pair(at, us % 100);
     *at++ = 'Z';
@@ -148,10 +149,9 @@ void append_time_of_day(std::string& out, Instant t, bool milliseconds) {
     out.append(buffer.data(), at);
 }
 
-char* write_number(char* at, std::uint64_t n) {
+char* write_long_number(char* at, std::uint64_t n) {
     if (n < 10) {
-        *at++ = static_cast<char>('0' + n);
-        return at;
+        return write_number(at, n);
     }
     if (n < 100) {
         return write_pair(at, n);
@@ -224,19 +224,23 @@ char* write_short_decimal(char* at, double value, int places) {
 
 } // namespace
 
-void append_decimal(std::string& out, double value, int places) {
-    std::array<char, 64> buffer;
-    if (const auto* end = write_short_decimal(buffer.data(), value, places); end != nullptr) {
-        out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
-        return;
+char* write_decimal(char* at, double value, int places) {
+    if (auto* end = write_short_decimal(at, value, places); end != nullptr) {
+        return end;
     }
     if (!std::isfinite(value) || std::fabs(value) > 1e30) {
-        out += '0';
-        return;
+        *at++ = '0';
+        return at;
     }
-    const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                            std::chars_format::fixed, places);
-    out.append(buffer.data(), error == std::errc{} ? end : buffer.data());
+    constexpr std::size_t most = 64;
+    const auto [end, error] = std::to_chars(at, at + most, value, std::chars_format::fixed, places);
+    return error == std::errc{} ? end : at;
+}
+
+void append_decimal(std::string& out, double value, int places) {
+    std::array<char, 64> buffer;
+    const auto* end = write_decimal(buffer.data(), value, places);
+    out.append(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
 }
 
 void append_address(std::string& out, const IpAddress& a) {

@@ -11,6 +11,8 @@ namespace {
 
 // What a piece keeps at most.
 constexpr std::size_t most_kept = std::size_t{1} << 20;
+// As much as 64 calls of seven messages need, which would grow to twice that piece by piece.
+constexpr std::size_t usual_piece = std::size_t{320} << 10;
 
 std::string_view signalling_name(flow::Protection p) {
     switch (p) {
@@ -119,6 +121,7 @@ JsonReport::JsonReport(Sink sink) : sink_(std::move(sink)), part_(Part::Calls) {
 
 JsonReport::JsonReport(Piece piece)
     : sink_(std::move(piece.overflow)), part_(Part::Calls), flush_at_(most_kept) {
+    json_.reserve(usual_piece);
     restart();
 }
 
@@ -253,29 +256,7 @@ void JsonReport::call(const flow::Call& call) {
     enter(Part::Calls);
     auto& j = json_;
     j.open_object();
-    j.member("id", call.id);
-    j.member("kind", to_string(call.kind));
-    j.key("call_ids");
-    j.open_array();
-    for (std::size_t i = 0; i < call.legs.size(); ++i) {
-        j.value(call.text(call.legs[i].call_id));
-    }
-    j.close_array();
-    j.member("from", call.text(call.from));
-    j.member("to", call.text(call.to));
-    j.member("state", to_string(call.state));
-    j.key("final_status");
-    if (call.final_status > 0) {
-        j.value(std::uint32_t{call.final_status});
-    } else {
-        j.null();
-    }
-    write_time("start", call.start);
-    write_time("answered", call.answered);
-    write_time("end", call.end);
-    j.key("duration_s");
-    j.value(call.duration_s, 3);
-    j.member("cut_off", call.cut_off);
+    write_head(call);
     write_legs(call);
     write_messages(call);
     j.key("media");
@@ -284,72 +265,127 @@ void JsonReport::call(const flow::Call& call) {
         write_media(s, call.pool);
     }
     j.close_array();
-    j.key("security");
-    j.open_object();
-    j.member("signalling", signalling_name(call.security.signalling));
-    j.member("media", media_name(call.security.media));
-    j.member("weakest", std::string_view{call.security.weakest});
-    write_security(call);
-    j.close_object();
+    write_security(call.security);
     write_findings(j, call.findings);
     j.close_object();
     j.line();
     flush_when_large();
 }
 
-// What the verdict rests on.
-void JsonReport::write_security(const flow::Call& call) {
-    auto& j = json_;
-    const auto& s = call.security;
-    j.member_or_null("media_by", s.media_by);
-    j.member_or_null("keys_exposed", s.keys_exposed);
-    j.member_or_null("sips", s.sips);
-    j.member("sips_broken", s.sips_broken);
-    j.member_or_null("smime", s.smime);
-    j.key("hops");
-    j.open_array();
-    for (const auto& hop : s.hops) {
-        j.open_object();
-        write_endpoint("client", hop.client);
-        write_endpoint("server", hop.server);
-        j.member("transport", to_string(hop.transport));
-        j.key("connection");
-        if (hop.connection != 0) {
-            j.value(hop.connection);
-        } else {
-            j.null();
-        }
-        j.member("messages", hop.messages);
-        j.member("secure", hop.secure);
-        j.member_or_null("version", hop.version);
-        j.member_or_null("cipher", hop.cipher);
-        j.member_or_null("verified", hop.verified);
-        j.member("verified_good", hop.verified_good);
-        j.member("mutual", hop.mutual);
-        j.member("keys_shown", hop.keys_shown);
-        j.member("weak", hop.weak);
-        j.key("notes");
-        j.open_array();
-        for (const auto& note : hop.notes) {
-            j.value(std::string_view{note});
-        }
-        j.close_array();
-        j.close_object();
+// What is told of the whole call, put together in one piece.
+void JsonReport::write_head(const flow::Call& call) {
+    constexpr std::size_t names_and_numbers = 1024;
+    std::size_t texts = std::size_t{call.from.length} + call.to.length;
+    for (const auto& leg : call.legs) {
+        texts += leg.call_id.length + 2; // with what stands around it
     }
-    j.close_array();
+    json_.raw(names_and_numbers + longest_escape * texts, [&](char* at) {
+        at = write_number(put(at, "\"id\":"), call.id);
+        at = put_word(put(at, ",\"kind\":"), to_string(call.kind));
+        at = put(at, ",\"call_ids\":[");
+        for (std::size_t i = 0; i < call.legs.size(); ++i) {
+            at = i == 0 ? at : put(at, ",");
+            at = put_string(at, call.text(call.legs[i].call_id));
+        }
+        at = put_string(put(at, "],\"from\":"), call.text(call.from));
+        at = put_string(put(at, ",\"to\":"), call.text(call.to));
+        at = put_word(put(at, ",\"state\":"), to_string(call.state));
+        at = put(at, ",\"final_status\":");
+        at = call.final_status > 0 ? write_number(at, call.final_status) : put(at, "null");
+        at = put_time(put(at, ",\"start\":"), times_, call.start);
+        at = put_time(put(at, ",\"answered\":"), times_, call.answered);
+        at = put_time(put(at, ",\"end\":"), times_, call.end);
+        at = write_decimal(put(at, ",\"duration_s\":"), call.duration_s, 3);
+        return put_bool(put(at, ",\"cut_off\":"), call.cut_off);
+    });
 }
+
+namespace {
+
+std::size_t most_of(const flow::Hop& hop) {
+    constexpr std::size_t names_and_numbers = 512;
+    std::size_t texts = hop.version.size() + hop.cipher.size() + hop.verified.size();
+    for (const auto& note : hop.notes) {
+        texts += note.size() + 2; // with what stands around it
+    }
+    return names_and_numbers + longest_escape * texts;
+}
+
+char* put_hop(char* at, const flow::Hop& hop) {
+    at = put_endpoint(put(at, "{\"client\":"), hop.client);
+    at = put_endpoint(put(at, ",\"server\":"), hop.server);
+    at = put_word(put(at, ",\"transport\":"), to_string(hop.transport));
+    at = put(at, ",\"connection\":");
+    at = hop.connection != 0 ? write_number(at, hop.connection) : put(at, "null");
+    at = write_number(put(at, ",\"messages\":"), hop.messages);
+    at = put_bool(put(at, ",\"secure\":"), hop.secure);
+    at = put_string_or_null(put(at, ",\"version\":"), hop.version);
+    at = put_string_or_null(put(at, ",\"cipher\":"), hop.cipher);
+    at = put_string_or_null(put(at, ",\"verified\":"), hop.verified);
+    at = put_bool(put(at, ",\"verified_good\":"), hop.verified_good);
+    at = put_bool(put(at, ",\"mutual\":"), hop.mutual);
+    at = put_bool(put(at, ",\"keys_shown\":"), hop.keys_shown);
+    at = put_bool(put(at, ",\"weak\":"), hop.weak);
+    at = put(at, ",\"notes\":[");
+    for (const auto& note : hop.notes) {
+        at = &note == hop.notes.data() ? at : put(at, ",");
+        at = put_string(at, note);
+    }
+    return put(at, "]}");
+}
+
+} // namespace
+
+// The verdict, and what it rests on.
+void JsonReport::write_security(const flow::Security& s) {
+    constexpr std::size_t names = 512;
+    const auto texts = s.weakest.size() + s.media_by.size() + s.keys_exposed.size() +
+                       s.sips.size() + s.smime.size();
+    json_.raw(names + longest_escape * texts, [&](char* at) {
+        at = put_word(put(at, "\"security\":{\"signalling\":"), signalling_name(s.signalling));
+        at = put_word(put(at, ",\"media\":"), media_name(s.media));
+        at = put_string(put(at, ",\"weakest\":"), s.weakest);
+        at = put_string_or_null(put(at, ",\"media_by\":"), s.media_by);
+        at = put_string_or_null(put(at, ",\"keys_exposed\":"), s.keys_exposed);
+        at = put_string_or_null(put(at, ",\"sips\":"), s.sips);
+        at = put_bool(put(at, ",\"sips_broken\":"), s.sips_broken);
+        at = put_string_or_null(put(at, ",\"smime\":"), s.smime);
+        return put(at, ",\"hops\":");
+    });
+    json_.begin_value();
+    json_.open_array();
+    for (const auto& hop : s.hops) {
+        json_.raw(most_of(hop), [&](char* at) { return put_hop(at, hop); });
+    }
+    json_.close_array();
+    json_.close_object();
+}
+
+namespace {
+
+std::size_t most_of(const flow::Leg& leg) {
+    constexpr std::size_t names = 256;
+    const auto texts = std::size_t{leg.call_id.length} + leg.from.length + leg.to.length +
+                       leg.from_name.length + leg.to_name.length;
+    return names + longest_escape * texts;
+}
+
+char* put_leg(char* at, const flow::Call& call, const flow::Leg& leg) {
+    at = put_string(put(at, "{\"call_id\":"), call.text(leg.call_id));
+    at = put_string(put(at, ",\"from\":"), call.text(leg.from));
+    at = put_string(put(at, ",\"to\":"), call.text(leg.to));
+    at = put_string_or_null(put(at, ",\"from_name\":"), call.text(leg.from_name));
+    at = put_string_or_null(put(at, ",\"to_name\":"), call.text(leg.to_name));
+    return put(at, "}");
+}
+
+} // namespace
 
 void JsonReport::write_legs(const flow::Call& call) {
     json_.key("legs");
     json_.open_array();
     for (const auto& leg : call.legs) {
-        json_.open_object();
-        json_.member("call_id", call.text(leg.call_id));
-        json_.member("from", call.text(leg.from));
-        json_.member("to", call.text(leg.to));
-        json_.member_or_null("from_name", call.text(leg.from_name));
-        json_.member_or_null("to_name", call.text(leg.to_name));
-        json_.close_object();
+        json_.raw(most_of(leg), [&](char* at) { return put_leg(at, call, leg); });
     }
     json_.close_array();
     json_.key("joined_by");
@@ -371,130 +407,13 @@ void JsonReport::write_legs(const flow::Call& call) {
 void JsonReport::write_messages(const flow::Call& call) {
     json_.key("messages");
     json_.open_array();
+    message_.begin_call();
     for (std::uint32_t i = 0; i < call.messages.size(); ++i) {
-        write_message(call, i);
+        json_.raw(MessageJson::most(call, call.messages[i]),
+                  [&](char* at) { return message_.write(at, call, i); });
         flush_when_large();
     }
     json_.close_array();
-}
-
-char* JsonReport::put_endpoint(char* at, const Endpoint& e) {
-    const auto place = e.port ^ e.port >> 4U ^ e.address.octets.back();
-    auto& known = endpoints_[static_cast<unsigned>(place) % endpoints_.size()];
-    if (known.size == 0 || known.endpoint != e) {
-        known.endpoint = e;
-        known.size = static_cast<std::uint8_t>(view::write_endpoint(known.text.data(), e) -
-                                               known.text.data());
-    }
-    *at++ = '"';
-    std::memcpy(at, known.text.data(), known.text.size()); // of a fixed size, which is cheaper
-    at += known.size;
-    *at++ = '"';
-    return at;
-}
-
-char* JsonReport::put_time(char* at, Instant t) {
-    if (!t.known()) {
-        return put(at, "null");
-    }
-    *at++ = '"';
-    at = times_.write_rfc3339(at, t);
-    *at++ = '"';
-    return at;
-}
-
-namespace {
-
-char* put_index_or_null(char* at, std::uint32_t index) {
-    return index == flow::none ? put(at, "null") : write_number(at, index);
-}
-
-// One of our own names, of up to ten characters, which needs no escaping.
-char* put_name(char* at, std::string_view name) {
-    *at++ = '"';
-    at = std::copy(name.begin(), name.end(), at);
-    *at++ = '"';
-    return at;
-}
-
-std::string_view signed_word(const flow::Message& m) {
-    return m.is_signed == 0   ? "no"
-           : m.is_signed == 1 ? "good"
-           : m.is_signed == 2 ? "bad"
-                              : "unproven"; // it fits, and who signed is not known to be trusted
-}
-std::string_view sealed_word(const flow::Message& m) {
-    constexpr std::array names{"no", "opened", "closed", "unreadable", "partly"};
-    return names[std::min<std::size_t>(m.sealed, names.size() - 1)];
-}
-
-char* put_bool(char* at, bool b) {
-    return b ? put(at, "true") : put(at, "false");
-}
-
-} // namespace
-
-// The bulk of every report, so it is put together in one piece.
-void JsonReport::write_message(const flow::Call& call, std::uint32_t index) {
-    const auto& m = call.messages[index];
-    const bool request = m.status == 0;
-    const bool is_known = !to_string(m.method).empty();
-    const auto method = call.text(m.method_text);
-    const auto cseq_method = to_string(m.cseq_method);
-    const auto call_id =
-        m.leg < call.legs.size() ? call.text(call.legs[m.leg].call_id) : std::string_view{};
-    const auto reason = call.text(m.reason);
-    const auto uri = call.text(m.request_uri);
-    const auto body_type = call.text(m.body_type);
-    const auto note = call.text(m.note);
-    const auto problem = call.text(m.problem);
-    const auto badge = call.text(m.badge);
-    const auto words = call.text(m.words);
-    constexpr std::size_t names_and_numbers = 1024;
-    const auto texts = 2 * method.size() + call_id.size() + reason.size() + uri.size() +
-                       body_type.size() + note.size() + problem.size() + badge.size() +
-                       words.size();
-    json_.raw(names_and_numbers + longest_escape * texts, [&](char* at) {
-        at = write_number(put(at, "{\"index\":"), index);
-        at = write_number(put(at, ",\"frame\":"), m.frame);
-        at = write_number(put(at, ",\"input\":"), m.input);
-        at = put_time(put(at, ",\"time\":"), m.time);
-        at = put_endpoint(put(at, ",\"src\":"), m.source);
-        at = put_endpoint(put(at, ",\"dst\":"), m.destination);
-        at = put_name(put(at, ",\"transport\":"), to_string(m.transport));
-        if (request) {
-            at = put(at, ",\"method\":");
-            at = is_known ? put_name(at, method) : put_string_or_null(at, method);
-            at = put(at, ",\"status\":null,\"reason\":null");
-        } else {
-            at = write_number(put(at, ",\"method\":null,\"status\":"), m.status);
-            at = put_string(put(at, ",\"reason\":"), reason);
-        }
-        at = write_number(put(at, ",\"cseq\":\""), m.cseq);
-        auto* blank = at; // where the quote of the method stands
-        at = cseq_method.empty() ? put_string(at, method) : put_name(at, cseq_method);
-        *blank = ' ';
-        at = put_string(put(at, ",\"call_id\":"), call_id);
-        at = put_index_or_null(put(at, ",\"retransmission_of\":"), m.retransmission_of);
-        at = put_index_or_null(put(at, ",\"duplicate_of\":"), m.duplicate_of);
-        at = write_number(put(at, ",\"leg\":"), m.leg);
-        at = write_number(put(at, ",\"size\":"), m.size);
-        at = put_index_or_null(put(at, ",\"connection\":"),
-                               m.connection == 0 ? flow::none : m.connection);
-        at = put_string_or_null(put(at, ",\"uri\":"), uri);
-        at = put_string_or_null(put(at, ",\"body_type\":"), body_type);
-        at = put_string_or_null(put(at, ",\"note\":"), note);
-        at = put_bool(put(at, ",\"malformed\":"), m.malformed);
-        at = put_string_or_null(put(at, ",\"problem\":"), problem);
-        at = put_bool(put(at, ",\"truncated\":"), m.truncated);
-        if (m.is_signed != 0 || m.sealed != 0) {
-            at = put_string(put(at, ",\"smime\":{\"signed\":"), signed_word(m));
-            at = put_string(put(at, ",\"encrypted\":"), sealed_word(m));
-            at = put_string(put(at, ",\"badge\":"), badge);
-            at = put(put_string_or_null(put(at, ",\"text\":"), words), "}");
-        }
-        return put(at, "}");
-    });
 }
 
 void JsonReport::write_media(const flow::MediaStream& s, const flow::TextPool& texts) {

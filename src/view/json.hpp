@@ -5,13 +5,13 @@
 //   report.tls(connection)…  report.call(call)…  report.finish(inputs, counts);
 #pragma once
 
-#include <array>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "flow/call.hpp"
 #include "view/figures.hpp"
+#include "view/json_message.hpp"
 #include "view/json_writer.hpp"
 #include "view/report.hpp"
 
@@ -56,7 +56,6 @@ class JsonReport {
     void flush();
     void write_connection(const flow::Connection& c);
     void write_messages(const flow::Call& call);
-    void write_message(const flow::Call& call, std::uint32_t index);
     void write_media(const flow::MediaStream& s, const flow::TextPool& texts);
     void write_opening(const flow::MediaStream& s, const flow::TextPool& texts);
     template <std::size_t N>
@@ -68,8 +67,9 @@ class JsonReport {
             json_.null(); // no packet has this number
         }
     }
+    void write_head(const flow::Call& call);
     void write_legs(const flow::Call& call);
-    void write_security(const flow::Call& call);
+    void write_security(const flow::Security& s);
     template <std::size_t N>
     void write_time(const char (&name)[N], Instant t) {
         json_.key(name);
@@ -85,18 +85,9 @@ class JsonReport {
         json_.quoted(most_endpoint, [&](char* at) { return view::write_endpoint(at, e); });
     }
 
-    // An endpoint as written. A call has few, and names them in every message.
-    struct WrittenEndpoint {
-        Endpoint endpoint;
-        std::uint8_t size = 0;
-        std::array<char, most_endpoint> text;
-    };
-    char* put_endpoint(char* at, const Endpoint& e);
-    char* put_time(char* at, Instant t);
-
     Sink sink_;
     JsonWriter json_;
-    std::array<WrittenEndpoint, 32> endpoints_{}; // by port and address
+    MessageJson message_;
     TimeWriter times_;
     Part part_ = Part::Begin;
     bool has_calls_ = false; // of pieces

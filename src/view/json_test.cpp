@@ -1,5 +1,8 @@
 #include "view/json.hpp"
 
+#include <array>
+#include <string>
+
 #include <boost/json/src.hpp> // the library itself: Debian has it as headers
 #include <gtest/gtest.h>
 
@@ -170,6 +173,37 @@ TEST(JsonReport, PiecesMakeTheSameReport) {
     EXPECT_GT(overflows, 1U);
     EXPECT_EQ(whole, put_together);
     EXPECT_EQ(parsed(put_together).at("calls").as_array().size(), 12U);
+}
+
+// What is kept from message to message never stands in another's place.
+TEST(JsonReport, EachMessageHasItsOwnEndsAndCallId) {
+    const std::array<std::string, 5> call_ids{"a\"b", std::string(300, 'x'), "\xff\x01",
+                                              std::string(170, 'y'), "plain@example.com"};
+    const std::array<std::string, 3> ends{"192.0.2.1:5060", "[2001:db8::1]:5060", "192.0.2.1:5076"};
+    made::CallMaker maker{flow::Kind::Call, "sip:alice@example.com", "sip:bob@example.com"};
+    for (const auto& id : call_ids) {
+        maker.leg(id, "sip:a@example.com", "sip:b@example.com");
+    }
+    constexpr std::size_t messages = 60;
+    for (std::size_t i = 0; i < messages; ++i) {
+        maker.on_leg(static_cast<std::uint8_t>(1 + i % call_ids.size()))
+            .over(i % 7 == 0 ? flow::Transport::Tls : flow::Transport::Udp)
+            .request(static_cast<std::int64_t>(i) * 7'000, ends[i % 3], ends[i / 3 % 3], "OPTIONS");
+    }
+    const auto& call = maker.call();
+    const auto value = parsed(report_of(call));
+    const auto& written = value.at("calls").at(0).at("messages").as_array();
+    ASSERT_EQ(written.size(), messages);
+    for (std::size_t i = 0; i < messages; ++i) {
+        const auto& m = written[i];
+        const auto& id = call_ids[i % call_ids.size()];
+        EXPECT_EQ(m.at("call_id").as_string(), id == "\xff\x01" ? "\xef\xbf\xbd\x01" : id) << i;
+        EXPECT_EQ(m.at("src").as_string(), ends[i % 3]) << i;
+        EXPECT_EQ(m.at("dst").as_string(), ends[i / 3 % 3]) << i;
+        EXPECT_EQ(m.at("transport").as_string(), i % 7 == 0 ? "tls" : "udp") << i;
+        EXPECT_EQ(m.at("leg").as_int64(), static_cast<std::int64_t>(1 + i % call_ids.size())) << i;
+        EXPECT_EQ(m.at("time").as_string(), to_rfc3339(call.messages[i].time)) << i;
+    }
 }
 
 } // namespace

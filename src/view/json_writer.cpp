@@ -73,8 +73,8 @@ char* write_escaped(char* at, char32_t code) {
     return at;
 }
 
-// What is not plain ASCII: escapes, and code points of several bytes.
-char* write_special(char* at, const CodePoint& point) {
+// What is not plain ASCII: escapes, and code points of several bytes, whose bytes stand at `from`.
+char* write_special(char* at, const CodePoint& point, const char* from) {
     // C1 controls and DEL are legal in JSON, but a terminal may obey them.
     if (point.code < 0xa0) {
         return write_escaped(at, point.code);
@@ -89,10 +89,20 @@ char* write_special(char* at, const CodePoint& point) {
         at = write_escaped(at, 0xd800 + (rest >> 10));
         return write_escaped(at, 0xdc00 + (rest & 0x3ff));
     }
-    std::string utf8; // short: no allocation
-    append_utf8(utf8, point.code);
-    return std::copy(utf8.begin(), utf8.end(), at);
+    return point.valid ? std::copy_n(from, point.size, at) : put(at, "\xef\xbf\xbd"); // U+FFFD
 }
+
+#if defined(__SSE2__)
+// Which of sixteen characters do not stand for themselves in a JSON string: those have a bit each
+// in _mm_movemask_epi8() of it.
+__m128i special_of(__m128i chunk) {
+    // As signed numbers, what is no ASCII is below 0x20, too.
+    auto special = _mm_cmplt_epi8(chunk, _mm_set1_epi8(0x20));
+    special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')));
+    special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')));
+    return _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8(0x7f)));
+}
+#endif
 
 // Copies `text`, and says whether all of it stands for itself in a JSON string; otherwise what is
 // at `at` means nothing. The last words overlap those before them, so up to the end none is short.
@@ -105,11 +115,7 @@ bool copy_plain(char* at, std::string_view text) {
         const auto step = [&](std::size_t i) {
             const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + i));
             _mm_storeu_si128(reinterpret_cast<__m128i*>(at + i), chunk);
-            // As signed numbers, what is no ASCII is below 0x20, too.
-            special = _mm_or_si128(special, _mm_cmplt_epi8(chunk, _mm_set1_epi8(0x20)));
-            special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('"')));
-            special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8('\\')));
-            special = _mm_or_si128(special, _mm_cmpeq_epi8(chunk, _mm_set1_epi8(0x7f)));
+            special = _mm_or_si128(special, special_of(chunk));
         };
         for (std::size_t i = 0; i + 16 < n; i += 16) {
             step(i);
@@ -139,6 +145,18 @@ bool copy_plain(char* at, std::string_view text) {
 // A string that holds what is not plain.
 char* put_escaped(char* at, std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
+#if defined(__SSE2__)
+        for (; text.size() - i >= 16; i += 16, at += 16) {
+            const auto chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
+            if (_mm_movemask_epi8(special_of(chunk)) != 0) {
+                break;
+            }
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(at), chunk);
+        }
+        if (i == text.size()) {
+            break;
+        }
+#endif
         // Eight are copied, and as many kept as are plain.
         const auto left = std::min<std::size_t>(text.size() - i, 8);
         const auto word = load_up_to_eight(text.data() + i, left);
@@ -150,7 +168,7 @@ char* put_escaped(char* at, std::string_view text) {
             continue;
         }
         const auto point = decode_utf8(text, i);
-        at = write_special(at, point);
+        at = write_special(at, point, text.data() + i);
         i += point.size;
     }
     return at;
@@ -196,9 +214,7 @@ void JsonWriter::value(std::int64_t n) {
 }
 
 void JsonWriter::value(double d, int places) {
-    std::string text;
-    append_decimal(text, d, places);
-    end(std::copy(text.begin(), text.end(), separate(text.size())));
+    end(write_decimal(separate(64), d, places));
 }
 
 } // namespace cw::view

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "view/figures.hpp"
+
 namespace cw::view {
 
 // Puts a literal at `at`; returns its end.
@@ -27,8 +29,43 @@ inline char* put_string_or_null(char* at, std::string_view text) {
     return text.empty() ? put(at, "null") : put_string(at, text);
 }
 
+// One of our own words, quoted; it needs no escaping.
+inline char* put_word(char* at, std::string_view word) {
+    *at++ = '"';
+    std::memcpy(at, word.data(), word.size());
+    at += word.size();
+    *at++ = '"';
+    return at;
+}
+inline char* put_bool(char* at, bool b) {
+    return b ? put(at, "true") : put(at, "false");
+}
+// At most TimeWriter::most and 2 characters; null when it is not known.
+inline char* put_time(char* at, TimeWriter& times, Instant t) {
+    if (!t.known()) {
+        return put(at, "null");
+    }
+    *at++ = '"';
+    at = times.write_rfc3339(at, t);
+    *at++ = '"';
+    return at;
+}
+// At most most_endpoint and 2 characters.
+inline char* put_endpoint(char* at, const Endpoint& e) {
+    *at++ = '"';
+    at = write_endpoint(at, e);
+    *at++ = '"';
+    return at;
+}
+
 class JsonWriter {
   public:
+    // Room for so much at once, for who knows how much it will become.
+    void reserve(std::size_t size) {
+        if (size > capacity_) {
+            grow(size - size_);
+        }
+    }
     // What was written since the last clear(); valid until the next write.
     [[nodiscard]] std::string_view text() const { return {data_.get(), size_}; }
     void clear() { size_ = 0; }
@@ -58,6 +95,8 @@ class JsonWriter {
     // A key that may hold anything.
     void any_key(std::string_view name);
 
+    // A key has been written by raw(): its value follows.
+    void begin_value() { comma_ = false; }
     // A value, or several with their keys, put together by `write`: at most `most` characters at
     // the pointer that it is given; returns their end.
     template <class Write>
