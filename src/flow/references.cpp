@@ -7,6 +7,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "sdp/known_lines.hpp"
 #include "sip/multipart.hpp"
 #include "sip/name_addr.hpp"
 #include "sip/params.hpp"
@@ -151,7 +152,9 @@ bool parse_session(const MessageView& message, sdp::Session& session) {
     sip::LeafCursor leaves{body, type};
     while (const auto leaf = leaves.next()) {
         if (leaf->type.is("application", "sdp")) {
-            return sdp::parse(leaf->part.content, session).has_value();
+            // Each thread that prepares messages sees the same few kinds of devices.
+            thread_local sdp::KnownLines known;
+            return sdp::parse(leaf->part.content, session, known).has_value();
         }
     }
     return false;

@@ -1,10 +1,14 @@
 // Text to Session.
 #include "sdp/session.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "base/text.hpp"
 #include "sdp/attribute_name.hpp"
+#include "sdp/known_lines.hpp"
 #include "sdp/word.hpp"
 
 namespace cw::sdp {
@@ -32,15 +36,24 @@ constexpr auto media_places = places_in(media_order);
 Fingerprint take_fingerprint(std::string_view value) {
     Fingerprint out;
     out.hash = take_word(value);
-    out.value = trim(value);
+    out.value = trimmed(value);
     return out;
+}
+
+// A line that is about these and nothing else.
+bool is_about_codecs(std::string_view line) {
+    constexpr std::array<std::string_view, 7> beginnings{
+        "a=rtpmap:", "a=fmtp:", "a=ptime:", "a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"};
+    return std::ranges::any_of(
+        beginnings, [line](std::string_view beginning) { return line.starts_with(beginning); });
 }
 
 } // namespace
 
 class Parser {
   public:
-    Parser(std::string_view text, Session& session) : text_(text), out_(session) {}
+    Parser(std::string_view text, Session& session, KnownLines* known = nullptr)
+        : text_(text), out_(session), known_(known) {}
 
     Result<void> run();
 
@@ -56,6 +69,9 @@ class Parser {
     void rtpmap(Media& m, std::string_view value);
     void rtcp(Media& m, std::string_view value);
     void crypto(Media& m, std::string_view value);
+    bool take_known(std::string_view& rest);
+    void begin_block();
+    void end_block();
     void check_order(char type);
     void note(const char* what);
 
@@ -77,8 +93,17 @@ class Parser {
 
     std::string_view text_;
     Session& out_;
+    KnownLines* known_; // nullptr: none
     std::size_t line_offset_ = 0;
     std::size_t order_ = 0; // of the last line, in session_order or media_order
+    // Where lines about codecs begin that are not known yet, and what there was before them.
+    struct Block {
+        std::size_t begin = std::string_view::npos;
+        std::size_t attributes = 0;
+        std::size_t rtpmaps = 0;
+        std::size_t fmtps = 0;
+    };
+    Block block_;
     bool in_media_ = false;
     bool skip_media_ = false; // beyond max_media
 };
@@ -151,13 +176,13 @@ void Parser::media(std::string_view value) {
     m.type = take_word(value);
     const auto ports = take_word(value);
     const auto slash = find<'/'>(ports);
-    const auto port = parse_number<std::uint16_t>(ports.substr(0, slash));
+    const auto port = number<std::uint16_t>(ports.substr(0, slash));
     m.port = port.value_or(0);
     if (slash != std::string_view::npos) {
-        m.port_count = parse_number<std::uint16_t>(ports.substr(slash + 1)).value_or(1);
+        m.port_count = number<std::uint16_t>(ports.substr(slash + 1)).value_or(1);
     }
     m.protocol = take_word(value);
-    m.format_list = trim(value);
+    m.format_list = trimmed(value);
     if (!port || m.protocol.empty() || m.format_list.empty()) {
         note("m= does not have a port, a protocol and a format");
     }
@@ -190,7 +215,7 @@ void Parser::session_attribute(AttributeName name, const Attribute& a) {
 // rtpmap:<payload type> <encoding>/<clock rate>[/<channels>] [RFC 8866 §6.6]
 void Parser::rtpmap(Media& m, std::string_view value) {
     Rtpmap map;
-    const auto payload_type = parse_number<std::uint8_t>(take_word(value));
+    const auto payload_type = number<std::uint8_t>(take_word(value));
     const auto slash = find<'/'>(value);
     if (!payload_type || *payload_type > 127 || slash == std::string_view::npos || slash == 0) {
         note("a=rtpmap is malformed");
@@ -200,20 +225,20 @@ void Parser::rtpmap(Media& m, std::string_view value) {
     map.encoding = value.substr(0, slash);
     auto rest = value.substr(slash + 1);
     const auto second = find<'/'>(rest);
-    const auto clock = parse_number<std::uint32_t>(trim(rest.substr(0, second)));
+    const auto clock = number<std::uint32_t>(trimmed(rest.substr(0, second)));
     if (!clock) {
         note("a=rtpmap without a clock rate");
     }
     map.clock_rate = clock.value_or(0);
     if (second != std::string_view::npos) {
-        map.channels = parse_number<std::uint8_t>(trim(rest.substr(second + 1))).value_or(1);
+        map.channels = number<std::uint8_t>(trimmed(rest.substr(second + 1))).value_or(1);
     }
     add(out_.rtpmaps_, m.rtpmaps, map);
 }
 
 // rtcp:<port> [<nettype> <addrtype> <address>] [RFC 3605 §2.1]
 void Parser::rtcp(Media& m, std::string_view value) {
-    const auto port = parse_number<std::uint16_t>(take_word(value));
+    const auto port = number<std::uint16_t>(take_word(value));
     if (!port) {
         note("a=rtcp without a port");
         return;
@@ -227,7 +252,7 @@ void Parser::rtcp(Media& m, std::string_view value) {
 // crypto:<tag> <suite> <key parameters> [<session parameters>] [RFC 4568 §4]
 void Parser::crypto(Media& m, std::string_view value) {
     Crypto c;
-    const auto tag = parse_number<std::uint32_t>(take_word(value));
+    const auto tag = number<std::uint32_t>(take_word(value));
     c.suite = take_word(value);
     c.key_parameters = take_word(value);
     c.session_parameters = value;
@@ -256,7 +281,7 @@ void Parser::codec_attribute(Media& m, AttributeName name, const Attribute& a) {
     } else if (name == AttributeName::Ptime) {
         // Some write "20.0" or "20 30"; the whole number in front is what is meant.
         const auto digits = a.value.substr(0, a.value.find_first_not_of("0123456789"));
-        m.ptime_ms = parse_number<std::uint32_t>(digits).value_or(0);
+        m.ptime_ms = number<std::uint32_t>(digits).value_or(0);
     }
 }
 
@@ -288,9 +313,9 @@ void Parser::media_attribute(Media& m, AttributeName name, const Attribute& a) {
 void Parser::attribute(std::string_view text) {
     const auto colon = find<':'>(text);
     Attribute a;
-    a.name = trim(text.substr(0, colon));
+    a.name = trimmed(text.substr(0, colon));
     if (colon != std::string_view::npos) {
-        a.value = trim(text.substr(colon + 1));
+        a.value = trimmed(text.substr(colon + 1));
     }
     const auto name = name_of(a.name);
     out_.has_fingerprints |= name == AttributeName::Fingerprint;
@@ -350,12 +375,67 @@ void Parser::line(char type, std::string_view value) {
     }
 }
 
+// Lines about codecs that are the same as some before.
+bool Parser::take_known(std::string_view& rest) {
+    const auto* block = known_->find(rest);
+    if (block == nullptr ||
+        out_.attributes_.size() + block->attributes.size() > Session::max_elements) {
+        return false; // no more of the others than of attributes
+    }
+    const auto here = [from = block->text.data(), to = rest.data()](std::string_view part) {
+        return KnownLines::moved(part, from, to);
+    };
+    auto& m = out_.media.back();
+    for (const auto& a : block->attributes) {
+        add(out_.attributes_, m.attributes, Attribute{here(a.name), here(a.value)});
+    }
+    for (auto map : block->rtpmaps) {
+        map.encoding = here(map.encoding);
+        add(out_.rtpmaps_, m.rtpmaps, map);
+    }
+    for (const auto& f : block->fmtps) {
+        add(out_.fmtps_, m.fmtps, Fmtp{here(f.format), here(f.parameters)});
+    }
+    m.ptime_ms = block->ptime_ms.value_or(m.ptime_ms);
+    m.direction = block->direction.value_or(m.direction);
+    order_ = media_places['a'];
+    rest.remove_prefix(block->text.size());
+    return true;
+}
+
+void Parser::begin_block() {
+    block_ = {line_offset_, out_.attributes_.size(), out_.rtpmaps_.size(), out_.fmtps_.size()};
+}
+
+void Parser::end_block() {
+    const auto block = std::exchange(block_, {});
+    const auto lines = text_.substr(block.begin, line_offset_ - block.begin);
+    // What is wrong in them would have to be told again.
+    if (out_.problem_.what == nullptr && lines.ends_with('\n') &&
+        lines.size() <= KnownLines::longest) {
+        known_->remember(lines, std::span{out_.attributes_}.subspan(block.attributes),
+                         std::span{out_.rtpmaps_}.subspan(block.rtpmaps),
+                         std::span{out_.fmtps_}.subspan(block.fmtps), out_.media.back());
+    }
+}
+
 Result<void> Parser::run() {
     out_.clear();
     bool is_sdp = false;
     auto rest = text_;
     while (!rest.empty()) {
         line_offset_ = static_cast<std::size_t>(rest.data() - text_.data());
+        if (block_.begin != std::string_view::npos) {
+            if (!is_about_codecs(rest)) {
+                end_block();
+            }
+        } else if (in_media_ && !skip_media_ && known_ != nullptr &&
+                   rest.starts_with("a=rtpmap:")) {
+            if (take_known(rest)) {
+                continue;
+            }
+            begin_block();
+        }
         const auto lf = find<'\n'>(rest);
         auto text = rest.substr(0, lf);
         rest.remove_prefix(lf == std::string_view::npos ? rest.size() : lf + 1);
@@ -379,6 +459,9 @@ Result<void> Parser::run() {
         return fail(Code::Malformed, 0, "no v= and no m= line");
     }
     line_offset_ = text_.size();
+    if (block_.begin != std::string_view::npos) {
+        end_block();
+    }
     if (out_.version.empty() || out_.origin.address.empty()) {
         note("v= or o= is missing");
     }
@@ -387,6 +470,10 @@ Result<void> Parser::run() {
 
 Result<void> parse(std::string_view text, Session& session) {
     return Parser{text, session}.run();
+}
+
+Result<void> parse(std::string_view text, Session& session, KnownLines& known) {
+    return Parser{text, session, &known}.run();
 }
 
 Result<Session> parse(std::string_view text) {

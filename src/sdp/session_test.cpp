@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "sdp/known_lines.hpp"
+
 namespace cw::sdp {
 namespace {
 
@@ -203,6 +205,71 @@ TEST(Session, WhetherItHasFingerprintsAndCandidatesIsToldOfAllLines) {
     many += "m=audio 1 RTP/AVP 0\na=fingerprint:sha-1 AB\n";
     ASSERT_TRUE(parse(many, session));
     EXPECT_TRUE(session.has_fingerprints);
+}
+
+// All that is said of codecs, and by whom.
+std::string told(const Session& s) {
+    std::string out;
+    for (const auto& m : s.media) {
+        out += std::to_string(m.ptime_ms) + ' ' + std::string{to_string(m.direction)} + '\n';
+        for (const auto& a : s.attributes_of(m)) {
+            out.append(a.name).append("=").append(a.value).append("\n");
+        }
+        for (const auto& map : s.rtpmaps_of(m)) {
+            out += std::to_string(map.payload_type) + ' ' + std::to_string(map.clock_rate) + ' ' +
+                   std::to_string(map.channels) + ' ' + std::string{map.encoding} + '\n';
+        }
+        for (const auto& f : s.fmtps_of(m)) {
+            out.append(f.format).append(" ").append(f.parameters).append("\n");
+        }
+        for (const auto& c : s.cryptos_of(m)) {
+            out.append(c.suite).append("\n");
+        }
+    }
+    return out + (s.problem() ? std::to_string(s.problem()->offset) + s.problem()->what : "");
+}
+
+TEST(KnownLines, WhatWasMetBeforeIsToldAsIfItWereNew) {
+    const std::string head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n";
+    const std::string line = "m=audio 4000 RTP/SAVP 0 101\r\n";
+    const std::string maps = "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+                             "a=fmtp:101 0-15\r\n";
+    const std::string key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n";
+    const std::string opus = "m=audio 4002 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\na=inactive\n";
+    const std::string broken = "a=rtpmap:0 PCMU\r\n";
+    KnownLines lines;
+    Session knowing;
+    for (int round = 0; round < 3; ++round) {
+        for (const auto& text :
+             {head + line + maps, head + line + maps + "a=ptime:20\r\na=sendonly\r\n",
+              head + line + maps + key + "a=recvonly\r\n", head + line + key + maps + opus,
+              head + opus + line + maps + maps, head + line + broken + maps,
+              head + line + maps + "a=rtpmap:102", head + "a=sendonly\r\n" + opus + opus + opus,
+              head + line + maps + "a=rtpmap:103 x/1\r\na=ptime:30\r\n" + opus}) {
+            const auto whole = parse(text);
+            ASSERT_TRUE(whole);
+            ASSERT_TRUE(parse(text, knowing, lines));
+            EXPECT_EQ(told(knowing), told(*whole)) << text;
+            for (const auto& m : knowing.media) {
+                for (const auto& map : knowing.rtpmaps_of(m)) { // views of this very text
+                    EXPECT_GE(map.encoding.data(), text.data());
+                    EXPECT_LE(map.encoding.data(), text.data() + text.size());
+                }
+            }
+        }
+    }
+}
+
+TEST(KnownLines, NoMoreAreTakenThanAreLookedAt) {
+    const std::string maps = "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
+    std::string text = "v=0\r\nm=audio 4000 RTP/AVP 0 8\r\n";
+    for (int i = 0; i < 600; ++i) {
+        text += maps + "a=x\r\n";
+    }
+    KnownLines lines;
+    Session knowing;
+    ASSERT_TRUE(parse(text, knowing, lines));
+    EXPECT_EQ(told(knowing), told(*parse(text)));
 }
 
 } // namespace
