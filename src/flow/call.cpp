@@ -1,7 +1,5 @@
 #include "flow/call.hpp"
 
-#include <utility>
-
 namespace cw::flow {
 
 std::string_view to_string(Kind kind) {
@@ -49,20 +47,24 @@ std::string_view to_string(State state) {
 }
 
 void Call::clear() {
-    Call fresh;
-    const auto keep = [](auto& ours, auto& theirs) {
-        ours.clear();
-        theirs = std::move(ours);
-    };
-    keep(legs, fresh.legs);
-    keep(joins, fresh.joins);
-    keep(messages, fresh.messages);
-    keep(media_lines, fresh.media_lines);
-    keep(streams, fresh.streams);
-    keep(connections, fresh.connections);
-    keep(findings, fresh.findings);
-    keep(pool, fresh.pool);
-    *this = std::move(fresh);
+    // One by one, as the lists keep their memory: fields() in call_record.cpp has them all.
+    id = 0;
+    kind = Kind::Other;
+    state = State::Trying;
+    from = to = from_name = to_name = {};
+    start = end = answered = {};
+    duration_s = 0;
+    final_status = 0;
+    cut_off = false;
+    legs.clear();
+    joins.clear();
+    messages.clear();
+    media_lines.clear();
+    streams.clear();
+    connections.clear();
+    security = {};
+    findings.clear();
+    pool.clear();
 }
 
 Text TextPool::add(std::string_view s) {

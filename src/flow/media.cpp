@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "flow/media_line.hpp"
 #include "rtp/payload_types.hpp"
@@ -44,11 +43,11 @@ std::shared_ptr<const MediaTable::Description> MediaTable::describe(const sdp::S
                                                                     const sdp::Media& media) {
     const auto maps = session.rtpmaps_of(media);
     const auto srtp = srtp_of(session, media);
-    auto hash = hash_bytes(srtp);
+    std::size_t hash = srtp.size(); // of what is quickly told; says() looks at all of it
     for (const auto& map : maps) {
-        hash = hash_bytes(map.encoding, hash + map.payload_type);
+        hash = 31 * hash + map.payload_type + 7 * map.encoding.size() + map.clock_rate / 1000;
     }
-    auto& place = recent_[hash % recent_.size()];
+    auto& place = recent_[(hash ^ hash >> 12) % recent_.size()];
     if (place == nullptr || !place->says(maps, srtp)) {
         auto fresh = std::make_shared<Description>();
         fresh->srtp = srtp;

@@ -1,8 +1,12 @@
 #include "flow/media_line.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,58 +21,76 @@ namespace {
 
 constexpr std::uint8_t no_event_type = 255;
 
+// Nothing when it is no number, or too large a one.
+std::optional<std::uint8_t> payload_type_of(std::string_view format) {
+    if (format.size() == 1 && is_digit(format[0])) { // as of most that are static
+        return static_cast<std::uint8_t>(format[0] - '0');
+    }
+    return parse_number<std::uint8_t>(format);
+}
+
 bool is_telephone_event(std::string_view encoding) {
     constexpr std::string_view name = "telephone-event";
     return encoding == name || iequals(encoding, name); // mostly it is written so
 }
 
-// "PCMU PCMA telephone-event": what the line offers, in its order of preference. Returns the
-// payload type of telephone-event [RFC 4733].
-std::uint8_t append_codecs(std::string& names, const sdp::Session& session,
-                           const sdp::Media& media) {
-    auto events = no_event_type;
-    bool first = true;
-    for (const auto format : session.formats_of(media)) {
-        std::string_view name = format;
-        if (const auto number = parse_number<std::uint8_t>(format)) {
-            if (const auto* map = session.rtpmap(media, *number)) {
-                name = map->encoding;
-                if (events == no_event_type && is_telephone_event(name)) {
-                    events = *number;
-                }
-            } else if (const auto* known = rtp::static_payload_type(*number)) {
-                name = known->name;
-            }
-        }
-        if (!first) {
-            names += ' ';
-        }
-        names.append(name);
-        first = false;
+// What a format is called; `events` becomes its payload type if it is the first telephone-event
+// [RFC 4733].
+std::string_view name_of_format(const sdp::Session& session, const sdp::Media& media,
+                                std::string_view format, std::uint8_t& events) {
+    const auto number = payload_type_of(format);
+    if (!number) {
+        return format;
     }
-    return events;
+    if (const auto* map = session.rtpmap(media, *number)) {
+        if (events == no_event_type && is_telephone_event(map->encoding)) {
+            events = *number;
+        }
+        return map->encoding;
+    }
+    const auto* known = rtp::static_payload_type(*number);
+    return known != nullptr ? known->name : format;
 }
 
-// What was added to `texts` from `begin` on, or what stands in `like` already.
-Text text_from(std::string& texts, std::size_t begin, Text like) {
-    const Text added{static_cast<std::uint32_t>(begin),
-                     static_cast<std::uint32_t>(texts.size() - begin)};
-    if (like.length == added.length &&
-        TextPool::view(texts, like) == TextPool::view(texts, added)) {
-        texts.resize(begin);
+// `text` in `texts`, where it is added unless it stands in `like` already.
+Text add(std::string& texts, std::string_view text, Text like) {
+    if (like.length == text.size() && TextPool::view(texts, like) == text) {
         return like;
     }
-    return added;
+    const auto begin = static_cast<std::uint32_t>(texts.size());
+    texts.append(text);
+    return {begin, static_cast<std::uint32_t>(text.size())};
 }
 
-Text add(std::string& texts, std::string_view text, Text like) {
-    const auto begin = texts.size();
-    texts.append(text);
-    return text_from(texts, begin, like);
-}
+// Puts one text behind another, with a separator in between, as long as there is room.
+class Joined {
+  public:
+    void add(std::string_view part) {
+        if (part.size() > buffer_.size() - size_) {
+            rest_.append(buffer_.data(), size_).append(part);
+            size_ = 0;
+            return;
+        }
+        std::memcpy(buffer_.data() + size_, part.data(), part.size());
+        size_ += part.size();
+    }
+    // Valid until the next add().
+    [[nodiscard]] std::string_view text() {
+        if (rest_.empty()) {
+            return {buffer_.data(), size_};
+        }
+        rest_.append(buffer_.data(), std::exchange(size_, 0));
+        return rest_;
+    }
+
+  private:
+    std::array<char, 256> buffer_; // as long as most are
+    std::size_t size_ = 0;
+    std::string rest_; // of longer ones, what came before the buffer's
+};
 
 bool is_secure_profile(std::string_view profile) {
-    return profile.find("SAVP") != std::string_view::npos;
+    return profile != "RTP/AVP" && profile.find("SAVP") != std::string_view::npos;
 }
 
 char direction_letter(sdp::Direction direction) {
@@ -89,12 +111,15 @@ char direction_letter(sdp::Direction direction) {
 void add_cryptos(MediaLine& line, std::span<const sdp::Crypto> cryptos, const MediaLine& like,
                  std::string& texts) {
     constexpr std::size_t most = 16;
-    const auto begin = texts.size();
+    Joined all;
     for (const auto& crypto : cryptos.first(std::min(cryptos.size(), most))) {
-        texts.append(texts.size() == begin ? "" : ",");
-        texts.append(fmt::format_int{crypto.tag}.c_str()).append(" ").append(crypto.suite);
+        const fmt::format_int tag{crypto.tag};
+        all.add(&crypto == cryptos.data() ? "" : ",");
+        all.add({tag.data(), tag.size()});
+        all.add(" ");
+        all.add(crypto.suite);
     }
-    line.cryptos = text_from(texts, begin, like.cryptos);
+    line.cryptos = add(texts, all.text(), like.cryptos);
     const auto& first = cryptos.front();
     auto key = first.key_parameters;
     const auto* key_end = find_first<'|', ';'>(key.data(), key.data() + key.size());
@@ -122,9 +147,12 @@ MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, co
     line.receive = sdp::rtp_endpoint(media).value_or(Endpoint{{}, media.port});
     line.type = add(texts, media.type, like.type);
     line.profile = add(texts, media.protocol, like.profile);
-    const auto codecs = texts.size();
-    line.event_type = append_codecs(texts, session, media);
-    line.codecs = text_from(texts, codecs, like.codecs);
+    Joined codecs; // what the line offers, in its order of preference
+    for (const auto& format : session.formats_of(media)) {
+        codecs.add(&format == session.formats_of(media).data() ? "" : " ");
+        codecs.add(name_of_format(session, media, format, line.event_type));
+    }
+    line.codecs = add(texts, codecs.text(), like.codecs);
     if (!cryptos.empty()) {
         line.crypto_suite = add(texts, cryptos.front().suite, like.crypto_suite);
         add_cryptos(line, cryptos, like, texts);
