@@ -1,6 +1,7 @@
 #include "capture/conversation.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "capture/recognise.hpp"
 
@@ -16,6 +17,16 @@ constexpr std::size_t most_lost_places = 64;
 // The ports that SIP servers are known by: 5060 and 5061 [RFC 3261 §19.1.2], 80 and 443 for
 // WebSocket [RFC 7118 §5.2.2].
 constexpr std::array<std::uint16_t, 4> server_ports{5061, 5060, 443, 80};
+
+// Of two endpoints. Asked for every packet, so in words; std::array would call memcmp.
+bool same(const Endpoint& a, const Endpoint& b) {
+    const auto word = [](const Endpoint& e, std::size_t at) {
+        std::uint64_t out = 0;
+        std::memcpy(&out, e.address.octets.data() + at, sizeof out);
+        return out;
+    };
+    return a.port == b.port && word(a, 8) == word(b, 8) && word(a, 0) == word(b, 0);
+}
 
 // Who answered, when no SYN tells: a well-known port, else the lower one.
 bool source_is_server(const Datagram& first) {
@@ -81,6 +92,10 @@ Conversation::Conversation(std::uint32_t id, const Datagram& first, const Shared
     }
 }
 
+bool Conversation::is_between(const Endpoint& a, const Endpoint& b) const {
+    return (same(client_, a) && same(server_, b)) || (same(client_, b) && same(server_, a));
+}
+
 bool Conversation::starts_new_connection(const Datagram& segment) const {
     if ((segment.tcp_flags & tcp_flag::syn) == 0) {
         return false;
@@ -104,7 +119,7 @@ flow::Transport Conversation::transport() const {
 
 void Conversation::on_segment(const Datagram& segment) {
     last_ = std::max(last_, segment.time);
-    const auto side = segment.source == client_ ? Side::Client : Side::Server;
+    const auto side = same(segment.source, client_) ? Side::Client : Side::Server;
     reset_ = reset_ || (segment.tcp_flags & tcp_flag::rst) != 0;
     if ((segment.tcp_flags & tcp_flag::fin) != 0) {
         fins_ = static_cast<std::uint8_t>(fins_ | 1U << index_of(side));

@@ -46,9 +46,7 @@ class Conversation {
     // A SYN that begins another connection between the same ports.
     [[nodiscard]] bool starts_new_connection(const Datagram& segment) const;
     // Whichever way round.
-    [[nodiscard]] bool is_between(const Endpoint& a, const Endpoint& b) const {
-        return (client_ == a && server_ == b) || (client_ == b && server_ == a);
-    }
+    [[nodiscard]] bool is_between(const Endpoint& a, const Endpoint& b) const;
     // FIN from both sides, or RST.
     [[nodiscard]] bool is_closed() const;
     // Neither TLS nor SIP: of no interest, and nothing is kept of it.

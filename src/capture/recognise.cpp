@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/text.hpp"
 #include "sip/method.hpp"
@@ -56,8 +57,13 @@ std::string_view without_blanks_after(std::string_view text) {
 
 // "SIP/2.0"; case does not count, nor the number [RFC 3261 §7.1].
 bool is_sip_version(std::string_view text) {
-    return text.size() == 7 && istarts_with(text, "SIP/") && is_digit(text[4]) && text[5] == '.' &&
-           is_digit(text[6]);
+    const auto folded = [](const char* at) {
+        std::uint32_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        return word | 0x2020'2020U; // leaves the slash, which is looked at by itself
+    };
+    return text.size() == 7 && text[3] == '/' && folded(text.data()) == folded("SIP/") &&
+           is_digit(text[4]) && text[5] == '.' && is_digit(text[6]);
 }
 
 // "SIP/2.0 2": what a response has at least.
