@@ -247,13 +247,37 @@ TEST_F(LoadProgram, CtrlCEndsItWithItsResults) {
     EXPECT_TRUE(contains(done.text, " passed, 0 failed")) << done.text;
 }
 
-// All calls would be to one user, whose phones a registrar rings all.
-TEST_F(LoadProgram, APhoneThatRegistersInEachCallIsWarnedAbout) {
+// A registrar rings all phones of a user, so calls that overlap have users of their own.
+constexpr std::string_view bob_registers = "    bob->>proxy: REGISTER\n    proxy-->>bob: 200 OK\n";
+constexpr std::string_view warning = "bob registers in each call";
+
+TEST_F(LoadProgram, CallsThatOverlapDoNotRingEachOther) {
     std::string flow{served};
-    flow.replace(flow.find("    alice->>proxy"), 0,
-                 "    bob->>proxy: REGISTER\n    proxy-->>bob: 200 OK\n");
+    flow.replace(flow.find("    bob-->>proxy"), 0, "    Note over bob: rings for 300ms\n");
+    flow.replace(flow.find("    alice->>proxy"), 0, bob_registers);
     file("served.mmd", flow);
-    constexpr std::string_view warning = "bob registers in each call";
+    for (const auto* how :
+         {"--rate 40 --calls 40", "--rate 40 --calls 40 -j 2", "--concurrency 6 --calls 30 -j 2"}) {
+        const auto done = run(std::string{"load served.mmd "} + how);
+        EXPECT_EQ(done.status, 0) << done.text;
+        EXPECT_TRUE(contains(done.text, "0 failed")) << how << done.text;
+        EXPECT_FALSE(contains(done.text, warning)) << how << done.text;
+    }
+}
+
+TEST_F(LoadProgram, PhonesThatAreCalledAreOnesOfTheirShard) {
+    file("served.mmd", served); // where bob registers before the first call
+    const auto done = run("load served.mmd -j 2 --rate 20 --calls 20 --pass 'failures < 1%'");
+    EXPECT_EQ(done.status, 0) << done.text;
+    EXPECT_TRUE(contains(done.text, "20 passed, 0 failed")) << done.text;
+}
+
+// Where a user is called by his name, the flow means him.
+TEST_F(LoadProgram, APhoneThatAllCallsShareIsWarnedAbout) {
+    std::string flow{served};
+    flow.replace(flow.find("INVITE bob "), 11, "INVITE sip:bob@example.com ");
+    flow.replace(flow.find("    alice->>proxy"), 0, bob_registers);
+    file("served.mmd", flow);
     EXPECT_TRUE(contains(run("load served.mmd --rate 1 --calls 1").text, warning));
     const auto alone = run("load served.mmd --concurrency 1 --calls 3");
     EXPECT_FALSE(contains(alone.text, warning)) << alone.text;

@@ -20,18 +20,20 @@ namespace {
 constexpr const char* description =
     "Makes a flow of a SIPp scenario: a Mermaid sequence diagram that 'run' and 'load' perform as "
     "SIPp performs the XML. What is usual is not written down; the rest stands beneath its arrow. "
-    "XML that is not well-formed is understood where that is possible, and said. Two files are a "
-    "pair of 3PCC and become one flow.";
+    "XML that is not well-formed is understood where that is possible, and said. Several files are "
+    "those of 3PCC, a pair or master and slaves, and become one flow.";
 
 constexpr const char* footer = R"(
 Examples:
   callwright convert uac.xml -o uac.mmd
   callwright convert 3pcc-A.xml 3pcc-B.xml -o 3pcc.mmd
+  callwright convert master.xml slave1.xml slave2.xml -o transfer.mmd
   callwright run uac.xml --at uas=udp:127.0.0.1:5060         the same, without a file in between
   callwright run uas.xml --listen uas=udp:127.0.0.1:5060
 
 The party that plays the scenario is called uac where it sends first, else uas; of a pair they are
-left and right, and their other ends left_peer and right_peer.
+left and right, and their other ends left_peer and right_peer. Scenarios of the extended mode have
+the names that <sendCmd dest> and <recvCmd src> use: master, slave1, master_peer …
 
 SIPp's options and what stands for them:
   -sf FILE                run FILE, load FILE, convert FILE
@@ -43,6 +45,7 @@ SIPp's options and what stands for them:
   -inf FILE               --rows FILE (also CSV with a heading)
   -d MS                   --set pause=MS, for <pause/> without a time
   -recv_timeout MS        --timeout TIME
+  -3pcc, -master, -slave  convert A.xml B.xml … -o all.mmd, then run all.mmd
   -r N -rp MS, -m N, -l N load --rate N/s, --calls N, --concurrency N
   -trace_msg              --trace, --pcap-out FILE, --report DIR
 
@@ -62,15 +65,21 @@ std::string base_name(const std::string& path) {
     return name.ends_with(".xml") ? name.substr(0, name.size() - 4) : name;
 }
 
-// Notes about the second of two files have lines that count on after those of the first.
+// Notes about a file have lines that count on after those of the files before it.
 void say_notes(std::string& out, const std::vector<script::sipp::Note>& notes, bool warning,
                const std::vector<std::string>& files, const std::vector<std::string>& texts) {
-    const auto lines_of_first = static_cast<std::uint32_t>(std::ranges::count(texts[0], '\n') + 1);
     for (const auto& note : notes) {
-        const bool second = texts.size() > 1 && note.place.line > lines_of_first;
         script::Complaint complaint{note.place, warning, note.what, {}, {}};
-        complaint.place.line -= second ? lines_of_first : 0;
-        script::append(out, files[second ? 1 : 0], texts[second ? 1 : 0], complaint);
+        std::size_t file = 0;
+        for (; file + 1 < texts.size(); ++file) {
+            const auto lines =
+                static_cast<std::uint32_t>(std::ranges::count(texts[file], '\n') + 1);
+            if (complaint.place.line <= lines) {
+                break;
+            }
+            complaint.place.line -= lines;
+        }
+        script::append(out, files[file], texts[file], complaint);
     }
 }
 
@@ -138,7 +147,7 @@ int convert(const ConvertOptions& options) {
         texts.push_back(std::move(*text));
     }
     const auto name = base_name(options.files.front());
-    const auto done = texts.size() > 1 ? script::sipp::convert_pair(texts[0], texts[1], name)
+    const auto done = texts.size() > 1 ? script::sipp::convert_together(texts, name)
                                        : script::sipp::convert(texts[0], name);
     std::string said;
     if (!options.quiet) {
@@ -171,10 +180,10 @@ Command add_convert(CLI::App& app) {
     command->footer(footer);
     command
         ->add_option("FILE", options->files,
-                     "a scenario, or the two of a 3PCC pair; - is "
+                     "a scenario, or those of 3PCC that speak to each other; - is "
                      "standard input")
         ->required()
-        ->expected(1, 2);
+        ->expected(1, 16);
     command->add_option("-o,--output", options->output, "where to; standard output unless said")
         ->type_name("FILE");
     command->add_option("--format", options->format, "mermaid or json")

@@ -25,6 +25,7 @@
 #include "host/load/load_metrics.hpp"
 #include "host/metrics.hpp"
 #include "play/load/limit.hpp"
+#include "play/load/own_users.hpp"
 #include "script/parse.hpp"
 
 namespace cw::cli {
@@ -540,34 +541,6 @@ std::expected<std::pair<double, Duration>, Failure> search_of(const LoadCommand&
     return std::pair{*rate, length->value_or(seconds(10))};
 }
 
-bool is_the_same_for_all(const script::Party& party) {
-    const auto* uri = script::find<script::PartyUri>(party.facts);
-    return uri == nullptr || std::ranges::all_of(uri->uri.pieces, [](const script::Piece& piece) {
-               return !std::holds_alternative<script::Variable>(piece);
-           });
-}
-
-// Who registers in the flow and is called through a server. Where all calls have the same one,
-// those that overlap reach each other's phones: a registrar forks to all.
-std::optional<script::PartyId> shared_phone(const script::Plan& plan) {
-    std::vector<bool> registers(plan.parties.size());
-    for (const auto& step : plan.steps) {
-        const auto* arrow = std::get_if<script::Arrow>(&step.what);
-        const auto* request =
-            arrow != nullptr ? std::get_if<script::Request>(&arrow->content) : nullptr;
-        if (request == nullptr) {
-            continue;
-        }
-        if (request->method == sip::Method::Register && !arrow->forwards) {
-            registers[arrow->from] = plan.parties[arrow->from].control == script::Control::Played;
-        } else if (request->method == sip::Method::Invite && arrow->forwards &&
-                   registers[arrow->to] && is_the_same_for_all(plan.parties[arrow->to])) {
-            return arrow->to;
-        }
-    }
-    return std::nullopt;
-}
-
 int load(const LoadCommand& command) {
     std::signal(SIGPIPE, SIG_IGN);
     auto flow = load_flow({command.set, command.timeout, command.users, command.rows, command.seed},
@@ -611,13 +584,12 @@ int load(const LoadCommand& command) {
     if (auto started = metrics.start(command.metrics); !started) {
         return complain_of_load(started.error().status, started.error().why);
     }
-    const bool has_rows = flow->rows.has_value();
     auto running = prepare(command, *flow, *settings);
     if (!running) {
         return complain_of_load(running.error().status, running.error().why);
     }
-    if (const auto phone = shared_phone((*running)->plan());
-        phone && !has_rows && settings->at_once > 1) {
+    if (const auto phone = play::shared_phone((*running)->plan());
+        phone && !(*running)->has_users() && settings->at_once > 1) {
         fmt::print(
             stderr,
             "callwright load: {} registers in each call and is the same user in all of them, "

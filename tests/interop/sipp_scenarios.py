@@ -308,30 +308,51 @@ def measure_pair(paths, transport, folder):
     def we(places):
         (left, left_peer), (right, right_peer) = places
         at = lambda name, port: f"{name}={transport}:127.0.0.1:{port}"
-        return [End([PROGRAM, "run", "both.mmd", "--timeout", f"{PATIENCE}s", "--seed", str(SEED), "--listen", at("left", left),
-                     "--listen", at("right", right), "--at", at("left_peer", left_peer), "--at", at("right_peer", right_peer)] + ours, folder)]
+        one, other = names_of(texts) or ("left", "right")
+        return [End([PROGRAM, "run", "both.mmd", "--timeout", f"{PATIENCE}s", "--seed", str(SEED), "--listen", at(one, left),
+                     "--listen", at(other, right), "--at", at(f"{one}_peer", left_peer), "--at", at(f"{other}_peer", right_peer)] + ours, folder)]
 
     def they(places):
-        extra = ["-3pcc", f"127.0.0.1:{twin}", "-default_behaviors", "all,-bye", "-trace_err", "-error_file", "theirs.err"] + theirs
-        second = sipp("b.xml", *places[1], transport, folder, extra)
+        extra = ["-default_behaviors", "all,-bye", "-trace_err", "-error_file", "theirs.err"] + theirs
+        first, heard = ["-3pcc", f"127.0.0.1:{twin}"], ["-3pcc", f"127.0.0.1:{twin}"]
+        if names := names_of(texts):  # the extended mode: each listens, and the file says where
+            with open(os.path.join(folder, "names.cfg"), "w") as out:
+                out.write(f"{names[0]};127.0.0.1:{Ports.take()}\n{names[1]};127.0.0.1:{twin}\n")
+            first = ["-master", names[0], "-slave_cfg", "names.cfg"]
+            heard = ["-slave", names[1], "-slave_cfg", "names.cfg"]
+        second = sipp("b.xml", *places[1], transport, folder, heard + extra)
         until_listening(twin, "tcp", second)
-        return [second, sipp("a.xml", *places[0], transport, folder, extra)]
+        return [second, sipp("a.xml", *places[0], transport, folder, first + extra)]
 
     return judge(PairRun(we, mirrors, transport, folder, "ours"), PairRun(they, mirrors, transport, folder, "theirs"), folder)
 
 
+def names_of(texts):
+    """What the two of the extended mode call each other: (of the one that speaks first, of the other); nothing: they do not."""
+    said = re.search(r'<sendCmd\s+dest="(\w+)"', texts[0])
+    heard = re.search(r'<recvCmd\s+src="(\w+)"', texts[1])
+    return (heard.group(1), said.group(1)) if said and heard else None
+
+
 def paired(files):
-    """{path: the other one's path}: of 3PCC, the one that speaks first, and who hears it."""
+    """{path: the other one's path}: of 3PCC, the one that speaks first, and who hears it. In the extended mode the
+    other one is who awaits what the first says to be from; halves of larger groups are left alone."""
     first, heard = {}, {}
+    names = {}  # whom one says to be, and whom the other awaits
     for path in files:
         with open(path, encoding="latin-1") as source:
-            kinds = [(k, a) for k, a, _ in commands_of(source.read()) if k in ("sendCmd", "recvCmd")]
-        if kinds and not any("dest" in a or "src" in a for _, a in kinds):
-            (first if kinds[0][0] == "sendCmd" else heard).setdefault(os.path.dirname(path), []).append(path)
+            commands = [(k, a, t) for k, a, t in commands_of(source.read()) if k in ("sendCmd", "recvCmd")]
+        if not commands:
+            continue
+        kind, attributes, text = commands[0]
+        if any("dest" in a or "src" in a for _, a, _ in commands):
+            own = re.search(r"^\s*From:\s*(\w+)", text or "", re.M)
+            names[path] = (own.group(1) if own else "") if kind == "sendCmd" else attributes.get("src", "")
+        (first if kind == "sendCmd" else heard).setdefault(os.path.dirname(path), []).append(path)
     out = {}
     for folder, ones in first.items():
         for one in ones:
-            rest = [h for h in heard.get(folder, []) if h not in out.values()]
+            rest = [h for h in heard.get(folder, []) if h not in out.values() and names.get(h) == names.get(one)]
             if rest:
                 out[one] = max(rest, key=lambda h: len(os.path.commonprefix([one, h])))
     return out

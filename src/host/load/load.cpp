@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "play/load/own_users.hpp"
+
 namespace cw::host {
 
 using script::Control;
@@ -121,6 +123,26 @@ std::string Load::unreachable() const {
     return {};
 }
 
+// Where nobody has named users and calls would reach each other's phones at a server of ours. More
+// calls at once than users share them in turn.
+void Load::make_users() {
+    constexpr std::uint64_t most = 1000;
+    const auto& crowd = options_.crowd;
+    const auto registers = play::registrars(scene_.plan, play::Enrol::AtEmbedded);
+    const bool enrols =
+        std::ranges::any_of(registers, [](const auto& server) { return server.has_value(); });
+    std::uint64_t count = 0;
+    if (crowd.at_once > 1 && play::shared_phone(scene_.plan)) {
+        count = std::min({most, std::uint64_t{crowd.at_once}, crowd.calls.value_or(most)});
+    } else if (enrols && options_.shards > 1) { // each registers once
+        count = options_.shards;
+    }
+    if (count != 0 && !scene_.rows) {
+        scene_.rows =
+            play::make_own_users(scene_.plan, std::max(count, std::uint64_t{options_.shards}));
+    }
+}
+
 std::expected<void, std::string> Load::open() {
     raise_descriptor_limit();
     auto& plan = scene_.plan;
@@ -133,6 +155,7 @@ std::expected<void, std::string> Load::open() {
     if (auto why = what_cannot_be(); !why.empty()) {
         return std::unexpected{std::move(why)};
     }
+    make_users();
     auto first = scene_.given;
     if (scene_.rows) {
         first.row = scene_.rows->row(0);

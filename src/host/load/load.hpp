@@ -74,6 +74,8 @@ class Load {
     void interrupt(Duration grace);
 
     [[nodiscard]] const script::Plan& plan() const { return scene_.plan; }
+    // Calls differ in their users, by the rows given or because we made some.
+    [[nodiscard]] bool has_users() const { return scene_.rows.has_value(); }
     [[nodiscard]] const play::Cast& cast() const { return scene_.cast; }
 
   private:
@@ -81,6 +83,7 @@ class Load {
     std::expected<void, std::string> open();
     [[nodiscard]] std::string what_cannot_be() const;
     [[nodiscard]] std::string unreachable() const;
+    void make_users();
     std::expected<void, std::string> start_servers();
     void hear(LoadNews&& news);
 

@@ -94,9 +94,36 @@ bool Player::chance(std::uint32_t millionths) {
     return millionths > 0 && random() % 1'000'000 < millionths;
 }
 
+double Player::sample(script::literal::Sample::From from, double first, double second) {
+    using From = script::literal::Sample::From;
+    // Above 0 to 1.
+    const auto uniform = [&] {
+        return 1 - static_cast<double>(random() >> 11U) / 9007199254740992.0;
+    };
+    const auto normal = [&] { // Box and Muller
+        const double radius = std::sqrt(-2 * std::log(uniform()));
+        return first + second * radius * std::cos(6.283185307179586 * uniform());
+    };
+    switch (from) {
+    case From::Uniform:
+        return first + (second - first) * (1 - uniform());
+    case From::Normal:
+        return normal();
+    case From::Lognormal:
+        return std::exp(normal());
+    case From::Exponential:
+        return -first * std::log(uniform());
+    case From::Weibull:
+        return second > 0 ? first * std::pow(-std::log(uniform()), 1 / second) : 0;
+    case From::Pareto:
+        return first > 0 ? second * std::pow(uniform(), -1 / first) : 0;
+    }
+    return 0;
+}
+
 Duration Player::length_of(const script::literal::Pause& pause) {
     using Kind = script::literal::Pause::Kind;
-    const auto uniform = [&] { return static_cast<double>(random() >> 11U) / 9007199254740992.0; };
+    using From = script::literal::Sample::From;
     const auto limited = [](double nanoseconds) {
         return Duration{static_cast<std::int64_t>(std::clamp(nanoseconds, 0.0, 3.6e15))};
     };
@@ -114,12 +141,11 @@ Duration Player::length_of(const script::literal::Pause& pause) {
         return milliseconds(number.value_or(0));
     }
     case Kind::Uniform:
-        return limited(first + (second - first) * uniform());
+        return limited(sample(From::Uniform, first, second));
     case Kind::Normal:
-        return limited(first + second * std::sqrt(-2 * std::log(1 - uniform())) *
-                                   std::cos(6.283185307179586 * uniform()));
+        return limited(sample(From::Normal, first, second));
     case Kind::Exponential:
-        return limited(-first * std::log(1 - uniform()));
+        return limited(sample(From::Exponential, first, second));
     }
     return {};
 }
@@ -164,15 +190,10 @@ std::string Player::text_of(const Value& value) const {
     return truth != nullptr ? *truth ? "true" : "false" : "";
 }
 
+// As SIPp counts: a text is no number before it is made one (`number x into y`), whatever it says.
 double Player::number_of(const Value& value) const {
-    if (const auto* number = std::get_if<double>(&value)) {
-        return *number;
-    }
-    if (const auto* truth = std::get_if<bool>(&value)) {
-        return *truth ? 1 : 0;
-    }
-    const auto* text = std::get_if<std::string>(&value);
-    return text != nullptr ? std::strtod(text->c_str(), nullptr) : 0;
+    const auto* number = std::get_if<double>(&value);
+    return number != nullptr ? *number : 0;
 }
 
 double Player::number_of(const script::literal::Operand& operand) const {
@@ -323,9 +344,12 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
     case Key::Field:
         append_field(out, keyword, writing);
         return;
-    case Key::Variable: // a number of zero, a false: SIPp takes them for not set
-        out += is_set(keyword.name) ? text_of(value(keyword.name)) : "";
+    case Key::Variable: { // SIPp takes a number of zero for not set
+        const auto& found = value(keyword.name);
+        const auto* known = std::get_if<double>(&found);
+        out += known != nullptr && *known == 0 ? "" : text_of(found);
         return;
+    }
     case Key::File: {
         const auto file = given_.files.find(keyword.name);
         if (file == given_.files.end()) {
@@ -602,6 +626,23 @@ void Player::learn_route(std::string_view message) {
 
 // ---- orders
 
+namespace {
+
+// What strcmp(3) gives where SIPp is built: by how much the first octets differ that do.
+double distance(std::string_view left, std::string_view right) {
+    const auto octet = [](std::string_view text, std::size_t at) {
+        return at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
+    };
+    for (std::size_t at = 0; at < std::max(left.size(), right.size()); ++at) {
+        if (octet(left, at) != octet(right, at)) {
+            return octet(left, at) - octet(right, at);
+        }
+    }
+    return 0;
+}
+
+} // namespace
+
 struct Player::Doing {
     Player& self;
     std::string_view message;
@@ -624,9 +665,15 @@ struct Player::Doing {
         } else {
             part = part_of(message, take);
         }
-        // A header that is not there matches nothing, not even the empty expression.
-        const bool there = take.from != Take::From::Header || part.data() != nullptr;
-        const auto found = there ? take.regex.search(part) : std::vector<std::string_view>{};
+        // A header that is not there is searched as an empty one, unless it has to match.
+        if (take.from == Take::From::Header && part.empty()) {
+            if (take.must == Take::Must::Match) {
+                out.failed = fmt::format("{} is not there", take.name);
+                return;
+            }
+            part = "";
+        }
+        const auto found = take.regex.search(part);
         for (std::size_t i = 0; i < take.into.size(); ++i) {
             self.set(take.into[i], i < found.size() && found[i].data() != nullptr
                                        ? Value{std::string{found[i]}}
@@ -655,12 +702,15 @@ struct Player::Doing {
         self.set(sum.into, made);
     }
     void operator()(const script::literal::Compare& compare) {
-        const auto left = self.text_of(self.value(compare.what));
+        const auto text_in = [&](const std::string& name) { // of a number: none
+            const auto* text = std::get_if<std::string>(&self.value(name));
+            return text != nullptr ? *text : std::string{};
+        };
         const auto* text = std::get_if<Text>(&compare.with);
-        const auto right = text != nullptr
-                               ? filled(*text)
-                               : self.text_of(self.value(std::get<std::string>(compare.with)));
-        self.set(compare.into, static_cast<double>(left.compare(right)));
+        self.set(compare.into,
+                 distance(text_in(compare.what),
+                          text != nullptr ? filled(*text)
+                                          : text_in(std::get<std::string>(compare.with))));
     }
     void operator()(const script::literal::Test& test) {
         using How = script::literal::Test::How;
@@ -690,7 +740,21 @@ struct Player::Doing {
         self.set(test.into, holds);
     }
     void operator()(const script::literal::ToNumber& order) {
-        self.set(order.into, self.number_of(self.value(order.what)));
+        const auto& from = self.value(order.what);
+        if (const auto* text = std::get_if<std::string>(&from)) {
+            char* end = nullptr;
+            const double number = std::strtod(text->c_str(), &end);
+            if (*end == '\0') { // what is no number changes nothing
+                self.set(order.into, number);
+            }
+        } else if (const auto* truth = std::get_if<bool>(&from)) {
+            self.set(order.into, *truth ? 1.0 : 0.0);
+        } else if (const auto* number = std::get_if<double>(&from)) {
+            self.set(order.into, *number);
+        }
+    }
+    void operator()(const script::literal::Sample& order) {
+        self.set(order.into, self.sample(order.from, order.first, order.second));
     }
     void operator()(const script::literal::Log& /*log*/) {}
     void operator()(const script::literal::Fail& fail) {
@@ -759,12 +823,9 @@ Player::Outcome Player::obey(const std::vector<script::literal::Order>& orders,
                              std::string_view message, Index index, const Wire& wire, Instant now) {
     Doing doing{*this, message, index, wire, now, {}};
     for (const auto& order : orders) {
-        const auto failed = doing.out.failed;
         std::visit(doing, order);
-        if (!failed.empty()) {
-            doing.out.failed = failed; // the first is what went wrong
-        }
-        if (doing.out.stop) {
+        // As in SIPp, the call goes on without the orders that come after the one that failed.
+        if (doing.out.stop || !doing.out.failed.empty()) {
             break;
         }
     }

@@ -61,6 +61,8 @@ class Player {
     [[nodiscard]] bool is_set(const std::string& variable) const;
     // The milliseconds of a pause.
     Duration length_of(const script::literal::Pause& pause);
+    // From a distribution with these two numbers, see script::literal::Sample.
+    double sample(script::literal::Sample::From from, double first, double second);
     bool chance(std::uint32_t millionths);
     [[nodiscard]] script::PartyId party() const { return program_.party; }
     [[nodiscard]] const std::string& last_received() const { return last_; }

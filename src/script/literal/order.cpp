@@ -257,6 +257,29 @@ Made number(Words words) {
     return ToNumber{std::string{what}, std::string{name}};
 }
 
+Made sample(Words words) {
+    constexpr std::array<std::string_view, 6> kinds{"uniform",     "normal",  "lognormal",
+                                                    "exponential", "weibull", "pareto"};
+    Sample out;
+    out.into = words.next();
+    const auto kind = words.next();
+    const auto* found = std::ranges::find(kinds, kind);
+    const auto first = operand_of(words.next());
+    const auto second = words.empty() ? std::optional{Operand{0.0}} : operand_of(words.next());
+    const auto number = [](const std::optional<Operand>& operand) {
+        return operand && std::holds_alternative<double>(*operand);
+    };
+    if (out.into.empty() || found == kinds.end() || !number(first) || !number(second) ||
+        !words.empty()) {
+        return wrong("sample NAME uniform 1 9, normal 5 1, lognormal 1 0.5, exponential 5, weibull "
+                     "5 2 or pareto 2 5");
+    }
+    out.from = static_cast<Sample::From>(found - kinds.begin());
+    out.first = std::get<double>(*first);
+    out.second = std::get<double>(*second);
+    return out;
+}
+
 Made jump(Words words) {
     const bool to = words.take("to");
     const auto where = operand_of(words.next());
@@ -289,6 +312,9 @@ Made parse_order(std::string_view text) {
     if (verb == "number") {
         return number(words);
     }
+    if (verb == "sample") {
+        return sample(words);
+    }
     if (verb == "log") {
         return said<Log>(words);
     }
@@ -317,8 +343,8 @@ Made parse_order(std::string_view text) {
                             : verb == "echo" ? Sound::How::Echo
                                              : Sound::How::Replay);
     }
-    return wrong("take, set, let, compare, test, number, log, fail, stop, jump, check digest, look "
-                 "up, clock, stream, echo or replay");
+    return wrong("take, set, let, compare, test, number, sample, log, fail, stop, jump, check "
+                 "digest, look up, clock, stream, echo or replay");
 }
 
 std::string quoted(std::string_view text, char mark) {

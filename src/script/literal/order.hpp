@@ -54,6 +54,13 @@ struct ToNumber { // number a into b
     std::string what;
     std::string into;
 };
+struct Sample { // sample x uniform 1 9: a number left to chance
+    enum class From : std::uint8_t { Uniform, Normal, Lognormal, Exponential, Weibull, Pareto };
+    std::string into;
+    From from = From::Uniform;
+    double first = 0;  // the least; the mean; Weibull's scale; Pareto's shape
+    double second = 0; // the greatest; the deviation; Weibull's shape; Pareto's scale
+};
 struct Log {
     Text text;
 };
@@ -83,8 +90,8 @@ struct Sound { // stream "file,loops,payload", echo "start…", replay "x.pcap"
     How how = How::Stream;
     std::string what;
 };
-using Order = std::variant<Take, SetText, Calculate, Compare, Test, ToNumber, Log, Fail, Stop, Jump,
-                           CheckDigest, LookUp, Clock, Sound>;
+using Order = std::variant<Take, SetText, Calculate, Compare, Test, ToNumber, Sample, Log, Fail,
+                           Stop, Jump, CheckDigest, LookUp, Clock, Sound>;
 
 // Or what is wrong with it: a sentence.
 std::expected<Order, std::string> parse_order(std::string_view text);

@@ -122,6 +122,38 @@ Orders test(const Element& action) {
     return std::vector{fmt::format("test {} {} {} into {}", what, how, *with, into)};
 }
 
+// <sample distribution="uniform" min="1" max="9">: by distribution, what its numbers are called.
+Orders sample(const Element& action) {
+    struct Kind {
+        std::string_view name;
+        const char* first;
+        const char* second;
+    };
+    constexpr std::array<Kind, 6> kinds{{{"uniform", "min", "max"},
+                                         {"normal", "mean", "stdev"},
+                                         {"lognormal", "mean", "stdev"},
+                                         {"exponential", "mean", ""},
+                                         {"weibull", "lambda", "k"},
+                                         {"pareto", "k", "x_m"}}};
+    const auto into = without_spaces(action.get("assign_to"));
+    const auto name = action.get("distribution");
+    if (name == "fixed") {
+        return calculate(action, '=');
+    }
+    const auto* kind = std::ranges::find(kinds, name, &Kind::name);
+    if (into.empty() || kind == kinds.end()) {
+        return cannot(fmt::format("<sample> of distribution=\"{}\"", name));
+    }
+    const auto first = decimal_of(action.get(kind->first));
+    const auto second =
+        kind->second[0] == '\0' ? std::optional{0.0} : decimal_of(action.get(kind->second));
+    if (!first || !second) {
+        return cannot(fmt::format("<sample distribution=\"{}\"> without its {} {}", name,
+                                  kind->first, kind->second));
+    }
+    return std::vector{fmt::format("sample {} {} {} {}", into, name, *first, *second)};
+}
+
 Orders execute(const Element& action) {
     std::vector<std::string> out;
     for (const auto& [name, value] : action.attributes) {
@@ -181,6 +213,9 @@ Orders order_of(const Element& action) {
     }
     if (name == "todouble") {
         return std::vector{fmt::format("number {} into {}", action.get("variable"), into)};
+    }
+    if (name == "sample") {
+        return sample(action);
     }
     if (name == "log" || name == "warning") {
         return said("log", action);

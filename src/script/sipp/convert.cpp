@@ -151,7 +151,7 @@ class Converter {
                 convert(inner);
             }
         } else if (one.name == "sendCmd" || one.name == "recvCmd") {
-            refuse(one, fmt::format("<{}> speaks to a second scenario: convert both together, as "
+            refuse(one, fmt::format("<{}> speaks to another scenario: convert all together, as "
                                     "in convert A.xml B.xml -o both.mmd",
                                     one.name));
         } else if (std::ranges::find(silent, one.name) == silent.end()) {
@@ -432,29 +432,104 @@ bool sends_first(const Element& root) {
     return true;
 }
 
-// The two scenarios of a pair, up to where each has to hear from the other.
+// One scenario of several that speak to each other.
+struct Side {
+    const Element* root = nullptr;
+    std::uint32_t offset = 0; // lines that stand before it
+    std::string name;         // "left"; in the extended mode "master", "slave1"
+};
+
+bool is_command(const Element& one) {
+    return one.name == "sendCmd" || one.name == "recvCmd";
+}
+
+// What others call the scenario by, in the extended mode: "From: slave1" in what it sends.
+std::string own_name(const Element& root) {
+    for (const auto& one : root.children) {
+        if (one.name != "sendCmd") {
+            continue;
+        }
+        for (const auto& line : lines_of(one.text)) {
+            if (istarts_with(line, "From:")) {
+                return std::string{trim(std::string_view{line}.substr(5))};
+            }
+        }
+    }
+    return {};
+}
+
+bool can_name_a_party(std::string_view text) {
+    return !text.empty() && text.size() <= 32 && is_alpha(text.front()) &&
+           std::ranges::all_of(text, [](char c) { return is_alpha(c) || is_digit(c) || c == '_'; });
+}
+
+// Names in the extended mode: each scenario says its own, and one that sends nothing has the name
+// that is left of those the others use. Without names they are the two of a plain pair.
+void name_sides(std::vector<Side>& sides) {
+    std::vector<std::string_view> used;
+    for (const auto& side : sides) {
+        for (const auto& one : side.root->children) {
+            const auto name = is_command(one) ? one.get(one.name == "sendCmd" ? "dest" : "src")
+                                              : std::string_view{};
+            if (!name.empty() && std::ranges::find(used, name) == used.end()) {
+                used.push_back(name);
+            }
+        }
+    }
+    if (used.empty()) {
+        sides[0].name = "left";
+        sides[1].name = "right";
+        return;
+    }
+    for (auto& side : sides) {
+        const auto own = own_name(*side.root);
+        const bool taken = std::ranges::find(sides, own, &Side::name) != sides.end();
+        side.name = can_name_a_party(own) && !taken ? own : "";
+    }
+    for (auto& side : sides) {
+        const auto is_free = [&](std::string_view name) {
+            const bool its_peer = std::ranges::any_of(side.root->children, [&](const auto& one) {
+                return is_command(one) && (one.get("dest") == name || one.get("src") == name);
+            });
+            return !its_peer && can_name_a_party(name) &&
+                   std::ranges::find(sides, name, &Side::name) == sides.end();
+        };
+        if (const auto left = std::ranges::find_if(used, is_free);
+            side.name.empty() && left != used.end()) {
+            side.name = *left;
+        }
+    }
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+        if (sides[i].name.empty()) {
+            sides[i].name = fmt::format("scenario{}", i + 1);
+        }
+    }
+}
+
+// The scenarios, each up to where it has to hear from another one.
 class Join {
   public:
-    Join(Conversion& out, Writer& writer, const Element& a, const Element& b, std::uint32_t offset)
-        : out_(out), writer_(writer),
-          sides_{{{&a, Converter{out, writer, {"left", "left_peer"}, 0}, 0},
-                  {&b, Converter{out, writer, {"right", "right_peer"}, offset}, 0}}} {}
+    Join(Conversion& out, Writer& writer, const std::vector<Side>& sides) : writer_(writer) {
+        for (const auto& side : sides) {
+            const Cast cast{side.name, side.name + "_peer"};
+            halves_.push_back({side.root, Converter{out, writer, cast, side.offset}, 0});
+        }
+    }
 
     void run() {
-        for (auto& side : sides_) {
-            side.converter.label_all(*side.root);
+        for (auto& half : halves_) {
+            half.converter.label_all(*half.root);
         }
         bool moved = true;
         while (moved) {
             moved = false;
-            for (std::size_t i = 0; i < sides_.size(); ++i) {
-                moved = advance(i) || moved;
+            for (auto& half : halves_) {
+                moved = advance(half) || moved;
             }
         }
-        for (auto& side : sides_) {
-            if (side.at < side.root->children.size()) {
-                side.converter.refuse(side.root->children[side.at],
-                                      "the other scenario has nothing that answers this");
+        for (auto& half : halves_) {
+            if (const auto* one = next_of(half)) {
+                half.converter.refuse(*one, "the other scenario has nothing that answers this");
                 return;
             }
         }
@@ -467,37 +542,55 @@ class Join {
         std::size_t at;
     };
 
-    // All that stands before the next command; the command itself when both stand before it.
-    bool advance(std::size_t which) {
-        auto& own = sides_[which];
-        auto& other = sides_[1 - which];
+    static const Element* next_of(const Half& half) {
+        return half.at < half.root->children.size() ? &half.root->children[half.at] : nullptr;
+    }
+
+    // All that stands before the next command.
+    bool come_to_command(Half& half) {
         bool moved = false;
-        const auto& steps = own.root->children;
-        while (own.at < steps.size()) {
-            const auto& one = steps[own.at];
-            if (one.name == "recvCmd") {
+        for (const auto* one = next_of(half); one != nullptr && !is_command(*one);
+             one = next_of(half)) {
+            half.converter.convert(*one);
+            ++half.at;
+            moved = true;
+        }
+        return moved;
+    }
+
+    // Whom a <sendCmd> of `from` is for: whom it names; of a pair, the other one.
+    Half* hearer(const Half& from, const Element& sent) {
+        const auto dest = sent.get("dest");
+        for (auto& half : halves_) {
+            if (&half != &from &&
+                (dest.empty() ? halves_.size() == 2 : half.converter.cast().self == dest)) {
+                return &half;
+            }
+        }
+        return nullptr;
+    }
+
+    // Up to a command that nobody says or hears yet.
+    bool advance(Half& own) {
+        bool moved = come_to_command(own);
+        for (const auto* one = next_of(own); one != nullptr && one->name == "sendCmd";
+             one = next_of(own)) {
+            auto* other = hearer(own, *one);
+            if (other == nullptr) {
                 return moved;
             }
-            if (one.name == "sendCmd") {
-                const auto& theirs = other.root->children;
-                // The other side comes to where it hears.
-                while (other.at < theirs.size() && theirs[other.at].name != "recvCmd" &&
-                       theirs[other.at].name != "sendCmd") {
-                    other.converter.convert(theirs[other.at++]);
-                    moved = true;
-                }
-                if (other.at >= theirs.size() || theirs[other.at].name != "recvCmd") {
-                    return moved;
-                }
-                tell(own, one, other, theirs[other.at]);
-                ++own.at;
-                ++other.at;
-                moved = true;
-                continue;
+            moved = come_to_command(*other) || moved;
+            const auto* heard = next_of(*other);
+            const auto from = heard != nullptr ? heard->get("src") : std::string_view{};
+            if (heard == nullptr || heard->name != "recvCmd" ||
+                (!from.empty() && from != own.converter.cast().self)) {
+                return moved;
             }
-            own.converter.convert(one);
+            tell(own, *one, *other, *heard);
             ++own.at;
+            ++other->at;
             moved = true;
+            come_to_command(own);
         }
         return moved;
     }
@@ -517,9 +610,8 @@ class Join {
         to.converter.say_actions(heard);
     }
 
-    Conversion& out_;
     Writer& writer_;
-    std::array<Half, 2> sides_;
+    std::vector<Half> halves_;
 };
 
 void finish(Conversion& out) {
@@ -584,22 +676,35 @@ Conversion convert(std::string_view text, std::string_view name) {
     return out;
 }
 
-Conversion convert_pair(std::string_view first, std::string_view second, std::string_view name) {
+Conversion convert_together(const std::vector<std::string>& texts, std::string_view name) {
     Conversion out;
-    const auto offset = static_cast<std::uint32_t>(std::ranges::count(first, '\n') + 1);
-    const auto a = read_document(first, 0, out);
-    const auto b = read_document(second, offset, out);
-    if (!a || !b) {
+    std::vector<std::optional<Document>> documents;
+    std::vector<Side> sides;
+    std::uint32_t offset = 0;
+    for (const auto& text : texts) {
+        documents.push_back(read_document(text, offset, out));
+        sides.push_back({nullptr, offset, {}});
+        offset += static_cast<std::uint32_t>(std::ranges::count(text, '\n') + 1);
+    }
+    if (sides.size() < 2 || !std::ranges::all_of(documents, &std::optional<Document>::has_value)) {
         return out;
     }
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+        sides[i].root = &documents[i]->root;
+    }
+    name_sides(sides);
     Writer writer(out);
-    put_front(writer, title_of(a->root, name));
-    writer.say("participant left_peer as Peer (under test)");
-    writer.say("actor left as Left (literal, UDP)");
-    writer.say("actor right as Right (literal, UDP)");
-    writer.say("participant right_peer as Peer (under test)");
+    put_front(writer, title_of(*sides[0].root, name));
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+        auto shown = sides[i].name;
+        shown[0] = static_cast<char>(shown[0] & ~0x20); // a letter
+        const auto peer = fmt::format("participant {}_peer as Peer (under test)", sides[i].name);
+        const auto self = fmt::format("actor {} as {} (literal, UDP)", sides[i].name, shown);
+        writer.say(i == 0 ? peer : self); // the two of a pair stand beside each other
+        writer.say(i == 0 ? self : peer);
+    }
     writer.blank();
-    Join(out, writer, a->root, b->root, offset).run();
+    Join(out, writer, sides).run();
     finish(out);
     return out;
 }

@@ -27,9 +27,11 @@ struct Conversion {
 // `name` is for the title where the scenario has none.
 Conversion convert(std::string_view text, std::string_view name);
 
-// A pair of 3PCC, joined: two literal parties that tell each other. Lines of the second file are
-// counted on after those of the first in `Conversion::lines` and notes.
-Conversion convert_pair(std::string_view first, std::string_view second, std::string_view name);
+// Scenarios of 3PCC that speak to each other, joined: literal parties that tell each other. Two are
+// a pair, or those of the extended mode, which name each other by "dest" and "src"; there may be
+// more of these. Lines of the second file and on are counted on after those of the files before it
+// in `Conversion::lines` and notes. Fewer than two: an empty flow.
+Conversion convert_together(const std::vector<std::string>& texts, std::string_view name);
 
 // The scenario as a Plan; its places are those of the XML.
 Parsed read(std::string_view text, std::string_view name);

@@ -176,12 +176,33 @@ TEST(Convert, APairOf3pccBecomesOneFlow) {
         "</action></recvCmd>");
     const auto b =
         scenario("<recvCmd/><pause milliseconds=\"5\"/><sendCmd><![CDATA[v=0]]></sendCmd>");
-    const auto done = sipp::convert_pair(a, b, "pair");
+    const auto done = sipp::convert_together({a, b}, "pair");
     ASSERT_TRUE(done.ok()) << done.refused[0].what;
     EXPECT_NE(done.flow.find("left->>right: COMMAND"), std::string::npos);
     EXPECT_NE(done.flow.find("right->>left: COMMAND\n    %% | v=0\n    %% does: take 2"),
               std::string::npos)
         << done.flow;
+}
+
+TEST(Convert, ScenariosOfTheExtendedModeHaveTheirNames) {
+    const auto master = scenario("<sendCmd dest=\"slave1\"><![CDATA[Call-ID: [call_id]\nFrom: "
+                                 "master]]></sendCmd><sendCmd dest=\"slave2\"><![CDATA[Call-ID: "
+                                 "[call_id]\nFrom: master]]></sendCmd><recvCmd src=\"slave2\"/>");
+    const auto slave1 = scenario("<recvCmd src=\"master\"/><pause milliseconds=\"5\"/>");
+    const auto slave2 =
+        scenario("<recvCmd src=\"master\"/><sendCmd dest=\"master\"><![CDATA[Call-ID: "
+                 "[call_id]\nFrom: slave2]]></sendCmd>");
+    const auto done = sipp::convert_together({master, slave2, slave1}, "three");
+    ASSERT_TRUE(done.ok()) << done.refused[0].what;
+    for (const std::string_view line :
+         {"master->>slave1: COMMAND", "master->>slave2: COMMAND", "slave2->>master: COMMAND",
+          "actor slave1 as Slave1 (literal, UDP)", "Note over slave1: waits 5ms"}) {
+        EXPECT_NE(done.flow.find(line), std::string::npos) << line << "\n" << done.flow;
+    }
+    const auto wrong = scenario("\n<recvCmd src=\"slave7\"/>");
+    const auto alone = sipp::convert_together({master, wrong}, "two");
+    ASSERT_EQ(alone.refused.size(), 1U);
+    EXPECT_EQ(alone.refused[0].what, "the other scenario has nothing that answers this");
 }
 
 TEST(Convert, AnUnknownPlaceIsRefused) {
@@ -202,6 +223,24 @@ TEST(Xml, RepairsAndSaysSo) {
     EXPECT_EQ(done->repairs[0].place.line, 3U);
     EXPECT_EQ(done->repairs[0].what, "a raw “&”");
     EXPECT_EQ(done->repairs[1].what, "a raw “<” in the value of “regexp”");
+}
+
+TEST(Xml, ATagThatWasNotEndedEndsWhereItsElementDoes) {
+    const auto done =
+        read_xml("<scenario><recv response=\"100\"\n</recv><send>x</send></scenario>");
+    ASSERT_TRUE(done);
+    ASSERT_EQ(done->root.children.size(), 2U);
+    EXPECT_EQ(done->root.children[0].get("response"), "100");
+    ASSERT_EQ(done->repairs.size(), 1U);
+    EXPECT_EQ(done->repairs[0].what, "the tag <recv> has no “>”");
+}
+
+TEST(Xml, AQuotationMarkThatWasForgottenEndsWithItsTag) {
+    const auto done = read_xml("<scenario name=\"odd>\n<send retrans=\"500\">x</send></scenario>");
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->root.get("name"), "odd");
+    ASSERT_EQ(done->root.children.size(), 1U);
+    EXPECT_EQ(done->root.children[0].get("retrans"), "500");
 }
 
 TEST(Xml, BackslashesAreReadAsSippReadsThem) {

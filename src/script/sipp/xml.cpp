@@ -212,7 +212,7 @@ class Reader {
             return;
         }
         const bool closed = text_[at_] == '/';
-        at_ += closed ? 2 : 1;
+        at_ += closed ? 2 : text_[at_] == '>' ? 1 : 0;
         if (closed) {
             put(std::move(element));
         } else if (open_.size() == limit::depth) {
@@ -222,7 +222,7 @@ class Reader {
         }
     }
 
-    // Up to the ">" or "/>" of a tag.
+    // Up to the ">" or "/>" of a tag, or to the "</" that shows that it was left out.
     bool read_attributes(Element& element, std::size_t begin) {
         while (true) {
             skip_space();
@@ -241,6 +241,10 @@ class Reader {
                     return false;
                 }
                 continue;
+            }
+            if (rest().starts_with("</")) {
+                repair(at_, fmt::format("the tag <{}> has no “>”", element.name));
+                return true;
             }
             if (c == '<') {
                 fail(begin,
@@ -295,6 +299,12 @@ class Reader {
             }
             return true;
         }
+        if (const auto cut = forgotten_quote(at_, quote); cut != std::string_view::npos) {
+            repair(begin, fmt::format("the value of “{}” has no end", attribute.name));
+            attribute.value = text_.substr(at_ + 1, cut - at_ - 1);
+            at_ = cut;
+            return true;
+        }
         bool raw = false;
         for (++at_; at_ < text_.size() && text_[at_] != quote;) {
             const char c = text_[at_];
@@ -317,6 +327,20 @@ class Reader {
             repair(begin, fmt::format("a raw “<” in the value of “{}”", attribute.name));
         }
         return true;
+    }
+
+    // name="odd> and, lines below, x="5": the next mark begins another value, as a letter behind it
+    // shows. Where the tag ends, of which the value at `mark` is the last then; npos: it has an
+    // end.
+    [[nodiscard]] std::size_t forgotten_quote(std::size_t mark, char quote) const {
+        const auto close = text_.find(quote, mark + 1);
+        const auto line = text_.find('\n', mark);
+        if (close >= line && close != std::string_view::npos && close + 1 < text_.size() &&
+            is_name_letter(text_[close + 1])) {
+            const auto end = text_.rfind('>', line);
+            return end != std::string_view::npos && end > mark ? end : std::string_view::npos;
+        }
+        return std::string_view::npos;
     }
 
     void read_escape(std::string& out) {
