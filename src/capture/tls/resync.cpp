@@ -174,6 +174,8 @@ bool Connection::on_candidate(Side from, const Record& record, const Now& now) {
     if (!h.dead) {
         if (const auto opened = open(from, record)) {
             h.stream.accept();
+            h.protects |=
+                !modern(); // its ChangeCipherSpec is behind us, lost or taken for no record
             ++summary_.records;
             on_content(from, *opened, now);
             return false; // it is read

@@ -203,6 +203,32 @@ TEST(LostBytes, InTheHandshakeOfTls12LeaveTheDataReadable) {
     }
 }
 
+TEST(LostBytes, InTheFirstFlightOfAServerOfTls12LeaveTheDataReadable) {
+    for (const char* cipher : {"AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305", "AES128-SHA"}) {
+        Peers peers{{.version = TLS1_2_VERSION, .ciphers = cipher}};
+        ASSERT_TRUE(peers.handshake());
+        ASSERT_TRUE(peers.send(Side::Client, "question"));
+        ASSERT_TRUE(peers.send(Side::Server, "answer"));
+        Tap tap{peers.key_log()};
+        std::array<int, 2> seen{};
+        for (const auto& piece : peers.wire()) {
+            // From within the certificate to within the record after it; what follows the hole,
+            // the ticket and the ChangeCipherSpec are there.
+            if (piece.from == Side::Server && seen[1]++ == 0) {
+                const std::size_t keep = 330;
+                const auto lost = piece.bytes.size() - keep - 4;
+                tap.feed(piece.from, piece.bytes.substr(0, keep));
+                tap.gap(piece.from, lost);
+                tap.feed(piece.from, piece.bytes.substr(keep + lost));
+            } else {
+                tap.feed(piece.from, piece.bytes);
+            }
+        }
+        EXPECT_EQ(tap.listener.heard[0], "question") << cipher;
+        EXPECT_EQ(tap.listener.heard[1], "answer") << cipher;
+    }
+}
+
 // --- no start
 
 TEST(MissingStart, IsNoHindranceWhereKeysOfTls13AreGiven) {
