@@ -40,7 +40,7 @@ class BookTest : public testing::Test {
         const auto text = text_of(said);
         const auto message = sip::index(text, index_);
         ASSERT_TRUE(message);
-        last_ = at(ms);
+        last_ = timeless_ ? Instant{} : at(ms);
         book_.on_message({.at = {.time = last_,
                                  .frame = ++frame_,
                                  .input = 0,
@@ -88,6 +88,7 @@ class BookTest : public testing::Test {
     std::uint32_t frame_ = 0;
     std::uint32_t connection_ = 0;
     Instant last_;
+    bool timeless_ = false;
 };
 
 TEST_F(BookTest, MakesACallOfItsMessages) {
@@ -185,6 +186,15 @@ TEST_F(BookTest, NamesHowACallEnded) {
     for (std::size_t i = 0; i < cases.size(); ++i) {
         EXPECT_EQ(calls[i].state, cases[i].state) << cases[i].answer;
     }
+}
+
+TEST_F(BookTest, KnowsHowACallEndedWherePacketsHaveNoTimes) {
+    timeless_ = true; // simple packet blocks of pcapng
+    see_call(0, "a");
+    const auto calls = finish();
+    ASSERT_EQ(calls.size(), 1U);
+    EXPECT_EQ(calls[0].state, State::Completed);
+    EXPECT_EQ(calls[0].final_status, 200);
 }
 
 TEST_F(BookTest, TakesAChallengeForNoRejectionWhenItWasAnswered) {

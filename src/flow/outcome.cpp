@@ -43,6 +43,9 @@ struct Exchange {
     Instant first_request;
     Instant last_request;
     Instant first_success;
+    // Not told from the times: simple packet blocks have none.
+    bool asked = false;
+    bool succeeded = false;
     std::uint16_t last_final = 0; // the last final response, challenges that were answered aside
     bool provisional = false;     // 18x
     bool any_response = false;
@@ -57,6 +60,7 @@ Exchange exchange_of(const Call& call, std::uint8_t leg, Method method) {
             continue;
         }
         if (m.status == 0) {
+            x.asked = true;
             x.first_request = x.first_request.known() ? x.first_request : m.time;
             x.last_request = m.time;
             x.repeats += m.retransmission_of != none;
@@ -70,10 +74,11 @@ Exchange exchange_of(const Call& call, std::uint8_t leg, Method method) {
         if (m.status < 200) {
             x.provisional |= m.status > 100;
         } else if (m.status < 300) {
+            x.succeeded = true;
             x.first_success = x.first_success.known() ? x.first_success : m.time;
             x.last_final = m.status;
             last_final_cseq = m.cseq;
-        } else if (!x.first_success.known()) {
+        } else if (!x.succeeded) {
             x.last_final = m.status;
             last_final_cseq = m.cseq;
         }
@@ -123,24 +128,26 @@ Method main_method(Kind kind) {
 void conclude_call(Call& call, Instant capture_end) {
     const auto x = exchange_of(call, 0, Method::Invite);
     Instant bye;
+    bool over = false;
     bool cancel = false;
     for (const auto& m : call.messages) {
-        if (m.status == 0 && m.method == Method::Bye && !bye.known()) {
+        if (m.status == 0 && m.method == Method::Bye && !over) {
             bye = m.time;
+            over = true;
         }
         cancel |= m.status == 0 && m.method == Method::Cancel;
     }
     call.final_status = x.last_final;
-    if (x.first_success.known()) {
+    if (x.succeeded) {
         call.answered = x.first_success;
-        call.state = bye.known() ? State::Completed : State::Answered;
-        auto end = bye.known() ? bye : call.end;
+        call.state = over ? State::Completed : State::Answered;
+        auto end = over ? bye : call.end;
         for (const auto& stream : call.streams) {
-            end = bye.known() ? end : std::max(end, stream.last);
+            end = over ? end : std::max(end, stream.last);
         }
         call.duration_s = std::max(0.0, (end - call.answered).seconds());
         // Media up to the last moments of the capture: the call outlived it.
-        call.cut_off = !bye.known() && capture_end - end < seconds(1);
+        call.cut_off = !over && capture_end - end < seconds(1);
     } else if (x.last_final != 0) {
         call.state = state_of_failure(x.last_final);
         if (cancel && x.last_final >= 400) {
@@ -148,9 +155,9 @@ void conclude_call(Call& call, Instant capture_end) {
         }
     } else if (cancel) {
         call.state = State::Cancelled;
-    } else if (bye.known()) {
+    } else if (over) {
         call.state = State::Completed; // the capture began after the answer
-    } else if (!x.first_request.known() && !x.any_response) {
+    } else if (!x.asked && !x.any_response) {
         call.state = State::Answered; // only messages from within the dialog
     } else if (gave_up(x, capture_end)) {
         call.state = State::Timeout;
