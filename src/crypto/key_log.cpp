@@ -108,6 +108,12 @@ std::string_view take_word(std::string_view& text) {
     return word;
 }
 
+// Not a key log whose writer lost power: behind its lines the file system left zeros.
+bool is_binary(std::string_view head) {
+    const auto zero = head.substr(0, 4096).find('\0');
+    return zero != std::string_view::npos && !head.substr(0, zero).contains("CLIENT_");
+}
+
 std::string file_name(const std::string& path) {
     return std::filesystem::path{path}.filename().string();
 }
@@ -718,7 +724,7 @@ Result<void> KeyRing::add_file(const std::string& path) {
         }
         add_pem(pem, name);
         OPENSSL_cleanse(pem.data(), pem.size());
-    } else if (head.substr(0, 4096).find('\0') != std::string_view::npos) {
+    } else if (is_binary(head)) {
         is_known = false;
     } else {
         Lines lines{*this, name};

@@ -394,6 +394,15 @@ TEST(KeyFiles, AreRecognisedByTheirBytes) {
     EXPECT_EQ(missing.error().code, Code::NotFound);
 }
 
+TEST(KeyFiles, EndInZerosWhereTheWriterLostPower) {
+    const Directory directory;
+    const auto line = "CLIENT_RANDOM " + hex(32, 1) + " " + hex(48, 2) + "\n";
+    KeyRing ring;
+    ASSERT_TRUE(ring.add_file(directory.write("a", line + std::string(700, '\0'))));
+    EXPECT_EQ(ring.entries(), 1U);
+    EXPECT_EQ(ring.problems().size(), 1U);
+}
+
 TEST(KeyFiles, OfADirectoryAreAllTakenInTheOrderOfTheirNames) {
     const Directory directory;
     const RsaPair pair;
