@@ -210,6 +210,10 @@ void Conversation::note_keep_alive(Side from, Bytes bytes, Instant time) {
     }
 }
 
+bool Conversation::carries_hep() const {
+    return application_ != nullptr && application_->content() == Application::Content::Hep;
+}
+
 void Conversation::on_application_bytes(Side from, Bytes bytes, const Datagram& by) {
     note_keep_alive(from, bytes, by.time);
     if (application_ == nullptr) {

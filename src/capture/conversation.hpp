@@ -63,6 +63,8 @@ class Conversation {
 
     // True when the ladder may want it: it is TLS, or carried SIP.
     [[nodiscard]] bool is_worth_keeping() const { return tls_ != nullptr || messages_ > 0; }
+    // It carried what was captured elsewhere.
+    [[nodiscard]] bool carries_hep() const;
     // It has a beginning and nothing more: the server refused it, or did not answer.
     [[nodiscard]] bool is_fruitless() const {
         return from_start_ && bytes_ == 0 && missing_ == 0 && !streams_[1].syn_seen();

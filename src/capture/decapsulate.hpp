@@ -61,6 +61,7 @@ class Decapsulator {
     void mpls(Frame& frame, Bytes bytes);
     void pppoe(Frame& frame, Bytes bytes);
     void ppp(Frame& frame, Bytes bytes);
+    void ppp_with_direction(Frame& frame, Bytes bytes);
     void cisco_hdlc(Frame& frame, Bytes bytes);
     void linux_cooked(Frame& frame, Bytes bytes);
     void linux_cooked_2(Frame& frame, Bytes bytes);

@@ -31,6 +31,11 @@ TEST(Link, EveryKnownTypeLeadsToIp) {
     EXPECT_EQ(through(9, hex("21") + call()), the_call); // both fields compressed
     EXPECT_EQ(through(50, hex("ff03 0021") + call()), the_call);
     EXPECT_EQ(through(50, hex("0f00 0800") + call()), the_call);
+    for (const auto type : {166U, 204U}) { // a direction before it
+        EXPECT_EQ(through(type, hex("00 ff03 0021") + call()), the_call);
+        EXPECT_EQ(through(type, hex("01 0021") + call()), the_call);
+    }
+    EXPECT_EQ(through(166, hex("01 03 0021") + call()), the_call); // instead of the address
     EXPECT_EQ(through(104, hex("8f00 0800") + call()), the_call);
     EXPECT_EQ(through(113, hex("0000 0001 0006 020000000001 0000 0800") + call()), the_call);
     EXPECT_EQ(through(276, hex("0800 0000 00000003 0001 00 06 0200000000010000") + call()),

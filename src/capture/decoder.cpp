@@ -230,7 +230,7 @@ void Decoder::close(Conversation& conversation) {
         auto record = conversation.record();
         record.to_client = to_client;
         listener_.on_connection(record);
-    } else {
+    } else if (!conversation.carries_hep()) {
         if (conversation.is_fruitless() && unnamed_ < most_unnamed) {
             ++unnamed_;
             auto record = conversation.record();

@@ -39,6 +39,9 @@ void Decapsulator::link(Frame& frame, std::uint32_t link_type, Bytes bytes) {
     case 9:  // PPP
     case 50: // PPP_HDLC
         return ppp(frame, bytes);
+    case 166: // PPP_PPPD, PPP_WITH_DIR
+    case 204:
+        return ppp_with_direction(frame, bytes);
     case 51:
         return pppoe(frame, bytes);
     case 104:
@@ -209,6 +212,12 @@ void Decapsulator::ppp(Frame& frame, Bytes bytes) {
         protocol >= 0x8000 ? ignored_.add("ppp control")
                            : ignored_.add("ppp protocol 0x", protocol);
     }
+}
+
+// Which way the packet went stands before it, or for its address.
+void Decapsulator::ppp_with_direction(Frame& frame, Bytes bytes) {
+    const std::size_t control = bytes.size() >= 2 && bytes[1] == 3 ? 2 : 1;
+    ppp(frame, bytes.subspan(std::min(control, bytes.size())));
 }
 
 void Decapsulator::cisco_hdlc(Frame& frame, Bytes bytes) {
