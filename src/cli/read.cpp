@@ -315,8 +315,11 @@ class Reader {
     }
     void complain_when_none_fits() {
         if (shown_ == 0 && (filter_ || !options_.calls.empty())) {
-            fmt::print(stderr, "callwright: read: none of the {} calls fits\n",
-                       reading_.book().counts().calls);
+            const auto calls = reading_.book().counts().calls;
+            fmt::print(stderr, "callwright: read: {}\n",
+                       calls > 1    ? fmt::format("none of the {} calls fits", calls)
+                       : calls == 1 ? "the only call does not fit"
+                                    : "there are no calls");
         }
     }
 
