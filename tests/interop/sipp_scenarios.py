@@ -349,12 +349,12 @@ def paired(files):
             own = re.search(r"^\s*From:\s*(\w+)", text or "", re.M)
             names[path] = (own.group(1) if own else "") if kind == "sendCmd" else attributes.get("src", "")
         (first if kind == "sendCmd" else heard).setdefault(os.path.dirname(path), []).append(path)
+    likely = sorted(((len(os.path.commonprefix([one, other])), one, other) for folder, ones in first.items() for one in ones
+                     for other in heard.get(folder, []) if names.get(one) == names.get(other)), reverse=True)
     out = {}
-    for folder, ones in first.items():
-        for one in ones:
-            rest = [h for h in heard.get(folder, []) if h not in out.values() and names.get(h) == names.get(one)]
-            if rest:
-                out[one] = max(rest, key=lambda h: len(os.path.commonprefix([one, h])))
+    for _, one, other in likely:
+        if one not in out and other not in out.values():
+            out[one] = other
     return out
 
 

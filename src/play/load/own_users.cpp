@@ -16,7 +16,7 @@ using script::PartyId;
 
 namespace {
 
-constexpr const char* column = "nth";
+constexpr const char* nth_column = "nth";
 
 bool is_the_same_for_all(const script::Party& party) {
     const auto* uri = script::find<script::PartyUri>(party.facts);
@@ -80,14 +80,14 @@ std::optional<Rows> make_own_users(script::Plan& plan, std::size_t count) {
         if (registers[party]) {
             script::Variable nth;
             nth.kind = script::Variable::Kind::Row;
-            nth.name = column;
+            nth.name = nth_column;
             auto& one = plan.parties[party];
             script::Template uri{{fmt::format("sip:{}", one.id), nth, "@example.com"}};
             one.facts.push_back({one.place, true, script::PartyUri{std::move(uri)}});
         }
     }
     // All as long as each other, and like nothing else in a message: so calls go by rote.
-    Rows out{{column}, {}};
+    Rows out{{nth_column}, {}};
     for (std::size_t i = 1; i <= count; ++i) {
         out.rows.push_back({fmt::format("-{:04}", i)});
     }
