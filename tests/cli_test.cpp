@@ -1,5 +1,7 @@
 // What only the command line can show: exit statuses, and what is said when something is wrong.
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <string>
 
@@ -24,6 +26,26 @@ TEST_F(Read, ShowsTheExampleDecryptedByTheSecretsInside) {
     EXPECT_EQ(call.status, 0);
     EXPECT_TRUE(contains(call.text, "INVITE SRTP")) << call.text;
     EXPECT_TRUE(contains(call.text, "TLS 1.3")) << call.text;
+}
+
+// Some write the secrets when the connections have ended: behind all packets.
+TEST_F(Read, UsesSecretsThatStandBehindThePackets) {
+    constexpr std::uint32_t decryption_secrets = 10; // a pcapng block: type, length, …, length
+    const auto whole = content_of(example);
+    const auto number = [&](std::size_t at) {
+        std::uint32_t value = 0;
+        std::memcpy(&value, whole.data() + at, sizeof value);
+        return value;
+    };
+    std::string packets;
+    std::string secrets;
+    for (std::size_t at = 0; at < whole.size(); at += number(at + 4)) {
+        (number(at) == decryption_secrets ? secrets : packets) += whole.substr(at, number(at + 4));
+    }
+    ASSERT_FALSE(secrets.empty());
+    const auto outcome = run("read " + file("behind.pcapng", packets + secrets));
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_TRUE(contains(outcome.text, "3 TLS connections, 3 decrypted")) << outcome.text;
 }
 
 TEST_F(Read, ShowsTheLadderTooWhenOneCallIsLeft) {

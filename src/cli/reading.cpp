@@ -307,12 +307,15 @@ bool Reading::read_once() {
         });
     }
     bool late_keys = false;
-    WaitingPackets waiting;
-    while (const auto* packet = source_->next()) {
+    const auto take_secrets = [&] {
         for (const auto& secrets : source_->take_secrets()) {
             keys_.add_text(secrets, "secrets in the capture");
             late_keys = late_keys || decoder.has_seen_tls();
         }
+    };
+    WaitingPackets waiting;
+    while (const auto* packet = source_->next()) {
+        take_secrets();
         if (sent_keys_ == nullptr) {
             decoder.on_packet(*packet);
         } else {
@@ -334,6 +337,7 @@ bool Reading::read_once() {
             progress.draw(source_->bytes_read(), source_->total_bytes());
         }
     }
+    take_secrets(); // of a block behind the last packet
     if (sent_keys_ != nullptr) {
         late_keys |= take_sent_keys();
         waiting.release_all(decoder);
