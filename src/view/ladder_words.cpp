@@ -340,11 +340,11 @@ std::string outcome_text(const flow::Call& call) {
     case flow::State::Completed:
         if (call.kind == flow::Kind::Call) {
             // Where the answer is not in the capture nobody knows how long it took.
-            return call.answered.known() ? name + " after " + length : name;
+            return call.duration_s > 0 ? name + " after " + length : name;
         }
         return call.final_status > 0 ? fmt::format("{} ({})", name, call.final_status) : name;
     case flow::State::Answered:
-        if (!call.answered.known()) {
+        if (!(call.duration_s > 0)) {
             return call.cut_off ? "answered, still up when the capture ends" : name;
         }
         return call.cut_off ? "answered, still up when the capture ends (" + length + ")"

@@ -50,9 +50,10 @@ class InBrowser(unittest.TestCase):
 class LivePage(InBrowser):
     def watch(self, *options, web=":0"):
         """A watcher with a page; its address with the token."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-            free.bind(("127.0.0.1", 0))
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as free, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            free.bind(("127.0.0.1", 0))  # one that TCP has free, which connections take from, and UDP
             self.port = free.getsockname()[1]
+            datagrams.bind(("127.0.0.1", self.port))
         log = pathlib.Path(self.folder.name) / f"{self.id()}.log"
         with open(log, "w", encoding="utf-8") as out:
             watcher = subprocess.Popen([PROGRAM, "watch", "--hep", f"127.0.0.1:{self.port}", "--web", web, *options], stderr=out,
