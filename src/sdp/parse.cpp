@@ -176,10 +176,10 @@ void Parser::media(std::string_view value) {
     m.type = take_word(value);
     const auto ports = take_word(value);
     const auto slash = find<'/'>(ports);
-    const auto port = number<std::uint16_t>(ports.substr(0, slash));
+    const auto port = parse_short_number<std::uint16_t>(ports.substr(0, slash));
     m.port = port.value_or(0);
     if (slash != std::string_view::npos) {
-        m.port_count = number<std::uint16_t>(ports.substr(slash + 1)).value_or(1);
+        m.port_count = parse_short_number<std::uint16_t>(ports.substr(slash + 1)).value_or(1);
     }
     m.protocol = take_word(value);
     m.format_list = trimmed(value);
@@ -215,7 +215,7 @@ void Parser::session_attribute(AttributeName name, const Attribute& a) {
 // rtpmap:<payload type> <encoding>/<clock rate>[/<channels>] [RFC 8866 §6.6]
 void Parser::rtpmap(Media& m, std::string_view value) {
     Rtpmap map;
-    const auto payload_type = number<std::uint8_t>(take_word(value));
+    const auto payload_type = parse_short_number<std::uint8_t>(take_word(value));
     const auto slash = find<'/'>(value);
     if (!payload_type || *payload_type > 127 || slash == std::string_view::npos || slash == 0) {
         note("a=rtpmap is malformed");
@@ -225,20 +225,21 @@ void Parser::rtpmap(Media& m, std::string_view value) {
     map.encoding = value.substr(0, slash);
     auto rest = value.substr(slash + 1);
     const auto second = find<'/'>(rest);
-    const auto clock = number<std::uint32_t>(trimmed(rest.substr(0, second)));
+    const auto clock = parse_short_number<std::uint32_t>(trimmed(rest.substr(0, second)));
     if (!clock) {
         note("a=rtpmap without a clock rate");
     }
     map.clock_rate = clock.value_or(0);
     if (second != std::string_view::npos) {
-        map.channels = number<std::uint8_t>(trimmed(rest.substr(second + 1))).value_or(1);
+        map.channels =
+            parse_short_number<std::uint8_t>(trimmed(rest.substr(second + 1))).value_or(1);
     }
     add(out_.rtpmaps_, m.rtpmaps, map);
 }
 
 // rtcp:<port> [<nettype> <addrtype> <address>] [RFC 3605 §2.1]
 void Parser::rtcp(Media& m, std::string_view value) {
-    const auto port = number<std::uint16_t>(take_word(value));
+    const auto port = parse_short_number<std::uint16_t>(take_word(value));
     if (!port) {
         note("a=rtcp without a port");
         return;
@@ -252,7 +253,7 @@ void Parser::rtcp(Media& m, std::string_view value) {
 // crypto:<tag> <suite> <key parameters> [<session parameters>] [RFC 4568 §4]
 void Parser::crypto(Media& m, std::string_view value) {
     Crypto c;
-    const auto tag = number<std::uint32_t>(take_word(value));
+    const auto tag = parse_short_number<std::uint32_t>(take_word(value));
     c.suite = take_word(value);
     c.key_parameters = take_word(value);
     c.session_parameters = value;
@@ -281,7 +282,7 @@ void Parser::codec_attribute(Media& m, AttributeName name, const Attribute& a) {
     } else if (name == AttributeName::Ptime) {
         // Some write "20.0" or "20 30"; the whole number in front is what is meant.
         const auto digits = a.value.substr(0, a.value.find_first_not_of("0123456789"));
-        m.ptime_ms = number<std::uint32_t>(digits).value_or(0);
+        m.ptime_ms = parse_short_number<std::uint32_t>(digits).value_or(0);
     }
 }
 

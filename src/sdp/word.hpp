@@ -1,9 +1,6 @@
 // Words of a line, as the values of a session description have them. For the files of this folder.
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <optional>
 #include <string_view>
 
 #include "base/scan.hpp"
@@ -40,25 +37,6 @@ inline std::string_view take_word(std::string_view& text) {
 inline std::string_view trimmed(std::string_view text) {
     const auto is_mark = [](char c) { return static_cast<unsigned char>(c) > ' '; };
     return text.empty() || (is_mark(text.front()) && is_mark(text.back())) ? text : trim(text);
-}
-
-// As parse_number(), quicker for what stands in a session description.
-template <class T>
-std::optional<T> number(std::string_view text) {
-    constexpr std::size_t never_too_large = 9; // for 32 bits
-    if (text.empty() || text.size() > never_too_large) {
-        return parse_number<T>(text);
-    }
-    std::uint32_t value = 0;
-    for (const char c : text) {
-        const auto digit = static_cast<std::uint32_t>(c) - '0';
-        if (digit > 9) {
-            return std::nullopt;
-        }
-        value = 10 * value + digit;
-    }
-    return value > std::numeric_limits<T>::max() ? std::nullopt
-                                                 : std::optional{static_cast<T>(value)};
 }
 
 } // namespace cw::sdp

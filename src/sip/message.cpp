@@ -371,28 +371,12 @@ void Indexer::headers() {
     note(Problem::NoBlankLine, end_);
 }
 
-// As parse_number(), which takes longer for the few digits that it usually has.
-std::optional<std::uint32_t> parse_length(std::string_view text) {
-    constexpr std::size_t most_digits = 9;
-    if (text.size() > most_digits) {
-        return parse_number<std::uint32_t>(text);
-    }
-    std::uint32_t length = 0;
-    for (const auto c : text) {
-        if (!is_digit(c)) {
-            return std::nullopt;
-        }
-        length = length * 10 + static_cast<std::uint32_t>(c - '0');
-    }
-    return text.empty() ? std::nullopt : std::optional{length};
-}
-
 void Indexer::body() {
     const auto* end = end_;
     const auto* length = index_.find(HeaderId::ContentLength);
     if (length != nullptr) {
         const auto there = static_cast<std::size_t>(end_ - at_);
-        const auto announced = parse_length(length->value);
+        const auto announced = parse_short_number<std::uint32_t>(length->value);
         if (!announced) {
             note(Problem::BadLength, length->value.data());
         } else if (*announced > there) {
