@@ -236,14 +236,21 @@ class Driver {
     }
 
     void send_register(Connection& connection, int user, int n) {
+        send_register(connection, user, n,
+                      fmt::format("<sip:{}{}@127.0.0.1:{};transport=tls>\r\nExpires: 3600",
+                                  user_prefix(), user, connection.port));
+    }
+    void send_register(Connection& connection, int user, int n, std::string_view contact) {
         connection.send(fmt::format(
             "REGISTER sip:{4} SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:{0};branch=z9hG4bKr{2}\r\n"
             "Max-Forwards: 70\r\nFrom: <sip:{6}{1}@{4}>;tag=r{2}\r\nTo: <sip:{6}{1}@{4}>\r\n"
             "Call-ID: {1}-register@bench\r\nCSeq: {3} REGISTER\r\n"
-            "Contact: <sip:{6}{1}@127.0.0.1:{0};transport=tls>\r\nExpires: 3600\r\n{5}"
-            "Content-Length: 0\r\n\r\n",
-            connection.port, user, n, n + 1, options_.domain, credentials(user),
-            options_.mode == "idle" ? "idle" : "u"));
+            "Contact: {7}\r\n{5}Content-Length: 0\r\n\r\n",
+            connection.port, user, n, n + 1, options_.domain, credentials(user), user_prefix(),
+            contact));
+    }
+    [[nodiscard]] std::string_view user_prefix() const {
+        return options_.mode == "idle" ? "idle" : "u";
     }
     // A line, or nothing where the user was not challenged.
     std::string credentials(int user) {
@@ -298,9 +305,7 @@ class Driver {
         open(2 * options_.connections); // first the callers', then the callees'
         options_.users = options_.users != 0 ? options_.users : 64;
         for (int user = 0; user < options_.users; ++user) {
-            send_register(*connections_[static_cast<std::size_t>(options_.connections +
-                                                                 user % options_.connections)],
-                          user, user);
+            send_register(callee_connection(user), user, user);
         }
         wait_until([&] { return registered_ == options_.users; }, "registrations");
         warm_up();
@@ -319,6 +324,16 @@ class Driver {
                    "\"setup_ms_p50\": {:.3f}, \"setup_ms_p99\": {:.3f}}}\n",
                    calls_.size(), completed_, failed_, first_failure_, acks_, took, percentile(0.5),
                    percentile(0.99));
+        // Else the server would look for these phones in the next run's calls.
+        registered_ = 0;
+        for (int user = 0; user < options_.users; ++user) {
+            send_register(callee_connection(user), user, options_.users + user, "*\r\nExpires: 0");
+        }
+        wait_until([&] { return registered_ == options_.users; }, "end of registrations");
+    }
+    Connection& callee_connection(int user) {
+        return *connections_[static_cast<std::size_t>(options_.connections +
+                                                      user % options_.connections)];
     }
     void warm_up() {
         drive(std::min(options_.rate, 500.0), 0.5);
