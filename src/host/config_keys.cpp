@@ -373,6 +373,15 @@ constexpr Key<Config> proxy_keys[] = {
      [](const node& n, Config& c, Problem& p) {
          return read_seconds<180, 3600>(n, c.settings.timer_c, p);
      }},
+    {"trying_ms", "0 to 200", "200",
+     "how long 100 Trying waits, over TCP, TLS and WebSocket, for a response that makes it "
+     "needless; 0: it comes at once",
+     [](const node& n, Config& c, Problem& p) {
+         std::uint32_t ms = 0;
+         const bool good = read_integer<0, 200>(n, ms, p);
+         c.settings.trying = good ? milliseconds(ms) : c.settings.trying;
+         return good;
+     }},
     {"serial_wait_s", "1 to 180", "20", "how long before the next q value is tried",
      [](const node& n, Config& c, Problem& p) {
          return read_seconds<1, 180>(n, c.settings.serial_wait, p);

@@ -51,6 +51,7 @@ to = ["tls:192.0.2.1:5061", "tcp:192.0.2.2"]
 [proxy]
 forking = "serial"
 timer_c_s = 200
+trying_ms = 50
 [limits]
 idle_s = 600
 )");
@@ -71,6 +72,7 @@ idle_s = 600
     EXPECT_EQ(config.fixed_places.by_name.at("carrier.example").size(), 2U);
     EXPECT_EQ(s.forking, server::Forking::Serial);
     EXPECT_EQ(s.timer_c, seconds(200));
+    EXPECT_EQ(s.trying, milliseconds(50));
     EXPECT_EQ(config.limits.idle, seconds(600));
 }
 

@@ -58,6 +58,7 @@ struct Context {
     std::string best_response;
     std::string challenges; // header lines of all 401 and 407 [RFC 3261 §16.7 item 7]
     Instant next_class;     // when the next q value is tried
+    Instant trying;         // when 100 Trying is due; not known(): it, or more, was said
 };
 
 } // namespace cw::server

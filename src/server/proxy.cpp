@@ -97,7 +97,7 @@ void Proxy::release(std::uint32_t index) {
     context.best = 0;
     context.best_response.clear();
     context.challenges.clear();
-    context.next_class = {};
+    context.next_class = context.trying = {};
     context.alive = 0;
     ++context.generation;
     free_.push_back(index);
@@ -141,6 +141,9 @@ void Proxy::rearm(std::uint32_t index) {
         return;
     }
     Instant first = context.next_class;
+    if (context.trying.known() && !context.finished && (!first.known() || context.trying < first)) {
+        first = context.trying;
+    }
     for (const auto& branch : context.branches) {
         if (branch.state != Branch::State::Over && branch.limit.known() &&
             (!first.known() || branch.limit < first)) {
@@ -198,9 +201,21 @@ void Proxy::forward(Incoming& in, const Route& route, Sender sender) {
     }
     if (context.invite) {
         ++core_.counters.calls;
-        core_.answer(in, {.status = 100});
+        say_trying(context, in);
     }
     start_class(index, in, route);
+}
+
+// "The server transaction MUST generate a 100 (Trying) response unless it knows that the TU will
+// generate a provisional or final response within 200 ms" [RFC 3261 §17.2.1]. It "is needed to
+// quench request retransmissions": where there are none, it waits for what makes it needless.
+void Proxy::say_trying(Context& context, const Incoming& in) {
+    const auto wait = core_.directory->settings().trying;
+    if (in.wire.reliable() && wait.ns > 0) {
+        context.trying = in.now + wait;
+    } else {
+        core_.answer(in, {.status = 100});
+    }
 }
 
 void Proxy::pass_ack(Incoming& in, const Route& route) {
@@ -256,6 +271,14 @@ void Proxy::advance(Instant now, Requests& out) {
     while (!deadlines_.empty() && deadlines_.next() <= now) {
         const auto index = deadlines_.first();
         auto& context = *contexts_[index];
+        if (context.trying.known() && context.trying <= now) {
+            context.trying = {};
+            if (!context.finished && !context.sender_gone) {
+                with_stored(index, now, out, [&](const Incoming& in, const Route&) {
+                    core_.answer(in, {.status = 100});
+                });
+            }
+        }
         for (std::uint8_t n = 0; context.used && n < context.branches.size(); ++n) {
             auto& branch = context.branches[n];
             if (branch.state == Branch::State::Over || !branch.limit.known() ||

@@ -58,6 +58,7 @@ class Proxy {
     [[nodiscard]] std::uint64_t owner_of(std::uint32_t index, std::uint8_t branch) const;
     Found find(std::uint64_t owner);
     void rearm(std::uint32_t index);
+    void say_trying(Context& context, const Incoming& in);
 
     // branches.cpp: what goes out
     void start_class(std::uint32_t index, const Incoming& in, const Route& route);

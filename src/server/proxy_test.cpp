@@ -123,6 +123,117 @@ TEST_F(ProxyTest, WaitsForAProvisionalResponseBeforeItCancels) {
     ends_idle();
 }
 
+// Over a reliable transport 100 Trying is for those who would else wonder.
+struct LateTrying : ProxyTest {
+    static Settings settings() {
+        auto s = open_settings();
+        s.trying = milliseconds(200);
+        return s;
+    }
+    LateTrying() : ProxyTest(settings()) { enrol(bob1); }
+
+    MessagePtr call(Phone& caller, Phone& callee) {
+        caller.send(caller.make({.branch = "z9hG4bKcall"}));
+        network.run(milliseconds(50));
+        return callee.take_request("INVITE");
+    }
+};
+
+TEST_F(LateTrying, IsNotSaidToWhoHearsMoreInTime) {
+    const auto at_bob = call(alice, bob1);
+    ASSERT_TRUE(at_bob);
+    EXPECT_TRUE(alice.inbox.empty());
+    bob1.send(bob1.reply(*at_bob, 180));
+    network.run(seconds(1));
+    EXPECT_TRUE(alice.take_response(180));
+    EXPECT_TRUE(alice.inbox.empty());
+    bob1.send(bob1.reply(*at_bob, 200));
+    network.run(seconds(1));
+    EXPECT_TRUE(alice.take_response(200));
+    EXPECT_TRUE(alice.inbox.empty());
+    ends_idle();
+}
+
+TEST_F(LateTrying, IsSaidAfter200MillisecondsAndOnce) {
+    const auto at_bob = call(alice, bob1);
+    ASSERT_TRUE(at_bob);
+    bob1.send(bob1.reply(*at_bob, 100)); // goes no further
+    network.run(milliseconds(145));
+    EXPECT_TRUE(alice.inbox.empty());
+    network.run(milliseconds(10));
+    const auto trying = alice.take_response(100);
+    ASSERT_TRUE(trying);
+    EXPECT_EQ(trying->list(HeaderId::Via).size(), 1U);
+    network.run(seconds(10));
+    EXPECT_TRUE(alice.inbox.empty());
+    bob1.send(bob1.reply(*at_bob, 486));
+    network.run();
+    EXPECT_TRUE(alice.take_response(486));
+    EXPECT_TRUE(alice.inbox.empty());
+    ends_idle();
+}
+
+TEST_F(LateTrying, IsSaidAtOnceOverUdp) {
+    auto& carol = network.add_phone("carol", sip::Transport::Udp);
+    ASSERT_TRUE(call(carol, bob1));
+    EXPECT_TRUE(carol.take_response(100));
+    network.run(seconds(1));
+    EXPECT_TRUE(carol.inbox.empty());
+}
+
+TEST_F(LateTrying, IsNotSaidAfterAFinalResponseOfOurs) {
+    alice.send(alice.make({.uri = "sip:carol@example.com"}));
+    network.run(seconds(1));
+    EXPECT_TRUE(alice.take_response(480));
+    EXPECT_TRUE(alice.inbox.empty());
+    network.close(bob1);
+    alice.send(alice.make({.call_id = "gone", .branch = "z9hG4bKgone"}));
+    network.run(seconds(1));
+    EXPECT_EQ(alice.inbox.size(), 1U);
+    EXPECT_FALSE(alice.take_response(100));
+}
+
+// Who asks DNS may take long: the caller hears of it.
+TEST_F(LateTrying, IsSaidWhileTheNextHopIsLookedFor) {
+    network.dns_takes = seconds(3);
+    alice.send(alice.make({.uri = "sip:bob@example.com;maddr=192.0.2.12"}));
+    network.run(milliseconds(150));
+    EXPECT_TRUE(alice.inbox.empty());
+    network.run(milliseconds(100));
+    EXPECT_TRUE(alice.take_response(100));
+    network.run(seconds(4));
+    EXPECT_TRUE(alice.take_response(502));
+    EXPECT_TRUE(alice.inbox.empty());
+    ends_idle();
+}
+
+// [RFC 3261 §9.1] A caller that waits for a provisional response before it cancels gets one.
+TEST_F(LateTrying, LetsACallerCancel) {
+    const auto at_bob = call(alice, bob1);
+    ASSERT_TRUE(at_bob);
+    network.run(milliseconds(200));
+    EXPECT_TRUE(alice.take_response(100));
+    alice.send(alice.make({.method = "CANCEL", .branch = "z9hG4bKcall"}));
+    network.run();
+    EXPECT_TRUE(alice.take_response(200));
+    bob1.send(bob1.reply(*at_bob, 180));
+    network.run();
+    EXPECT_TRUE(bob1.take_request("CANCEL"));
+    bob1.send(bob1.reply(*at_bob, 487));
+    network.run();
+    EXPECT_TRUE(alice.take_response(180));
+    EXPECT_TRUE(alice.take_response(487));
+    EXPECT_TRUE(alice.inbox.empty());
+    ends_idle();
+}
+
+TEST_F(LateTrying, IsNotSaidToACallerThatIsGone) {
+    ASSERT_TRUE(call(alice, bob1));
+    network.close(alice);
+    network.run(seconds(1));
+    EXPECT_TRUE(alice.inbox.empty());
+}
+
 // [RFC 6026 §7.2]: a second answer of a fork is for the caller to end.
 TEST_F(ProxyTest, PassesALateSecondAnswer) {
     enrol(bob1);

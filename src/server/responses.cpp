@@ -95,6 +95,7 @@ void Proxy::pass_on(Context& context, const sip::MessageView& response, Instant 
     bytes_.clear();
     core_.edits.apply(bytes_);
     if (response.status() < 200) {
+        context.trying = {};
         core_.transactions.respond(context.server, response.status(), bytes_, now, out.outbox);
     } else {
         send_final(context, response.status(), bytes_, now, out);

@@ -68,8 +68,11 @@ struct Settings {
     Forking forking = Forking::Parallel; // within one q value; q values are always tried in order
     bool redirect = false;               // answer 302 instead of forwarding
     Duration timer_c = seconds(180);     // more than 3 minutes [RFC 3261 §16.6]
-    Duration serial_wait = seconds(20);  // before the next q value is tried
-    std::uint32_t branches = 16;         // of one request
+    // How long 100 Trying waits for a response that makes it needless, where the caller's transport
+    // is reliable; 200 ms at most [RFC 3261 §17.2.1], 0: it comes at once.
+    Duration trying = milliseconds(200);
+    Duration serial_wait = seconds(20); // before the next q value is tried
+    std::uint32_t branches = 16;        // of one request
     std::uint32_t transactions = 500'000;
 };
 

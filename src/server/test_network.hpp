@@ -52,6 +52,7 @@ inline Settings plain_settings() {
         domain.users.push_back(make_user(name, "example.com", "secret"));
     }
     s.domains.push_back(std::move(domain));
+    s.trying = {}; // as the ladders of the RFCs have it
     return s;
 }
 
@@ -216,6 +217,7 @@ class Network {
     // Where SendTo finds somebody, and what Resolve answers.
     std::map<std::string, std::vector<Hop>> dns;       // by URI
     std::map<std::string, std::vector<Hop>> dns_names; // else by host
+    Duration dns_takes = milliseconds(1);
     std::map<Endpoint, Phone*> listening;
     std::set<Endpoint> refuses_streams;
 
@@ -313,7 +315,7 @@ class Network {
         }
         for (const auto& resolve : todo.resolve) {
             resolved.push_back(resolve);
-            at(now + milliseconds(1), [this, resolve] {
+            at(now + dns_takes, [this, resolve] {
                 auto hops = dns[resolve.uri];
                 const auto uri = sip::parse_uri(resolve.uri);
                 if (hops.empty() && uri) {

@@ -128,6 +128,7 @@ std::expected<Config, std::string> Embedded::config_of(const script::Plan& plan,
         }
     }
     config.settings.timer_c = seconds(181);
+    config.settings.trying = {}; // a flow may draw it
     return config;
 }
 
