@@ -2,9 +2,17 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 #include <malloc.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace cw::cli {
 namespace {
@@ -26,6 +34,12 @@ PageRange pages_of(void* block, std::size_t size) {
     const auto begin = (reinterpret_cast<std::uintptr_t>(block) + page - 1) / page * page;
     const auto end = (reinterpret_cast<std::uintptr_t>(block) + size) / page * page;
     return {reinterpret_cast<void*>(begin), end - begin};
+}
+
+// The whole of a small file of the kernel's; empty where it can't be read.
+std::string text_of(const char* path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 } // namespace
@@ -56,6 +70,32 @@ void prepare_heap(std::uint64_t bytes_to_read) {
 
 void prepare_thread_heaps() {
     mallopt(M_TOP_PAD, 64 << 20);
+}
+
+void restart_with_large_pages() {
+    constexpr const char* variable = "GLIBC_TUNABLES";
+    constexpr std::string_view tunable = "glibc.malloc.hugetlb";
+    const char* said = std::getenv(variable);
+    const std::string before = said == nullptr ? "" : said;
+    const auto given = text_of("/sys/kernel/mm/transparent_hugepage/enabled");
+    // With more rights than its user's a program is told nothing by the environment.
+    if (before.contains(tunable) || !given.contains("[madvise]") || ::getauxval(AT_SECURE) != 0) {
+        return;
+    }
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    auto words = text_of("/proc/self/cmdline"); // each ends with a NUL
+    if (error || words.empty()) {
+        return;
+    }
+    std::vector<char*> arguments;
+    for (std::size_t at = 0; at < words.size(); at = words.find('\0', at) + 1) {
+        arguments.push_back(words.data() + at);
+    }
+    arguments.push_back(nullptr);
+    const auto now = before + (before.empty() ? "" : ":") + std::string{tunable} + "=1";
+    ::setenv(variable, now.c_str(), 1);
+    ::execv(program.c_str(), arguments.data());
 }
 
 } // namespace cw::cli

@@ -238,6 +238,7 @@ int run(const ServeOptions& options) {
         fmt::print("{}", host::config_help());
         return Good;
     }
+    restart_with_large_pages();
     auto made = make_config(options);
     if (!made) {
         return complain(made.error().status, made.error().why);

@@ -56,6 +56,18 @@ class Signals(InteropTest):
         alice.call(bob)
         alice.hang_up(bob)
 
+    def test_its_heap_is_in_large_pages_where_the_kernel_gives_them_to_who_asks(self):
+        with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as file:
+            asked = "[madvise]" in file.read()
+        self.start()
+        of_process = f"/proc/{self.server.process.pid}/"
+        with open(of_process + "environ", "rb") as file:
+            self.assertEqual(b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in file.read().split(b"\0"), asked)
+        with open(of_process + "cmdline", "rb") as file:
+            self.assertEqual(file.read().split(b"\0")[1:-1], [b"serve", b"-c", self.config.encode()])
+        with open(of_process + "comm", "rb") as file:
+            self.assertEqual(file.read(), b"callwright\n")
+
     def test_a_reload_with_a_mistake_changes_nothing(self):
         self.start()
         alice, bob = self.pair()
