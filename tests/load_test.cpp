@@ -319,7 +319,17 @@ TEST_F(LoadProgram, WhatIsWrongHasWords) {
           Case{"load direct.mmd --rate 0", 2, "no rate like"},
           Case{"load direct.mmd --rate -5", 2, "no rate like"},
           Case{"load direct.mmd --rate ten", 2, "no rate like"},
-          Case{"load direct.mmd --rate 10 --concurrency 5", 2, "--at-once"},
+          Case{"load direct.mmd --rate 10 --concurrency 5", 2, "without --rate"},
+          Case{"load direct.mmd --ramp 1s --concurrency 5 --calls 5", 2, "without --rate"},
+          Case{"load direct.mmd --concurrency 5 --at-once 5 --calls 5", 2, "--at-once is for"},
+          Case{"load direct.mmd --rate 10 --steps 10,20 --for 1s", 2, "say one of them"},
+          Case{"load direct.mmd --rate 10,20 --for 1s", 2, "no rate like"},
+          Case{"load direct.mmd --steps 10,20, --for 1s", 2, "no rates like"},
+          Case{"load direct.mmd --rate 10 --source 127.0.0.9-127.0.0.2", 2, "ends before it"},
+          Case{"load direct.mmd --rate 10 --source 192.0.2.1", 3, "from 192.0.2.1 (--source)"},
+          Case{"load direct.mmd --rate 10 --failed direct.mmd/out", 3, "cannot be created"},
+          Case{"load direct.mmd --rate 10 --at bob=udp:sip.invalid:5060", 3,
+               "sip.invalid, where bob"},
           Case{"load direct.mmd --steps 10,20", 2, "needs --for"},
           Case{"load direct.mmd --rate 10 --gather 1s", 2, "no time like 1ms or 0s"},
           Case{"load direct.mmd --rate 10 --for 0s", 2, "no time like"},
@@ -330,6 +340,52 @@ TEST_F(LoadProgram, WhatIsWrongHasWords) {
         EXPECT_EQ(done.status, one.status) << one.arguments << "\n" << done.text;
         EXPECT_TRUE(contains(done.text, one.words)) << one.arguments << "\n" << done.text;
     }
+}
+
+// What the command line says of the rate is not the end, and the other way round.
+TEST_F(LoadProgram, WhatTheCommandLineDoesNotSayIsTheFlows) {
+    file("served.mmd", served); // 10 a second for 1 s, 10 calls
+    EXPECT_TRUE(contains(run("load served.mmd --rate 5").text, "5 calls begun"));
+    EXPECT_TRUE(contains(run("load served.mmd --calls 12").text, "12 calls begun"));
+    EXPECT_TRUE(contains(run("load served.mmd --concurrency 2").text, "10 calls begun"));
+}
+
+// The calls of a second are those that are due in it.
+TEST_F(LoadProgram, ASecondHasTheCallsThatAreDueInIt) {
+    file("direct.mmd", direct);
+    const auto done = run("load direct.mmd --rate 5 --for 3s --format json");
+    const auto seconds =
+        done.text.substr(std::min(done.text.find("\"seconds\""), done.text.size()));
+    for (const auto* second : {"0", "1", "2"}) {
+        EXPECT_TRUE(contains(seconds, fmt::format(R"("second":{},"due":5,)", second))) << done.text;
+    }
+}
+
+TEST_F(LoadProgram, WhatCannotBeWrittenIsSaidAfterTheResults) {
+    file("direct.mmd", direct);
+    auto done = run("load direct.mmd --rate 20 --calls 2 --csv /dev/full");
+    EXPECT_EQ(done.status, 3) << done.text;
+    done = cw::tests::run_shell("cd '" + folder_.string() +
+                                "' && '" CALLWRIGHT_PROGRAM
+                                "' load direct.mmd --rate 20 --calls 2 2>&1 >/dev/full");
+    EXPECT_EQ(done.status, 3) << done.text;
+    EXPECT_TRUE(contains(done.text, "standard output: writing failed")) << done.text;
+    file("refused.mmd", refused);
+    std::filesystem::create_directories(path("out/call-1.txt"));
+    done = run("load refused.mmd --rate 20 --calls 2 --failed out");
+    EXPECT_EQ(done.status, 3) << done.text;
+    EXPECT_TRUE(contains(done.text, "2 calls begun")) << done.text;
+    EXPECT_TRUE(contains(done.text, "call-1.txt: cannot be written")) << done.text;
+}
+
+// ICMP says that nobody reads there: the caller need not wait for Timer B.
+TEST_F(LoadProgram, DatagramsThatNobodyReadsFailAtOnce) {
+    file("refused.mmd", refused);
+    const auto done =
+        run("load refused.mmd --concurrency 1 --calls 5 --at proxy=udp:127.0.0.1:1 --timeout 30s");
+    EXPECT_EQ(done.status, 1) << done.text;
+    EXPECT_TRUE(contains(done.text, "5  line 6: nobody listens where proxy should be (UDP"))
+        << done.text;
 }
 
 TEST_F(LoadProgram, ATargetThatDoesNotListenIsSaid) {

@@ -24,18 +24,40 @@ double ratio(std::uint64_t part, std::uint64_t all) {
     return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
 }
 
-std::string times_line(std::string_view name, const Histogram& times) {
-    if (times.count() == 0) {
-        return {};
+// What was measured, one line each, in columns.
+class TimesTable {
+  public:
+    // Nothing where nothing was measured.
+    void add(std::string_view name, const Histogram& times) {
+        if (times.count() != 0) {
+            lines_.emplace_back(view::shorten(view::printable(name), widest), &times);
+            width_ = std::max(width_, view::cell_width(lines_.back().first));
+        }
     }
-    std::string out = fmt::format("  {:<26} {:>9}", name, times.count());
-    for (const double share : shares) {
-        out += fmt::format(" {:>8}", short_time(times.at(share)));
+    [[nodiscard]] std::string text() const {
+        if (lines_.empty()) {
+            return {};
+        }
+        auto out = fmt::format("\n  {:{}} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "", width_,
+                               "count", "50 %", "90 %", "95 %", "99 %", "99.9 %", "max");
+        for (const auto& [name, times] : lines_) {
+            out += fmt::format("  {}{:{}} {:>9}", name, "", width_ - view::cell_width(name),
+                               times->count());
+            for (const double share : shares) {
+                out += fmt::format(" {:>8}", short_time(times->at(share)));
+            }
+            out += fmt::format(" {:>8}\n", short_time(times->max()));
+        }
+        return out;
     }
-    return out + fmt::format(" {:>8}\n", short_time(times.max()));
-}
 
-// "alice: 200 OK (INVITE)"
+  private:
+    static constexpr std::size_t widest = 48; // cells of a name
+    std::vector<std::pair<std::string, const Histogram*>> lines_;
+    std::size_t width_ = 26;
+};
+
+// "alice ← 200 OK (INVITE)"
 std::string step_name(const script::Plan& plan, script::StepId step) {
     const auto& arrow = std::get<script::Arrow>(plan.steps[step].what);
     return fmt::format("{} ← {}", plan.parties[arrow.to].id, script::words_of(plan, arrow));
@@ -102,14 +124,21 @@ std::string short_time(Duration time) {
                             : fmt::format("{:.2f} s", us / 1e6);
 }
 
+std::string short_time(const Histogram& times, double share) {
+    return times.count() == 0 ? "-" : short_time(times.at(share));
+}
+
+std::string title_of(const script::Plan& plan, const std::string& file) {
+    return view::printable(plan.title.empty() ? file : plan.title);
+}
+
 std::string load_text(const std::string& file, const script::Plan& plan,
                       const host::LoadResult& result, const std::vector<play::Judgement>& judged,
                       bool good, const Terminal& terminal) {
     const auto& t = result.total;
     const auto ended = t.passed + t.failed;
     std::string out =
-        fmt::format("\n{}  {}\n", view::printable(plan.title.empty() ? file : plan.title),
-                    result.interrupted ? "(interrupted)" : "");
+        fmt::format("\n{}{}\n", title_of(plan, file), result.interrupted ? "  (interrupted)" : "");
     out += fmt::format("  {} calls begun, {} passed, {} failed ({:.4g} %)", t.started, t.passed,
                        t.failed, 100 * ratio(t.failed, ended));
     if (t.interrupted != 0) {
@@ -120,11 +149,11 @@ std::string load_text(const std::string& file, const script::Plan& plan,
                            "socket left",
                            t.held_back);
     }
-    out += fmt::format("\n  {:.1f} s; {:.1f} µs of CPU a call; {} messages out, {} in",
-                       result.lasted.seconds(),
-                       static_cast<double>(result.cpu.ns) / 1e3 /
-                           static_cast<double>(std::max<std::uint64_t>(1, t.started)),
-                       t.sent, t.received);
+    out += fmt::format(
+        "\n  {:.1f} s; {} of CPU a call; {} messages out, {} in", result.lasted.seconds(),
+        short_time(
+            {result.cpu.ns / static_cast<std::int64_t>(std::max<std::uint64_t>(1, t.started))}),
+        t.sent, t.received);
     if (t.late != 0) {
         out += fmt::format("; {} came late or for nobody", t.late);
     }
@@ -138,26 +167,21 @@ std::string load_text(const std::string& file, const script::Plan& plan,
     if (!t.causes.empty()) {
         out += "\nWhy calls failed\n" + causes_text(t);
     }
-    std::string times;
-    times += times_line("begun late by", t.lateness);
-    times += times_line("handshake", t.handshakes);
-    times += times_line("registration (RRD)", t.registrations);
-    times += times_line("ringing (SRD)", t.ringing);
-    times += times_line("answer", t.answers);
-    times += times_line("hanging up (SDD)", t.hanging_up);
-    times += times_line("whole call", t.length);
+    TimesTable times;
+    times.add("begun late by", t.lateness);
+    times.add("handshake", t.handshakes);
+    times.add("registration (RRD)", t.registrations);
+    times.add("ringing (SRD)", t.ringing);
+    times.add("answer", t.answers);
+    times.add("hanging up (SDD)", t.hanging_up);
+    times.add("whole call", t.length);
     for (script::StepId i = 0; i < t.steps.size(); ++i) {
-        if (t.steps[i].count() != 0) {
-            times +=
-                times_line(fmt::format("line {} {}", plan.steps[i].place.line, step_name(plan, i)),
-                           t.steps[i]);
+        if (t.steps[i].count() != 0) { // an arrow
+            times.add(fmt::format("line {} {}", plan.steps[i].place.line, step_name(plan, i)),
+                      t.steps[i]);
         }
     }
-    if (!times.empty()) {
-        out += fmt::format("\n  {:<26} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n", "", "count",
-                           "50 %", "90 %", "95 %", "99 %", "99.9 %", "max");
-        out += times;
-    }
+    out += times.text();
     if (t.sessions.asked != 0) {
         const auto m = measures_of(t);
         out += fmt::format("\n  SER {:.2f} %  SEER {:.2f} %  ISA {:.2f} %  SCR {:.2f} %  "
@@ -235,8 +259,7 @@ void put_measures(view::JsonWriter& json, const play::Tally& tally) {
 }
 
 // [RFC 7501 §3] what was attempted a second, and how much of it failed; the benchmarks themselves
-// are
-// --find-limit's.
+// are --find-limit's.
 void put_attempts(view::JsonWriter& json, const play::Tally& tally, Duration lasted) {
     const double seconds = std::max(lasted.seconds(), 1e-9);
     const auto& sessions = tally.sessions;
@@ -441,13 +464,17 @@ std::string packets_of(const play::FailedCall& call) {
 
 } // namespace
 
+std::string make_folder(const std::string& folder) {
+    std::error_code error;
+    if (!folder.empty()) {
+        std::filesystem::create_directories(folder, error);
+    }
+    return error ? fmt::format("{}: cannot be created: {}", folder, error.message())
+                 : std::string{};
+}
+
 std::string write_failed(const std::string& folder, const std::string& file,
                          const script::Plan& plan, const std::vector<play::FailedCall>& failed) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) {
-        return folder + ": cannot be created";
-    }
     for (const auto& call : failed) {
         const auto path = fmt::format("{}/call-{}", folder, call.number);
         std::ofstream text{path + ".txt"};

@@ -31,11 +31,19 @@ std::string load_json(const std::string& file, const script::Plan& plan,
 std::string load_csv_heading();
 std::string load_csv_line(const host::LoadSecond& second);
 
+// Where failed calls are to be kept: before the first of them is there. Nothing where none is
+// named. Empty, or why it could not be made.
+std::string make_folder(const std::string& folder);
 // A ladder and a capture for each, in `folder`. Empty, or why it could not be done.
 std::string write_failed(const std::string& folder, const std::string& file,
                          const script::Plan& plan, const std::vector<play::FailedCall>& failed);
 
 // "1.2 ms", "35 µs", "2.1 s"
 std::string short_time(Duration time);
+// The same of what a share of them took at most; "-" where nothing was measured.
+std::string short_time(const play::Histogram& times, double share);
+
+// The flow's title, else its file.
+std::string title_of(const script::Plan& plan, const std::string& file);
 
 } // namespace cw::cli

@@ -17,16 +17,17 @@ std::string times_row(std::string_view name, const play::Histogram& now,
     if (all.count() == 0) {
         return {};
     }
-    return fmt::format("  {:<12} {:>9} {:>9}    {:>9} {:>9} {:>9}\n", name, short_time(now.at(0.5)),
-                       short_time(now.at(0.99)), short_time(all.at(0.5)), short_time(all.at(0.99)),
+    return fmt::format("  {:<12} {:>9} {:>9}    {:>9} {:>9} {:>9}\n", name, short_time(now, 0.5),
+                       short_time(now, 0.99), short_time(all, 0.5), short_time(all, 0.99),
                        short_time(all.max()));
 }
 
 } // namespace
 
-LoadScreen::LoadScreen(const script::Plan& plan, const Terminal& terminal, bool shown,
-                       std::optional<play::Arrivals> arrivals)
-    : plan_(plan), terminal_(terminal), shown_(shown), arrivals_(std::move(arrivals)) {}
+LoadScreen::LoadScreen(const std::string& file, const script::Plan& plan, const Terminal& terminal,
+                       bool shown, std::optional<play::Arrivals> arrivals)
+    : title_(title_of(plan, file)), terminal_(terminal), shown_(shown),
+      arrivals_(std::move(arrivals)) {}
 
 void LoadScreen::erase() {
     if (drawn_ != 0) {
@@ -56,7 +57,8 @@ void LoadScreen::second(const host::LoadSecond& second, const host::LoadResult& 
         erase();
         const auto text = screen(second, total);
         drawn_ = static_cast<std::size_t>(std::ranges::count(text, '\n'));
-        fmt::print("{}", text);
+        // Not wrapped: what went on in a line below would stay there when it is drawn anew.
+        fmt::print("\033[?7l{}\033[?7h", text);
         std::fflush(stdout);
         return;
     }
@@ -78,7 +80,7 @@ std::string LoadScreen::screen(const host::LoadSecond& second,
                                const host::LoadResult& total) const {
     const auto& now = second.tally;
     const auto& all = total.total;
-    auto out = fmt::format("{}   {} s\n", view::printable(plan_.title), second.number + 1);
+    auto out = fmt::format("{} s   {}\n", second.number + 1, title_);
     const auto rate =
         arrivals_ ? fmt::format(" of {:.1f}",
                                 arrivals_->rate(seconds(static_cast<std::int64_t>(second.number))))
@@ -101,9 +103,7 @@ std::string LoadScreen::screen(const host::LoadSecond& second,
     }
     std::ranges::sort(causes, std::greater{});
     for (std::size_t i = 0; i < std::min<std::size_t>(causes.size(), 5); ++i) {
-        auto line = fmt::format("  {:>8}  {}", causes[i].first, view::printable(causes[i].second));
-        line.resize(std::min(line.size(), static_cast<std::size_t>(terminal_.columns - 1)));
-        out += line + "\n";
+        out += fmt::format("  {:>8}  {}\n", causes[i].first, view::printable(causes[i].second));
     }
     return out + "  Ctrl-C ends it\n";
 }

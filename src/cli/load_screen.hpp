@@ -14,9 +14,9 @@ namespace cw::cli {
 
 class LoadScreen {
   public:
-    // `shown`: else it stays silent, but for a terminal on standard error.
-    LoadScreen(const script::Plan& plan, const Terminal& terminal, bool shown,
-               std::optional<play::Arrivals> arrivals);
+    // `shown`: else it stays silent.
+    LoadScreen(const std::string& file, const script::Plan& plan, const Terminal& terminal,
+               bool shown, std::optional<play::Arrivals> arrivals);
     void second(const host::LoadSecond& second, const host::LoadResult& total);
     void enrolling(const host::LoadResult& total);
     void end();
@@ -26,7 +26,7 @@ class LoadScreen {
     [[nodiscard]] std::string screen(const host::LoadSecond& second,
                                      const host::LoadResult& total) const;
 
-    const script::Plan& plan_;
+    std::string title_;
     Terminal terminal_;
     bool shown_;
     std::optional<play::Arrivals> arrivals_;

@@ -207,6 +207,25 @@ class Screen(InTerminal):
         self.assertIn("no terminal", got.stderr)
 
 
+class Loading(InTerminal):
+    """The screen of a load stands where it stood before, also where lines are longer than the terminal is wide."""
+
+    def test_each_second_is_drawn_in_the_place_of_the_last(self):
+        t = self.terminal(width=44, height=20)
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, True)
+        flow = pathlib.Path(folder) / "a_name_that_is_longer_than_the_terminal_is_wide.mmd"
+        flow.write_text("sequenceDiagram\n    actor alice as Alice\n    participant proxy as Proxy\n"
+                        "    alice->>proxy: INVITE sip:nobody@example.com\n    proxy-->>alice: 200 OK\n")
+        t.keys(f"clear; {PROGRAM} load {flow} --rate 10", "Enter")
+        t.wait_for("3 s   ", "Ctrl-C ends it")
+        screen = t.screen()
+        self.assertEqual(1, screen.count("Ctrl-C ends it"), screen)
+        self.assertEqual(1, screen.count("in progress"), screen)
+        t.keys("C-c")
+        t.wait_for("failed\nready$")
+
+
 class WhileReading(unittest.TestCase):
     """Rows are there before a capture is read to its end. All that the program draws is kept, so nothing has to be caught in time."""
 

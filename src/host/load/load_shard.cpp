@@ -52,6 +52,10 @@ void ask_for_short_turns() {
     syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
+std::string no_source(const IpAddress& address, std::string_view why) {
+    return fmt::format("no party can send from {} (--source): {}", to_string(address), why);
+}
+
 } // namespace
 
 // The lowest that there is: what the machine itself needs goes before it.
@@ -142,15 +146,16 @@ LoadShard::Done LoadShard::open() {
 LoadShard::Done LoadShard::listen(PartyId party, Transport transport) {
     auto& member = cast_.members[party];
     auto place = scene_.places.of(member, transport, member.ipv6);
-    if (place.port == 0 && !options_.sources.empty() &&
-        options_.sources.front().is_v4() != member.ipv6) {
+    const bool from_source = place.port == 0 && !options_.sources.empty() &&
+                             options_.sources.front().is_v4() != member.ipv6;
+    if (from_source) {
         place.address = options_.sources.front();
     }
     // Shards share a port that was asked for.
     const bool alone = place.port == 0 || options_.crowd.shards == 1;
     auto fd = bind_place(member.id, place, transport, alone);
     if (!fd) {
-        return std::unexpected{fd.error()};
+        return std::unexpected{from_source ? no_source(place.address, fd.error()) : fd.error()};
     }
     const auto at = net::local_endpoint(fd->get());
     member.at[static_cast<std::size_t>(transport)] = at;
@@ -183,8 +188,7 @@ LoadShard::Done LoadShard::listen_from_sources(PartyId party) {
     for (std::size_t i = 1; i < options_.sources.size(); ++i) {
         auto fd = net::bind_datagram({options_.sources[i], 0}, true);
         if (!fd) {
-            return std::unexpected{
-                fmt::format("--source {}: {}", to_string(options_.sources[i]), fd.error())};
+            return std::unexpected{no_source(options_.sources[i], fd.error())};
         }
         const auto at = net::local_endpoint(fd->get());
         const auto number = first_source + static_cast<std::uint32_t>(sources_.size());
@@ -241,6 +245,9 @@ void LoadShard::interrupt(Duration grace) {
 
 void LoadShard::on_turn(Instant now) {
     now_ = now;
+    if (counting_ && tell_at_ <= now_) { // before calls begin that are the next second's
+        tell();
+    }
     if (const auto due = crowd_->next_deadline(); due.known() && due <= now_) {
         crowd_->advance(now_);
         drain();
@@ -490,6 +497,12 @@ void LoadShard::keep_session(net::Key key, Peer& peer) {
     sessions_[{peer.party, peer.server}] = net::TlsSession{SSL_get1_session(ssl)};
 }
 
+// Of a socket for SIP.
+PartyId LoadShard::party_of(std::uint32_t socket) const {
+    return socket >= first_source ? sources_[socket - first_source].party
+                                  : static_cast<PartyId>(socket);
+}
+
 void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
     now_ = net::Loop::now();
     if (socket >= load_media_sockets) {
@@ -497,8 +510,7 @@ void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes 
         return;
     }
     const bool further = socket >= first_source;
-    const auto party =
-        further ? sources_[socket - first_source].party : static_cast<PartyId>(socket);
+    const auto party = party_of(socket);
     const auto text = as_text(bytes);
     if (text.find_first_not_of("\r\n") != std::string_view::npos) {
         const auto local =
@@ -508,6 +520,15 @@ void LoadShard::on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes 
         crowd_->on_message(party, {Transport::Udp, 0, party, 0, local, remote}, text, now_,
                            loop_->arrived());
     }
+    drain();
+}
+
+void LoadShard::on_undelivered(std::uint32_t socket, const Endpoint& remote, Bytes bytes) {
+    if (socket >= load_media_sockets) {
+        return; // media that nobody wants is for the ear to find out
+    }
+    now_ = net::Loop::now();
+    crowd_->on_undelivered(party_of(socket), remote, as_text(bytes), now_);
     drain();
 }
 

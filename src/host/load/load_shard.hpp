@@ -104,8 +104,10 @@ class LoadShard final : private net::Handler {
     Done listen_from_sources(script::PartyId party);
     void keep_session(net::Key key, Peer& peer);
     std::optional<play::MediaPlace> open_media();
+    [[nodiscard]] script::PartyId party_of(std::uint32_t socket) const;
 
     void on_datagram(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
+    void on_undelivered(std::uint32_t socket, const Endpoint& remote, Bytes bytes) override;
     void on_open(net::Key key, const net::ConnectionInfo& info) override;
     void on_bytes(net::Key key, Bytes bytes) override;
     void on_closed(net::Key key, std::string_view why) override;

@@ -133,9 +133,8 @@ std::expected<void, std::string> find_real_systems(const script::Plan& plan, pla
         const int error = getaddrinfo(at->host.c_str(), nullptr, &hints, &found);
         if (error != 0 || found == nullptr) {
             return std::unexpected{
-                fmt::format("line {}: {}: {}; --at {}=tls:HOST:PORT says where it is",
-                            plan.parties[party].place.line, at->host, gai_strerror(error),
-                            plan.parties[party].id)};
+                fmt::format("{}, where {} (line {}) is to be: {}", at->host, plan.parties[party].id,
+                            plan.parties[party].place.line, gai_strerror(error))};
         }
         sockaddr_storage address{};
         std::copy_n(reinterpret_cast<const char*>(found->ai_addr), found->ai_addrlen,

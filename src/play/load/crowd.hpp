@@ -122,6 +122,9 @@ class Crowd {
     // `came`: when, where that is known better than now.
     void on_message(script::PartyId party, const transaction::Wire& wire, std::string_view text,
                     Instant now, Instant came = {});
+    // The network says that a datagram of `party` did not reach `remote`; `begin`: how it began.
+    void on_undelivered(script::PartyId party, const Endpoint& remote, std::string_view begin,
+                        Instant now);
     void on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now);
     void on_dtls(std::uint32_t socket, const DtlsKeys& keys, Instant now);
 

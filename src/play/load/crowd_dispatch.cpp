@@ -153,6 +153,18 @@ void Crowd::nobodys(const Wire& wire, const sip::MessageView& message) {
     ++tally_.sent;
 }
 
+void Crowd::on_undelivered(PartyId party, const Endpoint& remote, std::string_view begin,
+                           Instant now) {
+    now_ = now;
+    const auto ref = read_mark(literal::value_of_header(begin, "Call-ID"));
+    auto* call = ref ? find(*ref) : nullptr;
+    if (call != nullptr && !literal_) { // SIPp goes on, too
+        in_full(*call).on_undelivered(party, remote, begin, now_);
+        settle(ref->slot);
+        check_end();
+    }
+}
+
 void Crowd::on_media(std::uint32_t socket, const Endpoint& from, Bytes packet, Instant now) {
     now_ = now;
     const auto owner = media_owner_.find(socket & ~1U);

@@ -180,7 +180,8 @@ std::string cause_of(const script::Plan& plan, const Report& report) {
             if (is_wrong(line.verdict)) {
                 const auto number = plan.steps[line.step].place.line;
                 const auto& differs = line.difference;
-                return differs.where.empty()
+                // The status is named in what is said already.
+                return differs.where.empty() || differs.where == "status"
                            ? fmt::format("line {}: {}", number, line.why)
                            : fmt::format("line {}: {}: {}", number, line.why, differs.where);
             }
