@@ -121,6 +121,34 @@ TEST_F(Read, RefusesAWrongCommandLineWithStatusTwo) {
     }
 }
 
+TEST_F(Read, NamesTheCommandsWhereNoneOfThemIsMeant) {
+    auto outcome = run("reed call.pcap");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_TRUE(contains(outcome.text, "reed: no such command")) << outcome.text;
+    EXPECT_TRUE(contains(outcome.text, "read, watch")) << outcome.text;
+    outcome = run("");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_TRUE(contains(outcome.text, "which command?")) << outcome.text;
+}
+
+// Whatever wrote it, by buffers of its own or not.
+TEST_F(Read, AResultThatCannotBeWrittenIsStatusThree) {
+    for (const auto* command : {"explain D01", "read --help", "--version"}) {
+        const auto outcome = cw::tests::run_shell(
+            fmt::format("'{}' {} 2>&1 >/dev/full", CALLWRIGHT_PROGRAM, command));
+        EXPECT_EQ(outcome.status, 3) << command;
+        EXPECT_TRUE(contains(outcome.text, "writing failed")) << command << outcome.text;
+    }
+}
+
+// Complaints quote the lines that they are about.
+TEST_F(Read, ACaptureIsNoFlowAndItsSecretsAreNotShown) {
+    const auto outcome = run("run " + example);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_TRUE(contains(outcome.text, "captures are for 'callwright read'")) << outcome.text;
+    EXPECT_FALSE(contains(outcome.text, "TRAFFIC_SECRET")) << outcome.text;
+}
+
 TEST_F(Read, HelpsAndTellsItsVersion) {
     const auto help = run("read --help");
     EXPECT_EQ(help.status, 0);

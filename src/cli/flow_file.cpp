@@ -230,6 +230,10 @@ std::expected<Loaded, Failure> load_flow(const FlowOptions& options, const std::
     if (!text) {
         return std::unexpected{text.error()};
     }
+    if (text->contains('\0')) { // a capture perhaps, and with it secrets that no complaint may show
+        return std::unexpected{Failure{
+            BadUsage, file + ": is no text, so no flow; captures are for 'callwright read'"}};
+    }
     auto parsed = script::read_flow(*text, std::filesystem::path{file}.stem().string());
     Earlier earlier;
     if (script::find<script::Before>(parsed.plan.settings) != nullptr) {

@@ -2,6 +2,8 @@
 #include <clocale>
 #include <csignal>
 #include <exception>
+#include <iostream>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "view/cells.hpp"
 
 namespace {
 
@@ -59,6 +62,21 @@ int run(int argc, char** argv) {
         return fmt::format("callwright:{} {}\nSee 'callwright{} --help'.\n",
                            name.empty() ? name : name + ":", error.what(), name);
     });
+    const std::string_view first = argc > 1 ? argv[1] : "";
+    if (first.empty()) {
+        fmt::print(stderr, "callwright: which command?\n\n{}", about);
+        return BadUsage;
+    }
+    if (!first.starts_with('-') &&
+        std::ranges::find(entries, first, &Entry::name) == std::end(entries)) {
+        std::string names;
+        for (const auto& entry : entries) {
+            names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.name);
+        }
+        fmt::print(stderr, "callwright: {}: no such command; there are {}\n",
+                   cw::view::printable(first), names);
+        return BadUsage;
+    }
     std::vector<std::pair<CLI::App*, Command>> commands;
     for (const auto& entry : entries) {
         if (is_needed(entry, argc, argv)) {
@@ -80,12 +98,23 @@ int run(int argc, char** argv) {
     return BadUsage;
 }
 
+// A result that is not all there is none: `status`, or BadInput where standard output could not be
+// written, which a full disk shows at the end at the latest.
+int with_all_written(int status) {
+    const bool whole = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.flush();
+    if (whole || status == BadUsage || status == BadInput) {
+        return status;
+    }
+    fmt::print(stderr, "callwright: standard output: writing failed\n");
+    return BadInput;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_DFL); // `callwright read … | head` ends quietly
     try {
-        return run(argc, argv);
+        return with_all_written(run(argc, argv));
     } catch (const std::exception& error) { // out of memory, or a fault of ours
         fmt::print(stderr, "callwright: {}\n", error.what());
         return BadInput;
