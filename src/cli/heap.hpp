@@ -16,7 +16,7 @@ void prepare_heap(std::uint64_t bytes_to_read);
 void prepare_thread_heaps();
 
 // Begins the program anew (execve) with the heap in pages of 2 MiB, where the kernel gives them to
-// those who ask (docs/decisions/0012). glibc can be told that by the environment alone, before the
+// those who ask (docs/decisions/0013). glibc can be told that by the environment alone, before the
 // program begins [glibc manual, Memory Allocation Tunables]. To be called first of all: nothing
 // that was opened or read is handed on. Returns where it was done already, where the kernel gives
 // such pages to all or to none, in a program with more rights than its user, and on any error.
