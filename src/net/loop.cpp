@@ -149,7 +149,7 @@ void Loop::watch(Guest& guest, int fd, bool input, bool output) {
 // ---- newcomers
 
 void Loop::accept(Listener& listener) {
-    for (int i = 0; i < accepts_a_turn && !listener.ended; ++i) {
+    for (int i = 0; i < listener.accepts && !listener.ended; ++i) {
         sockaddr_storage address{};
         socklen_t length = sizeof address;
         Descriptor fd{accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&address), &length,
@@ -160,9 +160,11 @@ void Loop::accept(Listener& listener) {
             rest_listeners();
             return;
         } else if (errno == EAGAIN) {
+            listener.accepts = std::max(1, i);
             return;
         }
     }
+    listener.accepts = std::min(2 * listener.accepts, accepts_a_turn);
 }
 
 void Loop::admit(Descriptor fd, const Endpoint& remote, const Listener& listener) {

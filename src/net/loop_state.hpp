@@ -52,7 +52,8 @@ struct Loop::Listener {
     Descriptor fd;
     std::uint32_t number = 0;
     std::shared_ptr<const TlsContext> tls;
-    Endpoint local; // as bound
+    Endpoint local;  // as bound
+    int accepts = 1; // at once: more when the last time there were as many
     bool ended = false;
 };
 
