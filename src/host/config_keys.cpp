@@ -488,7 +488,8 @@ constexpr Key<Config> root_keys[] = {
     {"shards", "0 to 64", "0: one a core", "threads that serve",
      [](const node& n, Config& c, Problem& p) { return read_integer<0, 64>(n, c.shards, p); }},
     {"gather_us", "0 to 100000", "4000",
-     "when busy, from one look at what has come to the next, so that messages share system calls "
+     "when the shards together are busy, from one look at what has come to the next, so that "
+     "messages share system calls "
      "and TLS records; 0: nothing waits",
      [](const node& n, Config& c, Problem& p) {
          std::int64_t us = 0;

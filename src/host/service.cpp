@@ -260,6 +260,7 @@ void Service::make_shards(const Config& config, std::shared_ptr<const TlsSet> tl
     const auto boot = static_cast<std::uint64_t>(net::Loop::now().ns);
     const auto fixed = std::make_shared<const FixedPlaces>(config.fixed_places);
     auto limits = config.limits;
+    limits.net.loops = shard_count_;
     const auto room = room_for_connections(config);
     if (room < limits.net.connections) {
         // Less than was asked for, or hardly enough for anything: somebody has to know. Else the

@@ -61,7 +61,7 @@ std::int64_t since_epoch_at_steady_zero() {
 } // namespace
 
 Loop::Loop(Handler& handler, const Limits& limits)
-    : handler_(handler), limits_(limits), pace_(limits.gather),
+    : handler_(handler), limits_(limits), pace_(limits.gather, limits.loops),
       epoll_(epoll_create1(EPOLL_CLOEXEC)), newcomers_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), now_(now()), deadlines_(Places{this}),
       buffers_(std::make_unique_for_overwrite<Buffers>()),

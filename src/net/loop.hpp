@@ -109,6 +109,7 @@ struct Limits {
     // deadlines too, shares that one (net/pace.hpp). Only handshakes of newcomers go on.
     // 0: nothing waits.
     Duration gather{};
+    std::size_t loops = 1; // that share what comes: together they are busy
 };
 
 class Loop {

@@ -38,6 +38,23 @@ TEST(Pace, WithLittleToDoNothingWaits) {
     EXPECT_EQ(Duration{}, pace.rest(at(last)));
 }
 
+TEST(Pace, ALoopOfSeveralIsBusyWithItsShare) {
+    Pace one{gather};
+    EXPECT_EQ(Duration{}, one.rest(at(come(one, 0, 500, 1000))));
+    Pace of_four{gather, 4};
+    // 7 of 16 messages come from another of the four, where they waited too.
+    EXPECT_EQ((Duration{gather.ns * 4 / 7}), of_four.rest(at(come(of_four, 0, 500, 1000))));
+    Pace of_two{gather, 2};
+    EXPECT_EQ(Duration{}, of_two.rest(at(come(of_two, 0, 400, 1000)))); // and it has ten
+    EXPECT_EQ((Duration{gather.ns * 2 / 3}), of_two.rest(at(come(of_two, 1'000'000, 300, 1000))));
+}
+
+TEST(Pace, HoweverManyLoopsThereAreAFewThingsDoNotWait) {
+    Pace of_many{gather, 64};
+    EXPECT_EQ(Duration{}, of_many.rest(at(come(of_many, 0, 1100, 1000))));
+    EXPECT_NE(Duration{}, of_many.rest(at(come(of_many, 2'000'000, 900, 1000))));
+}
+
 // A call through a quiet server is four things within a millisecond.
 TEST(Pace, AFewThingsTogetherAreNotMany) {
     Pace pace{gather};
