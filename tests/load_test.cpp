@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "program.hpp"
@@ -386,6 +387,32 @@ TEST_F(LoadProgram, DatagramsThatNobodyReadsFailAtOnce) {
     EXPECT_EQ(done.status, 1) << done.text;
     EXPECT_TRUE(contains(done.text, "5  line 6: nobody listens where proxy should be (UDP"))
         << done.text;
+}
+
+// A datagram does not get from an IPv4 socket to an IPv6 address.
+TEST_F(LoadProgram, WhoSpeaksWithIpv6OnlyHasAnIpv6Address) {
+    file("refused.mmd", refused);
+    for (const auto* how : {"load refused.mmd --concurrency 1 --calls 1", "run refused.mmd"}) {
+        const auto done = run(std::string{how} + " --at proxy=udp:[::1]:1 --timeout 3s");
+        EXPECT_EQ(done.status, 1) << done.text;
+        EXPECT_TRUE(contains(done.text, "nobody listens where proxy should be (UDP [::1]:1)"))
+            << done.text;
+    }
+    const auto done = run("load refused.mmd --rate 1 --calls 1 --at proxy=udp:[::1]:1 --source "
+                          "127.0.0.2");
+    EXPECT_EQ(done.status, 2) << done.text;
+    EXPECT_TRUE(contains(done.text, "proxy is at ::1, of another family")) << done.text;
+}
+
+TEST_F(LoadProgram, GoesOnWhenNobodyReadsWhatItSays) {
+    file("direct.mmd", direct);
+    cw::tests::run_shell("cd '" + folder_.string() +
+                         "' && { '" CALLWRIGHT_PROGRAM
+                         "' load direct.mmd --rate 10 --for 3s --csv seconds.csv 2>errors; "
+                         "echo $? >status; } | head -n 1; sleep 3");
+    EXPECT_EQ(content_of(path("status")), "3\n") << content_of(path("errors"));
+    const auto seconds = content_of(path("seconds.csv"));
+    EXPECT_GE(std::ranges::count(seconds, '\n'), 4) << seconds;
 }
 
 TEST_F(LoadProgram, ATargetThatDoesNotListenIsSaid) {

@@ -133,14 +133,14 @@ class LimitSearch {
             play::find_limit(first, highest_rate, [&](double rate) -> std::optional<play::Rung> {
                 auto rung = attempt(rate, criteria, length, metrics);
                 if (rung && text) {
-                    fmt::print("{}", rung_text(*rung, terminal_));
+                    std::fputs(rung_text(*rung, terminal_).c_str(), stdout);
                     std::fflush(stdout);
                 }
                 return rung;
             });
         limit.hopeless = hopeless_;
-        fmt::print("{}{}", text ? limit_text(limit) : limit_json(command_.flow, limit),
-                   text ? "" : "\n");
+        std::fputs((text ? limit_text(limit) : limit_json(command_.flow, limit) + "\n").c_str(),
+                   stdout);
         if (!hopeless_.empty()) {
             return status_;
         }
@@ -309,11 +309,14 @@ int load(const LoadCommand& command) {
                                               result.total.passed != 0
                                         : std::ranges::all_of(judged, &play::Judgement::met);
     if (command.format == "json") {
-        fmt::print("{}\n",
-                   load_json(command.flow, (*running)->plan(), result, judged, seconds_kept, good));
+        std::fputs(
+            (load_json(command.flow, (*running)->plan(), result, judged, seconds_kept, good) + "\n")
+                .c_str(),
+            stdout);
     } else {
-        fmt::print("{}",
-                   load_text(command.flow, (*running)->plan(), result, judged, good, terminal));
+        std::fputs(
+            load_text(command.flow, (*running)->plan(), result, judged, good, terminal).c_str(),
+            stdout);
     }
     std::fflush(stdout); // what follows stands below it
     if (!result.hopeless.empty()) {

@@ -246,6 +246,10 @@ std::expected<std::vector<IpAddress>, Failure> sources_of(const std::vector<std:
             }
         }
     }
+    if (std::ranges::any_of(
+            out, [&](const IpAddress& one) { return one.is_v4() != out.front().is_v4(); })) {
+        return std::unexpected{wrong("--source: IPv4 and IPv6 addresses do not go together")};
+    }
     return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,12 @@
 namespace cw::cli {
 
 namespace {
+
+// What cannot be written, to a full disk or to nobody, does not end a load; main() tells of it.
+template <typename... Parts>
+void say(fmt::format_string<Parts...> text, Parts&&... parts) {
+    std::fputs(fmt::format(text, std::forward<Parts>(parts)...).c_str(), stdout);
+}
 
 std::string times_row(std::string_view name, const play::Histogram& now,
                       const play::Histogram& all) {
@@ -31,7 +38,7 @@ LoadScreen::LoadScreen(const std::string& file, const script::Plan& plan, const 
 
 void LoadScreen::erase() {
     if (drawn_ != 0) {
-        fmt::print("\033[{}A\033[J", drawn_);
+        say("\033[{}A\033[J", drawn_);
         drawn_ = 0;
     }
 }
@@ -43,8 +50,8 @@ void LoadScreen::enrolling(const host::LoadResult& total) {
     }
     registered_ = asked;
     erase();
-    fmt::print("registered {}, failed {}\n", total.total.registrations.count(),
-               total.total.registrations_failed);
+    say("registered {}, failed {}\n", total.total.registrations.count(),
+        total.total.registrations_failed);
     drawn_ = terminal_.output ? 1 : 0;
     std::fflush(stdout);
 }
@@ -58,21 +65,19 @@ void LoadScreen::second(const host::LoadSecond& second, const host::LoadResult& 
         const auto text = screen(second, total);
         drawn_ = static_cast<std::size_t>(std::ranges::count(text, '\n'));
         // Not wrapped: what went on in a line below would stay there when it is drawn anew.
-        fmt::print("\033[?7l{}\033[?7h", text);
+        say("\033[?7l{}\033[?7h", text);
         std::fflush(stdout);
         return;
     }
     if (lines_++ % 30 == 0) {
-        fmt::print("{:>7} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "second",
-                   "begun", "passed", "failed", "running", "answer50", "answer95", "answer99",
-                   "late99", "cpu%");
+        say("{:>7} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "second", "begun",
+            "passed", "failed", "running", "answer50", "answer95", "answer99", "late99", "cpu%");
     }
     const auto& t = second.tally;
-    fmt::print("{:>7} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9} {:>6.1f}\n",
-               second.number + 1, t.started, t.passed, t.failed, second.in_progress,
-               short_time(t.answers.at(0.5)), short_time(t.answers.at(0.95)),
-               short_time(t.answers.at(0.99)), short_time(t.lateness.at(0.99)),
-               100 * second.cpu.seconds());
+    say("{:>7} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9} {:>9} {:>9} {:>6.1f}\n", second.number + 1,
+        t.started, t.passed, t.failed, second.in_progress, short_time(t.answers.at(0.5)),
+        short_time(t.answers.at(0.95)), short_time(t.answers.at(0.99)),
+        short_time(t.lateness.at(0.99)), 100 * second.cpu.seconds());
     std::fflush(stdout);
 }
 

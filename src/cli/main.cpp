@@ -105,7 +105,7 @@ int with_all_written(int status) {
     if (whole || status == BadUsage || status == BadInput) {
         return status;
     }
-    fmt::print(stderr, "callwright: standard output: writing failed\n");
+    std::fputs("callwright: standard output: writing failed\n", stderr);
     return BadInput;
 }
 
@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
     try {
         return with_all_written(run(argc, argv));
     } catch (const std::exception& error) { // out of memory, or a fault of ours
-        fmt::print(stderr, "callwright: {}\n", error.what());
+        std::fputs(fmt::format("callwright: {}\n", error.what()).c_str(), stderr);
         return BadInput;
     }
 }

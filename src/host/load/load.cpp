@@ -169,6 +169,16 @@ std::expected<void, std::string> Load::open() {
     if (auto done = find_real_systems(plan, scene_.cast); !done) {
         return done;
     }
+    for (const auto& member : scene_.cast.members) {
+        for (const auto& at : member.at) {
+            if (member.control == Control::External && at && !options_.sources.empty() &&
+                options_.sources.front().is_v4() != at->address.is_v4()) {
+                return std::unexpected{fmt::format("--source {}: {} is at {}, of another family",
+                                                   to_string(options_.sources.front()), member.id,
+                                                   to_string(at->address))};
+            }
+        }
+    }
     auto places = Places::make(scene_.cast, options_.listen);
     if (!places) {
         return std::unexpected{places.error()};

@@ -111,6 +111,39 @@ std::expected<void, std::string> mark_listeners(script::Plan& plan,
     return {};
 }
 
+namespace {
+
+// Who speaks with real systems alone, all of them at IPv6 addresses, has one as well: a datagram
+// does not get from the one family to the other.
+void follow_families(const script::Plan& plan, play::Cast& cast) {
+    for (PartyId party = 0; party < cast.members.size(); ++party) {
+        bool some = false;
+        bool all = true;
+        for (const auto& step : plan.steps) {
+            const auto* arrow = std::get_if<script::Arrow>(&step.what);
+            if (arrow == nullptr || (arrow->from != party && arrow->to != party)) {
+                continue;
+            }
+            const auto& other = cast.members[arrow->from == party ? arrow->to : arrow->from];
+            const bool there = other.control == Control::External &&
+                               std::ranges::any_of(other.at, [](const auto& at) {
+                                   return at && !at->address.is_v4();
+                               });
+            some = some || there;
+            all = all && there;
+        }
+        auto& member = cast.members[party];
+        if (member.control == Control::Played && some && all) {
+            member.ipv6 = true;
+            for (auto& [call, place] : member.media) {
+                place.ipv6 = true;
+            }
+        }
+    }
+}
+
+} // namespace
+
 std::expected<void, std::string> find_real_systems(const script::Plan& plan, play::Cast& cast) {
     for (PartyId party = 0; party < cast.members.size(); ++party) {
         if (cast.members[party].control != Control::External) {
@@ -144,6 +177,7 @@ std::expected<void, std::string> find_real_systems(const script::Plan& plan, pla
         endpoint.port = at->port != 0 ? at->port : std::uint16_t{5060};
         cast.members[party].at[static_cast<std::size_t>(at->transport)] = endpoint;
     }
+    follow_families(plan, cast);
     return {};
 }
 

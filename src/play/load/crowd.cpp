@@ -218,6 +218,7 @@ std::shared_ptr<const Cast> Crowd::cast_of(std::size_t row, const Given& given) 
             auto& member = made->members[i];
             member.at = cast_.members[i].at;
             member.at6 = cast_.members[i].at6;
+            member.ipv6 = cast_.members[i].ipv6;
             member.fingerprint = cast_.members[i].fingerprint;
             member.media = cast_.members[i].media;
         }
