@@ -1,9 +1,12 @@
+#include <array>
+#include <string>
 #include <utility>
 
 #include <gtest/gtest.h>
 
 #include "base/address.hpp"
 #include "base/bytes.hpp"
+#include "base/nearest.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 
@@ -80,6 +83,15 @@ TEST(Text, ComparesWithoutCase) {
     EXPECT_EQ(parse_number<int>("42"), 42);
     EXPECT_FALSE(parse_number<std::uint8_t>("256"));
     EXPECT_FALSE(parse_number<int>("4 "));
+}
+
+TEST(Nearest, FindsTheWordThatWasMeantOrNone) {
+    constexpr std::array<std::string_view, 3> known{"listen", "domain", "tls"};
+    EXPECT_EQ(nearest("lisen", known), "listen");
+    EXPECT_EQ(nearest("domians", known), "domain");
+    EXPECT_EQ(nearest("tsl", known), "tls");
+    EXPECT_EQ(nearest("qqqqqq", known), "");
+    EXPECT_EQ(nearest(std::string(100, 'x'), known), "");
 }
 
 } // namespace

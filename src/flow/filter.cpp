@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/nearest.hpp"
 #include "base/text.hpp"
 
 namespace cw::flow {
@@ -57,9 +58,76 @@ constexpr std::array field_names{
     FieldName{"codec", Field::Codec},
 };
 
-constexpr std::string_view known_fields =
-    "method, status, from, to, number, call-id, state, kind, host, port, transport, time, "
-    "duration, messages or codec";
+// The words of a closed set: all values from `first` to `last`.
+template <class Value>
+std::vector<std::string_view> words_of(Value first, Value last) {
+    std::vector<std::string_view> out;
+    for (auto v = static_cast<int>(first); v <= static_cast<int>(last); ++v) {
+        out.push_back(to_string(static_cast<Value>(v)));
+    }
+    return out;
+}
+
+// What a field's value can be; empty where it can be any text.
+std::vector<std::string_view> known_values(Field field) {
+    if (field == Field::Method) {
+        return words_of(sip::Method::Invite, sip::Method::Update);
+    }
+    if (field == Field::State) {
+        return words_of(State::Trying, State::Failed);
+    }
+    if (field == Field::Kind) {
+        return words_of(Kind::Call, Kind::Other);
+    }
+    if (field == Field::Transport) {
+        return words_of(Transport::Udp, Transport::Hep);
+    }
+    return {};
+}
+
+std::vector<std::string_view> known_fields() {
+    std::vector<std::string_view> out;
+    for (auto before = Field::Any; const auto& each : field_names) {
+        if (each.field != before) { // its first name
+            out.push_back(each.name);
+        }
+        before = each.field;
+    }
+    return out;
+}
+
+// "udp, tcp or tls; did you mean tls?": all words, and the one that `found` begins or is like.
+std::string one_of(const std::vector<std::string_view>& words, std::string_view found) {
+    std::string lower;
+    for (const char c : found) {
+        lower += ascii_lower(c);
+    }
+    std::vector<std::string> known; // compared without case
+    std::string out;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        out += i == 0 ? "" : i + 1 == words.size() ? " or " : ", ";
+        out += words[i];
+        auto& word = known.emplace_back();
+        for (const char c : words[i]) {
+            word += ascii_lower(c);
+        }
+    }
+    const std::vector<std::string_view> views{known.begin(), known.end()};
+    const auto begins_alike = [&](std::string_view word) { // "reg", "register": registration
+        const auto same =
+            static_cast<std::size_t>(std::ranges::mismatch(word, lower).in1 - word.begin());
+        return same == lower.size() ? same > 0 : same >= 3 && 2 * same > lower.size();
+    };
+    auto like = std::ranges::find(views, nearest(lower, views));
+    if (like == views.end() || std::ranges::any_of(views, begins_alike)) {
+        like = std::ranges::find_if(views, begins_alike);
+    }
+    if (like != views.end()) {
+        out += fmt::format("; did you mean {}?",
+                           words[static_cast<std::size_t>(like - views.begin())]);
+    }
+    return out;
+}
 
 bool is_numeric(Field field) {
     return field == Field::Status || field == Field::Port || field == Field::Time ||
@@ -277,7 +345,7 @@ class FilterParser {
             field_names, [&](const FieldName& f) { return iequals(f.name, *word); });
         if (known == field_names.end()) {
             at_ = begin;
-            return complain(known_fields, "no such field");
+            return complain(one_of(known_fields(), *word), "no such field");
         }
         skip_blanks();
         const auto value_at = at_;
@@ -293,7 +361,32 @@ class FilterParser {
                                 : "a number",
                             "not a value for this field");
         }
+        if (const auto expected = expected_word(node); !expected.empty()) {
+            at_ = value_at;
+            return complain(expected, "not a value for this field");
+        }
         return add(std::move(node));
+    }
+
+    // What should stand where `node` has a value that no call can have: it would find nothing, and
+    // the person would believe that there is nothing. Empty when the value is one.
+    static std::string expected_word(const Node& node) {
+        const bool part = node.op == Operator::Contains;
+        if (node.field == Field::Host) {
+            return part || IpAddress::parse(node.value)
+                       ? std::string{}
+                       : "an address (192.0.2.1 or 2001:db8::1); ~ takes a part of one";
+        }
+        const auto words = known_values(node.field);
+        const bool known = std::ranges::any_of(words, [&](std::string_view word) {
+            return part ? icontains(word, node.value) : iequals(word, node.value);
+        });
+        // Any token can be a method [RFC 3261 §7.1]: ~ finds those that are not registered.
+        const bool open = node.field == Field::Method;
+        if (words.empty() || known || (part && open)) {
+            return {};
+        }
+        return one_of(words, node.value) + (open ? " (~ takes any other)" : "");
     }
 
     static bool to_number(Node& node) {
@@ -471,6 +564,11 @@ bool Filter::compare(const Node& node, const Call& call) {
         return relate_text(to_string(call.kind), op, value);
     case Field::Host:
         return any_fits(call.messages, op, [&](const Message& m, Operator each) {
+            if (each == Operator::Equal) { // an IPv6 address can be written in many ways
+                const auto address = IpAddress::parse(value);
+                return address &&
+                       (m.source.address == *address || m.destination.address == *address);
+            }
             return relate_text(cw::to_string(m.source.address), each, value) ||
                    relate_text(cw::to_string(m.destination.address), each, value);
         });

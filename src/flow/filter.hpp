@@ -8,7 +8,8 @@
 // address), port, transport, time, duration, messages, codec. Names that Wireshark uses for them
 // (sip.Call-ID, sip.Method, sip.Status-Code, ip.addr, …) are understood. Operators: == != < <= > >=
 // and ~ (contains); and, or, not, &&, ||, !, parentheses; values with blanks in quotes. A bare word
-// is searched for in from, to and Call-ID. Text is compared without case.
+// is searched for in from, to and Call-ID. Text is compared without case. A method, state, kind,
+// transport or host that no call can have is refused: it would find nothing, and say nothing.
 #pragma once
 
 #include <cstdint>

@@ -87,6 +87,48 @@ TEST(Filter, SearchesABareWordAndTakesWiresharkNames) {
     EXPECT_TRUE(fits("sip.Status-Code == 486 && ip.addr == 192.0.2.1"));
 }
 
+TEST(Filter, ComparesAddressesHoweverTheyAreWritten) {
+    auto call = busy_call();
+    call.messages[0].source = *parse_endpoint("[2001:db8::1]:5060", 0);
+    EXPECT_TRUE(Filter::parse("host == 2001:DB8:0:0::0001")->matches(call));
+    EXPECT_FALSE(Filter::parse("host != [2001:db8::1]")->matches(call));
+    EXPECT_FALSE(Filter::parse("host == 2001:db8::2")->matches(call));
+    EXPECT_TRUE(Filter::parse("host ~ db8")->matches(call));
+}
+
+// A value that no call can have finds nothing, which looks as if there was nothing to find.
+TEST(Filter, RefusesWordsThatAreNoValues) {
+    struct Case {
+        std::string_view text;
+        std::string_view expected;
+    };
+    for (const auto& [text, expected] : {
+             Case{"kind == reg", "call, registration, message, subscription, options or other; did "
+                                 "you mean registration?"},
+             Case{"kind != register", "did you mean registration?"},
+             Case{"kind ~ invite", "call, registration"},
+             Case{"state == anwsered", "did you mean answered?"},
+             Case{"state == 'in call'", "trying, ringing, answered"},
+             Case{"transport == tsl", "did you mean tls?"},
+             Case{"transport == tcp and kind == calls", "did you mean call?"},
+             Case{"method == INVIT", "did you mean INVITE? (~ takes any other)"},
+             Case{"method == regster", "did you mean REGISTER?"},
+             Case{"host == proxy.example", "an address"},
+             Case{"host == 192.0.2.9:5060", "an address"},
+             Case{"transprt == tls", "did you mean transport?"},
+             Case{"stat == busy", "did you mean status?"},
+         }) {
+        std::string words;
+        const auto filter = Filter::parse(text, &words);
+        ASSERT_FALSE(filter) << text;
+        EXPECT_TRUE(words.find(expected) != std::string::npos) << text << ": " << words;
+    }
+    EXPECT_TRUE(fits("KIND == Call"));
+    EXPECT_TRUE(fits("state ~ us"));
+    EXPECT_FALSE(fits("method ~ FROBNICATE"));
+    EXPECT_TRUE(fits("method == invite"));
+}
+
 TEST(Filter, SaysWhereItWentWrongAndWhatWasExpected) {
     struct Case {
         std::string_view text;

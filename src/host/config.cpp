@@ -1,8 +1,6 @@
 #include "host/config.hpp"
 
-#include <algorithm>
-#include <numeric>
-
+#include "base/nearest.hpp"
 #include "base/text.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/private_file.hpp"
@@ -21,21 +19,6 @@ std::string quoted(std::string_view text) {
     return out += '\'';
 }
 
-// Levenshtein's distance.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        auto diagonal = std::exchange(row[0], i + 1);
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const auto replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-        }
-    }
-    return row.back();
-}
-
 std::string_view line_of(std::string_view text, std::uint32_t number) {
     for (std::uint32_t i = 1; i < number && !text.empty(); ++i) {
         const auto end = text.find('\n');
@@ -45,21 +28,6 @@ std::string_view line_of(std::string_view text, std::uint32_t number) {
 }
 
 } // namespace
-
-std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known) {
-    std::string_view best;
-    auto least = name.size() / 2 + 2; // further away, it is another word
-    if (name.size() > 64) {
-        return best;
-    }
-    for (const auto candidate : known) {
-        if (const auto d = distance(name, candidate); d < least) {
-            least = d;
-            best = candidate;
-        }
-    }
-    return best;
-}
 
 std::string ConfigError::text() const {
     std::string out = file;

@@ -82,7 +82,5 @@ std::string config_help();
 std::expected<server::Listener, std::string> parse_listener(std::string_view text);
 // With one hash an algorithm that `domain` may ask for.
 server::User make_user(std::string_view name, std::string_view domain, std::string_view password);
-// The known name that is most like `name`; empty when none is.
-std::string_view nearest(std::string_view name, const std::vector<std::string_view>& known);
 
 } // namespace cw::host
