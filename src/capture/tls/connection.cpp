@@ -58,6 +58,12 @@ void Connection::on_bytes(Side from, Bytes bytes, const Datagram& by, Sink& sink
         if (h.stream.scanning() && !on_candidate(from, *record, now)) {
             continue;
         }
+        constexpr std::uint8_t client_hello = 1;
+        if (!summary_.hello_seen && half(other(from)).waiting && record->type != sslv2_hello &&
+            (record->type != content::handshake || record->body.empty() ||
+             record->body[0] != client_hello)) {
+            read_waiting(sink, true); // the ClientHello that the ServerHello waits for is missing
+        }
         if (record->type != sslv2_hello && (h.waiting || must_wait(from, *record))) {
             wait(from, *record, now);
         } else {
@@ -339,6 +345,7 @@ void Connection::on_unopened(Side from, const Record& record, const Now& now) {
         return; // early data without its key, or that the server skips
     }
     if (may_find_keys(from)) {
+        h.sequence += !modern() && h.protects ? 1 : 0;
         return;
     }
     if (!h.keys) {
@@ -350,7 +357,7 @@ void Connection::on_unopened(Side from, const Record& record, const Now& now) {
                 summary_.version == 0 ? Reason::HandshakeNotCaptured : Reason::UnsupportedVersion;
         } else if (suite == nullptr || !shared_.ciphers().supports(*suite)) {
             reason = Reason::Unsupported;
-        } else if (!handshake_ && !summary_.hello_seen) {
+        } else if (!summary_.hello_seen) {
             reason = Reason::HandshakeNotCaptured;
         } else if (!modern()) {
             reason = why_no_master();
@@ -442,9 +449,15 @@ std::string Connection::reason_text() const {
     case Reason::None:
         return {};
     case Reason::HandshakeNotCaptured:
-        if (summary_.hello_seen || summary_.server_hello_seen) {
-            return fmt::format("handshake not captured: the {} is missing",
-                               summary_.hello_seen ? "ServerHello" : "ClientHello");
+        if (summary_.hello_seen) {
+            return fmt::format("handshake not captured: the ServerHello is missing{}",
+                               entry_ != crypto::KeyRing::none
+                                   ? ", and versions before TLS 1.3 need the random in it"
+                                   : "");
+        }
+        if (summary_.server_hello_seen) {
+            return fmt::format("handshake not captured: the ClientHello is missing{}",
+                               ring_.entries() != 0 ? ", and no key given fits by trial" : "");
         }
         if (ring_.entries() == 0) {
             return "handshake not captured";
@@ -490,7 +503,9 @@ std::string Connection::key_hint() const {
         return "start not captured; the key log names the two ends";
     }
     if (summary_.by_trial) {
-        return "start not captured; keys found by trial";
+        return summary_.server_hello_seen && !summary_.hello_seen
+                   ? "ClientHello not captured; keys found by trial"
+                   : "start not captured; keys found by trial";
     }
     if (entry_ != crypto::KeyRing::none) {
         return fmt::format("key log line for client random {:02x}{:02x}{:02x}{:02x}…",

@@ -205,6 +205,7 @@ class Connection {
     std::optional<Opened> open_searching(DirectionKeys& keys, std::uint64_t& sequence,
                                          const Record& record);
     std::optional<Opened> open_without_start(Side from, const Record& record);
+    std::optional<Opened> open_without_hello(Side from, const Record& record);
     [[nodiscard]] bool may_find_keys(Side from); // without the start
     std::optional<Opened> try_entry(Side from, std::uint32_t entry, const Record& record);
     bool on_candidate(Side from, const Record& record, const Now& now);

@@ -270,6 +270,11 @@ void Connection::on_server_hello(Side from, Bytes body, const Now& now) {
                                 : modern()                      ? std::uint16_t{0}
                                                                 : hello.version);
     }
+    if (!handshake_ && !summary_.hello_seen && !modern()) { // see open_without_hello()
+        handshake_ = std::make_unique<Handshake>();
+        handshake_->client_random_known = false;
+        handshake_->transcript_lost = true;
+    }
     if (handshake_) {
         handshake_->server_hello = true;
         std::ranges::copy(hello.random, handshake_->server_random.begin());
@@ -448,6 +453,9 @@ bool Connection::master_from(Bytes premaster) {
 
 bool Connection::find_master() {
     auto& hs = *handshake_;
+    if (!hs.client_random_known) {
+        return false;
+    }
     if (hs.master_known || hs.looked == ring_.generation()) {
         return hs.master_known;
     }

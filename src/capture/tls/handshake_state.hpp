@@ -21,6 +21,7 @@ struct Connection::Handshake {
     bool encrypt_then_mac = false;
     bool server_certificate = false; // so it is no resumption
     bool master_known = false;
+    bool client_random_known = true; // false: the ClientHello was not captured
     bool transcript_lost = false;
     std::uint32_t looked = 0xffff'ffff; // generation of the ring when no master secret was found
     MasterSecret master{};

@@ -20,9 +20,13 @@ constexpr std::array<std::uint16_t, 3> usual_suites{0xc02f, 0xc030, 0xcca8};
 std::optional<Opened> Connection::open_noted(Side from, const Record& record) {
     for (const auto* note : ring_.notes_of(client_, server_, most_notes)) {
         const auto entry = ring_.find(note->client_random);
-        if (entry == crypto::KeyRing::none || shared_.is_used(entry)) {
+        const auto known = entry_; // by a ClientHello; the ServerHello is missing
+        if (entry == crypto::KeyRing::none ||
+            (known != crypto::KeyRing::none ? entry != known : shared_.is_used(entry))) {
             continue;
         }
+        const bool swapped = swapped_;
+        auto handshake = std::move(handshake_);
         entry_ = entry;
         summary_.by_ends = true;
         auto opened = is_tls13(note->version) ? try_entry(from, entry, record)
@@ -32,7 +36,9 @@ std::optional<Opened> Connection::open_noted(Side from, const Record& record) {
                         summary_.random.begin());
             return opened;
         }
-        entry_ = crypto::KeyRing::none;
+        entry_ = known;
+        handshake_ = std::move(handshake);
+        swapped_ = swapped;
         summary_.by_ends = false;
     }
     return std::nullopt;
@@ -89,8 +95,6 @@ std::optional<Opened> Connection::try_legacy(Side from, const crypto::Connection
             return opened;
         }
     }
-    handshake_.reset();
-    swapped_ = false;
     summary_.version = 0;
     summary_.suite = 0;
     return std::nullopt;

@@ -65,7 +65,8 @@ std::optional<Opened> Connection::open_legacy(Side from, const Record& record) {
         take_legacy_keys(from);
     }
     if (!h.keys) {
-        return std::nullopt;
+        return handshake_ && !handshake_->client_random_known ? open_without_hello(from, record)
+                                                              : std::nullopt;
     }
     auto opened = h.search ? open_searching(*h.keys, h.sequence, record)
                            : shared_.ciphers().open(*h.keys, h.sequence, record);
@@ -206,7 +207,8 @@ std::optional<Opened> Connection::open_without_start(Side from, const Record& re
     }
     ++half(from).trials;
     if (entry_ != crypto::KeyRing::none) {
-        return try_entry(from, entry_, record);
+        auto opened = try_entry(from, entry_, record);
+        return opened ? opened : open_noted(from, record);
     }
     if (auto opened = open_noted(from, record)) {
         return opened;
@@ -225,7 +227,64 @@ std::optional<Opened> Connection::open_without_start(Side from, const Record& re
     return std::nullopt;
 }
 
-// Only TLS 1.3 can be read without its hello and without a note: the secrets of earlier versions
+// The ClientHello alone is missing, of TLS 1.2 or before: the ServerHello tells the other random
+// and the cipher, and each entry of the key log its client random and its master secret. The entry
+// whose keys open the record is the right one.
+std::optional<Opened> Connection::open_without_hello(Side from, const Record& record) {
+    constexpr std::size_t cost_of_keys = 8192; // as much time as deciphering so many bytes
+    auto& h = half(from);
+    auto& hs = *handshake_;
+    if (hs.looked != ring_.generation()) { // entries came since
+        hs.looked = ring_.generation();
+        halves_[0].trials = halves_[1].trials = 0;
+    }
+    if (h.trials >= most_trials) {
+        return std::nullopt;
+    }
+    ++h.trials;
+    for (auto entry = ring_.first_entry(); entry < ring_.entries(); ++entry) {
+        const auto master = ring_.secret(entry, crypto::Secret::Master);
+        const auto premaster = ring_.secret(entry, crypto::Secret::PreMaster);
+        if (shared_.is_used(entry) || (master.empty() && premaster.empty())) {
+            continue;
+        }
+        if (!shared_.spend(cost_of_keys)) {
+            break;
+        }
+        std::ranges::copy(ring_.client_random(entry), hs.client_random.begin());
+        if (master.empty() && !master_from(premaster)) {
+            continue;
+        }
+        if (!master.empty()) {
+            std::ranges::copy(master, hs.master.begin());
+        }
+        hs.client_random_known = hs.master_known = true;
+        if (make_legacy_keys()) {
+            auto& own = hs.pending[index_of(role_of(from))];
+            auto sequence = h.sequence;
+            auto opened = h.search ? open_searching(*own, sequence, record)
+                                   : shared_.ciphers().open(*own, sequence, record);
+            if (opened) {
+                h.keys = std::move(own);
+                h.sequence = sequence + 1;
+                h.search = false;
+                entry_ = entry;
+                shared_.mark_used(entry);
+                shared_.remember(hs.server_id(), hs.master);
+                shared_.remember(hs.issued, hs.master);
+                summary_.by_trial = true;
+                std::copy_n(hs.client_random.begin(), summary_.random.size(),
+                            summary_.random.begin());
+                return opened;
+            }
+        }
+        hs.client_random_known = hs.master_known = false;
+    }
+    hs.pending = {};
+    return std::nullopt;
+}
+
+// Only TLS 1.3 can be read without both hellos and without a note: the secrets of earlier versions
 // need both randoms.
 std::optional<Opened> Connection::try_entry(Side from, std::uint32_t entry, const Record& record) {
     constexpr std::uint16_t aes_128 = 0x1301;

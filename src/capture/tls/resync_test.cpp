@@ -312,8 +312,74 @@ std::string note(const Peers& peers, std::string_view version, std::string_view 
                        random(hello), version, suite, random(answer));
 }
 
+// Of TLS 1.2 and before the ServerHello and the key log say all but which line it is.
+TEST(MissingStart, AMissingClientHelloAloneIsNoHindranceInAnyVersion) {
+    struct Row {
+        int version;
+        const char* ciphers;
+        bool extended_master;
+        bool resume;
+    };
+    for (const auto& row : {Row{TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", true, false},
+                            Row{TLS1_2_VERSION, "ECDHE-RSA-CHACHA20-POLY1305", false, false},
+                            Row{TLS1_2_VERSION, "ECDHE-RSA-AES128-SHA256", true, true},
+                            Row{TLS1_2_VERSION, "AES256-SHA256", true, false},
+                            Row{TLS1_1_VERSION, "AES128-SHA:@SECLEVEL=0", true, true},
+                            Row{TLS1_VERSION, "AES128-SHA:@SECLEVEL=0", true, false}}) {
+        Options options{
+            .version = row.version, .ciphers = row.ciphers, .extended_master = row.extended_master};
+        Peers stranger{options};
+        ASSERT_TRUE(stranger.handshake());
+        Peers first{options};
+        ASSERT_TRUE(first.handshake());
+        ASSERT_TRUE(first.send(Side::Client, "before"));
+        options.resume = row.resume ? first.session() : nullptr;
+        first.close(Side::Client);
+        Peers peers{options, &first};
+        ASSERT_TRUE(peers.handshake());
+        ASSERT_EQ(peers.resumed(), row.resume);
+        ASSERT_TRUE(peers.send(Side::Client, "question"));
+        ASSERT_TRUE(peers.send(Side::Server, "answer"));
+        for (const bool key_given : {true, false}) {
+            Tap tap{stranger.key_log() + (key_given ? peers.key_log() : std::string{})};
+            for (std::size_t i = 1; i < peers.wire().size(); ++i) {
+                tap.feed(peers.wire()[i].from, peers.wire()[i].bytes);
+            }
+            tap.finish();
+            EXPECT_EQ(tap.listener.heard[0], key_given ? "question" : "") << row.ciphers;
+            EXPECT_EQ(tap.listener.heard[1], key_given ? "answer" : "") << row.ciphers;
+            EXPECT_EQ(tap.connection.key_hint(),
+                      key_given ? "ClientHello not captured; keys found by trial" : "");
+            EXPECT_EQ(tap.connection.reason(), key_given ? ""
+                                                         : "handshake not captured: the "
+                                                           "ClientHello is missing, and no key "
+                                                           "given fits by trial");
+        }
+    }
+}
+
 const Endpoint noted_client{*IpAddress::parse("192.0.2.1"), 40112};
 const Endpoint noted_server{*IpAddress::parse("192.0.2.9"), 5061};
+
+TEST(NotedEnds, OpenTls12WhereTheServerHelloAloneIsMissing) {
+    Peers peers{{.version = TLS1_2_VERSION, .ciphers = "ECDHE-RSA-AES128-GCM-SHA256"}};
+    ASSERT_TRUE(peers.handshake());
+    ASSERT_TRUE(peers.send(Side::Client, "question"));
+    ASSERT_TRUE(peers.send(Side::Server, "answer"));
+    Tap tap{note(peers, "0303", " suite=c02f") + peers.key_log()};
+    tap.connection.set_ends(noted_client, noted_server);
+    for (std::size_t i = 0; i < peers.wire().size(); ++i) {
+        if (i == 1) {
+            tap.gap(Side::Server, peers.wire()[i].bytes.size());
+        } else {
+            tap.feed(peers.wire()[i].from, peers.wire()[i].bytes);
+        }
+    }
+    tap.finish();
+    EXPECT_EQ(tap.listener.heard[0], "question");
+    EXPECT_EQ(tap.listener.heard[1], "answer");
+    EXPECT_EQ(tap.connection.key_hint(), "start not captured; the key log names the two ends");
+}
 
 TEST(NotedEnds, OpenWhatWasJoinedInTheMiddleInEveryVersion) {
     struct Row {
@@ -415,7 +481,10 @@ TEST(MissingStart, IsSaidInWords) {
     Tap no_answer{old.key_log()};
     no_answer.feed(Side::Client, old.bytes_of(Side::Client));
     no_answer.finish();
-    EXPECT_EQ(no_answer.connection.reason(), "handshake not captured: the ServerHello is missing");
+    EXPECT_EQ(
+        no_answer.connection.reason(),
+        "handshake not captured: the ServerHello is missing, and versions before TLS 1.3 need "
+        "the random in it");
 }
 
 } // namespace
