@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "capture/proxy_protocol.hpp"
 #include "capture/recognise.hpp"
 
 namespace cw::capture {
@@ -135,22 +136,41 @@ void Conversation::on_segment(const Datagram& segment) {
 
 void Conversation::on_stream_bytes(Side from, Bytes bytes, const Datagram& by) {
     bytes_ += bytes.size();
-    if (layer_ == Layer::Undecided) {
-        auto& prefix = prefix_[index_of(from)];
-        // The first bytes of a record may come alone; nothing shorter than its header can tell.
-        if (!prefix.empty() || bytes.size() < tls_header) {
-            prefix.append(as_text(bytes));
-            if (prefix.size() < tls_header) {
-                return;
-            }
-            const auto whole = std::move(prefix);
-            prefix.clear();
-            decide(as_bytes(whole));
-            on_decided_bytes(from, as_bytes(whole), by);
+    if (layer_ != Layer::Undecided) {
+        on_decided_bytes(from, bytes, by);
+        return;
+    }
+    // The first bytes of a record, or a balancer's header before them, may come alone; nothing
+    // shorter than a record's header can tell.
+    auto& prefix = prefix_[index_of(from)];
+    const auto undecided = [&](Bytes first) {
+        return first.size() < tls_header ||
+               (from_start_ && find_proxy_header(first).found == ProxyHeader::Found::Part);
+    };
+    if (prefix.empty() && !undecided(bytes)) {
+        begin(from, bytes, by);
+        return;
+    }
+    prefix.append(as_text(bytes));
+    if (undecided(as_bytes(prefix))) {
+        return;
+    }
+    const auto whole = std::move(prefix);
+    prefix.clear();
+    begin(from, as_bytes(whole), by);
+}
+
+// The first bytes of a direction, as many as it takes to tell what they are.
+void Conversation::begin(Side from, Bytes bytes, const Datagram& by) {
+    if (const auto header = find_proxy_header(bytes);
+        from_start_ && header.found == ProxyHeader::Found::Whole) {
+        bytes = bytes.subspan(header.size);
+        if (bytes.size() < tls_header) {
+            prefix_[index_of(from)] = as_text(bytes);
             return;
         }
-        decide(bytes);
     }
+    decide(bytes);
     on_decided_bytes(from, bytes, by);
 }
 

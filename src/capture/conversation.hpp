@@ -80,6 +80,7 @@ class Conversation {
 
     void on_stream_bytes(Side from, Bytes bytes, const Datagram& by);
     void on_stream_gap(Side from, std::uint64_t missing, const Datagram& by);
+    void begin(Side from, Bytes bytes, const Datagram& by);
     void on_decided_bytes(Side from, Bytes bytes, const Datagram& by);
     void decide(Bytes bytes);
     void on_application_bytes(Side from, Bytes bytes, const Datagram& by);
