@@ -333,8 +333,15 @@ std::uint32_t Book::root_of(std::uint32_t slot) {
 }
 
 void Book::on_media(const MediaEvent& event) {
-    if (!media_.on_packet(event)) {
-        ++unused_of(event.at.input).media;
+    const auto understood = media_.on_packet(event);
+    if (understood == 1) {
+        return;
+    }
+    auto& unused = unused_of(event.at.input).media;
+    if (understood == 0) {
+        ++unused;
+    } else { // those that came before it was clear that they are RTP
+        unused -= std::min<std::uint64_t>(unused, understood - 1);
     }
 }
 

@@ -20,17 +20,18 @@ struct Said {
     std::string body{};
     std::string from_user = "alice";
     std::string to_user = "bob";
-    bool answered = false; // a tag in To
+    bool answered = false;           // a tag in To
+    std::string from_name = "Alice"; // as it stands between the quotes
 };
 
 std::string text_of(const Said& s) {
     return fmt::format("{}\r\nVia: SIP/2.0/UDP {};branch=z9hG4bK{}{}\r\n"
-                       "From: \"Alice\" <sip:{}@example.com>;tag=1\r\n"
+                       "From: \"{}\" <sip:{}@example.com>;tag=1\r\n"
                        "To: <sip:{}@example.com>{}\r\nCall-ID: {}\r\nCSeq: {}\r\n{}"
                        "Content-Length: {}\r\n\r\n{}",
-                       s.start, phone, s.call_id, s.cseq.substr(0, 1), s.from_user, s.to_user,
-                       s.answered ? ";tag=2" : "", s.call_id, s.cseq, s.more, s.body.size(),
-                       s.body);
+                       s.start, phone, s.call_id, s.cseq.substr(0, 1), s.from_name, s.from_user,
+                       s.to_user, s.answered ? ";tag=2" : "", s.call_id, s.cseq, s.more,
+                       s.body.size(), s.body);
 }
 
 class BookTest : public testing::Test {
@@ -324,6 +325,32 @@ TEST_F(BookTest, KeepsAMalformedMessageAndSaysWhatIsWrong) {
     EXPECT_TRUE(calls[0].messages[0].malformed);
     EXPECT_EQ(calls[0].text(calls[0].messages[0].problem), "no Call-ID");
     EXPECT_EQ(book_.counts().malformed, 1U);
+}
+
+TEST_F(BookTest, ShowsDisplayNamesWithoutTheirBackslashes) {
+    see(0, phone, pbx,
+        {.start = "INVITE sip:bob@example.com SIP/2.0", .from_name = R"(Al \"the \\ ice\")"});
+    const auto calls = finish();
+    EXPECT_EQ(calls[0].text(calls[0].legs[0].from_name), R"(Al "the \ ice")");
+}
+
+// It takes five packets to tell that a flow is RTP: those before are RTP as well.
+TEST_F(BookTest, CountsThePacketsThatShowedAStreamAsPartOfIt) {
+    std::vector<std::uint8_t> packet(12 + 160);
+    packet[0] = 0x80;
+    packet[11] = 7;
+    for (std::uint8_t i = 0; i < 50; ++i) {
+        packet[3] = i; // sequence number
+        packet[6] = static_cast<std::uint8_t>(i * 160 >> 8);
+        packet[7] = static_cast<std::uint8_t>(i * 160);
+        book_.on_media({.at = {.time = at(100 + i * 20),
+                               .source = *parse_endpoint("10.0.0.9:6000", 0),
+                               .destination = *parse_endpoint("10.0.0.1:4000", 0)},
+                        .payload = packet});
+    }
+    (void)finish();
+    EXPECT_EQ(book_.counts().stray_streams, 1U);
+    EXPECT_EQ(book_.unused(0).media, 0U);
 }
 
 TEST_F(BookTest, CountsAnnouncedRtpAndNamesItsCodec) {

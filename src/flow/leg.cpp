@@ -6,6 +6,7 @@
 #include "flow/media_line.hpp"
 #include "sip/cursor.hpp"
 #include "sip/name_addr.hpp"
+#include "sip/params.hpp"
 
 namespace cw::flow {
 namespace {
@@ -56,15 +57,16 @@ void Stretch::name_leg(const MessageView& message) {
     if (names.call_id.length == 0) {
         names.call_id = record_.add(message.value(HeaderId::CallId));
     }
+    std::string unquoted; // what is shown has no backslashes: \"Bob\" is "Bob"
     if (names.from.length == 0) {
         const auto from = identity_of(message.value(HeaderId::From));
         names.from = add_aor(record_, from);
-        names.from_name = record_.add(from.display_name);
+        names.from_name = record_.add(sip::unquote(from.display_name, unquoted));
     }
     if (names.to.length == 0) {
         const auto to = identity_of(message.value(HeaderId::To));
         names.to = add_aor(record_, to);
-        names.to_name = record_.add(to.display_name);
+        names.to_name = record_.add(sip::unquote(to.display_name, unquoted));
     }
 }
 

@@ -127,27 +127,27 @@ const MediaTable::Announcement* MediaTable::find(const Endpoint& at) const {
     return entry == announcements_.end() ? nullptr : &entry->second;
 }
 
-bool MediaTable::on_packet(const MediaEvent& event) {
+std::size_t MediaTable::on_packet(const MediaEvent& event) {
     const FlowKey key{event.at.source, event.at.destination};
     switch (rtp::demultiplex(event.payload)) {
     case rtp::Kind::Rtp:
         return on_rtp(event, key);
     case rtp::Kind::Rtcp:
-        return on_rtcp(event, key);
+        return on_rtcp(event, key) ? 1 : 0;
     case rtp::Kind::Stun:
     case rtp::Kind::Zrtp:
     case rtp::Kind::Dtls:
     case rtp::Kind::TurnChannel:
     case rtp::Kind::Unknown:
-        return false;
+        return 0;
     }
-    return false;
+    return 0;
 }
 
-bool MediaTable::on_rtp(const MediaEvent& event, const FlowKey& key) {
+std::size_t MediaTable::on_rtp(const MediaEvent& event, const FlowKey& key) {
     const auto packet = rtp::parse(event.payload, event.missing > 0);
     if (!packet || rtp::conflicts_with_rtcp(packet->payload_type)) {
-        return false;
+        return 0;
     }
     auto& slot = flows_[key];
     if (slot == nullptr) {
@@ -170,31 +170,33 @@ bool MediaTable::on_rtp(const MediaEvent& event, const FlowKey& key) {
     if (stream != nullptr) {
         count(*stream, key, event, *packet);
     }
-    return stream != nullptr;
+    return stream != nullptr ? 1 : 0;
 }
 
-bool MediaTable::recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
-                           const rtp::Packet& packet) {
+std::size_t MediaTable::recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
+                                  const rtp::Packet& packet) {
     if (flow.recogniser == nullptr) {
-        return false;
+        return 0;
     }
     if (!flow.recogniser->add(event.payload, event.at.time, event.missing > 0)) {
         if (flow.streams.empty() && ++flow.tried > patience) {
             flow.recogniser.reset();
         }
-        return false;
+        return 0;
     }
     auto* stream = stream_of(flow, key, packet.ssrc);
     if (stream == nullptr) {
-        return false;
+        return 0;
     }
+    std::size_t understood = 1;
     if (stream->stats.packets() == 0) {
         for (const auto& arrival : flow.recogniser->held()) {
             stream->stats.add(arrival);
+            ++understood;
         }
     }
     count(*stream, key, event, packet);
-    return true;
+    return understood;
 }
 
 MediaTable::Stream* MediaTable::stream_of(Flow& flow, const FlowKey& key, std::uint32_t ssrc) {

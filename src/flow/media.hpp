@@ -49,8 +49,9 @@ class MediaTable {
     void release(std::uint32_t slot, Instant now);
     // Legs of which something is kept, their keys or that they are over.
     [[nodiscard]] std::size_t kept_legs() const { return released_.size() + srtp_.legs(); }
-    // True when the payload was taken for RTP or RTCP.
-    bool on_packet(const MediaEvent& event);
+    // How many packets turned out to be RTP or RTCP: 1 for this one, more when it made those before
+    // it certain, for which 0 was returned.
+    std::size_t on_packet(const MediaEvent& event);
     void on_dtls(const Sighting& at);
     void on_dtls_srtp(const DtlsSrtp& handshake);
     // Hands over the streams of the legs that `ended` names.
@@ -118,10 +119,10 @@ class MediaTable {
 
     std::shared_ptr<const Description> describe(const sdp::Session& session,
                                                 const sdp::Media& media);
-    bool on_rtp(const MediaEvent& event, const FlowKey& key);
+    std::size_t on_rtp(const MediaEvent& event, const FlowKey& key);
     bool on_rtcp(const MediaEvent& event, const FlowKey& key);
-    bool recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
-                   const rtp::Packet& packet);
+    std::size_t recognise(Flow& flow, const FlowKey& key, const MediaEvent& event,
+                          const rtp::Packet& packet);
     void count(Stream& stream, const FlowKey& key, const MediaEvent& event,
                const rtp::Packet& packet);
     void announce(std::uint32_t slot, const sdp::Session& session, const sdp::Media& media,
