@@ -13,7 +13,7 @@
 
 namespace cw::capture {
 
-class ByteSource {
+class alignas(64) ByteSource { // a line of a cache: see packet.hpp
   public:
     // "-" is standard input. NotFound, CannotRead (also a directory), NotACapture when empty.
     static Result<std::unique_ptr<ByteSource>> open(const std::string& path);

@@ -59,9 +59,13 @@ void Decoder::on_packet(const Packet& packet) {
 }
 
 Decoder::Input& Decoder::input(std::uint16_t number) {
+    if (number == 0 && first_input_ != nullptr) {
+        return *first_input_;
+    }
     while (inputs_.size() <= number) {
         inputs_.push_back(std::make_unique<Input>());
     }
+    first_input_ = inputs_.front().get();
     return *inputs_[number];
 }
 

@@ -83,7 +83,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
         std::uint32_t id = 0;
     };
     struct FromSctp;
-    struct Input {
+    struct alignas(cache_line) Input {
         Decapsulator decapsulator;
         Ignored ignored;
     };
@@ -107,6 +107,7 @@ class Decoder final : DatagramSink, Conversation::Sink {
 
     flow::Listener& listener_;
     std::vector<std::unique_ptr<Input>> inputs_;
+    Input* first_input_ = nullptr; // mostly there is no other
     tls::SessionCache sessions_;
     DtlsHandshakes dtls_;
     Conversation::Shared shared_;

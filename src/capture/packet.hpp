@@ -2,6 +2,7 @@
 // payload that unwrapping its headers gives. Both are views: valid until the source reads on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/address.hpp"
@@ -10,6 +11,11 @@
 #include "sip/transport.hpp"
 
 namespace cw::capture {
+
+// What is asked or changed for every packet begins at such a boundary, and has the place up to the
+// next one for itself: on one line of a cache with something that another core changes, each packet
+// would wait for that core.
+inline constexpr std::size_t cache_line = 64;
 
 // One captured frame.
 struct Packet {

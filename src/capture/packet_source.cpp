@@ -132,7 +132,8 @@ std::string describe_open_error(const std::string& path, const Error& error) {
 }
 
 MergedSource::MergedSource(std::vector<std::unique_ptr<PacketSource>> sources)
-    : sources_(std::move(sources)) {}
+    : sources_(std::move(sources)), only_(sources_.size() == 1 ? sources_.front().get() : nullptr) {
+}
 
 namespace {
 
@@ -153,8 +154,8 @@ void MergedSource::advance(std::size_t source, Instant not_before) {
 }
 
 const Packet* MergedSource::next() {
-    if (sources_.size() == 1) {
-        return sources_.front()->next();
+    if (only_ != nullptr) {
+        return only_->next();
     }
     if (!started_) {
         started_ = true;
@@ -178,8 +179,8 @@ const Packet* MergedSource::next() {
 }
 
 std::vector<std::string> MergedSource::take_secrets() {
-    if (sources_.size() == 1) {
-        return sources_.front()->take_secrets();
+    if (only_ != nullptr) {
+        return only_->take_secrets();
     }
     std::vector<std::string> all;
     for (const auto& source : sources_) {

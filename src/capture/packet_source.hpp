@@ -17,7 +17,7 @@
 
 namespace cw::capture {
 
-class PacketSource {
+class alignas(cache_line) PacketSource {
   public:
     // "-" is standard input. NotFound, CannotRead or NotACapture; see describe_open_error().
     // `input_number` becomes Packet::input.
@@ -68,7 +68,7 @@ std::string describe_open_error(const std::string& path, const Error& error);
 
 // Several files in the order of their times. Packets of one file keep their order even where its
 // times go back; at equal times the file given first comes first.
-class MergedSource {
+class alignas(cache_line) MergedSource {
   public:
     explicit MergedSource(std::vector<std::unique_ptr<PacketSource>> sources);
 
@@ -90,6 +90,7 @@ class MergedSource {
     void advance(std::size_t source, Instant not_before);
 
     std::vector<std::unique_ptr<PacketSource>> sources_;
+    PacketSource* only_;      // nullptr: there are several
     std::vector<Head> heads_; // a heap, earliest on top
     bool started_ = false;
     bool pending_ = false; // the packet handed out last is still to be replaced by its successor

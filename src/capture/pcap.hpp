@@ -8,7 +8,7 @@
 
 namespace cw::capture {
 
-class PcapReader final : public Container {
+class alignas(cache_line) PcapReader final : public Container {
   public:
     static bool recognises(Bytes start); // wants 4 bytes
     // Both must outlive the reader.

@@ -19,7 +19,7 @@ struct Clock {
     [[nodiscard]] Instant at(std::uint64_t ticks) const;
 };
 
-class PcapngReader final : public Container {
+class alignas(cache_line) PcapngReader final : public Container {
   public:
     static bool recognises(Bytes start); // wants 4 bytes
     // Both must outlive the reader.

@@ -147,16 +147,32 @@ Book::Unused& Book::unused_of(std::uint16_t input) {
     return unused_[input];
 }
 
-void Book::Coming::read(const SipEvent& event) {
+bool Book::Coming::read(const SipEvent& event) {
     bytes = event.bytes;
-    if (event.prepared != nullptr) {
-        message = &event.prepared->message;
-    } else {
-        own = sip::index(bytes, index);
-        message = &own;
-    }
+    prepared = event.prepared;
+    known = nullptr;
     leg = nullptr;
     expected = false;
+    if (prepared != nullptr) {
+        is_message = prepared->is_message;
+    } else {
+        own = sip::index(bytes, index);
+        is_message = own.has_value();
+        known = is_message ? &*own : nullptr;
+    }
+    return is_message;
+}
+
+const sip::MessageView& Book::Coming::message() {
+    if (known == nullptr) {
+        own = sip::index(bytes, index);
+        known = &*own;
+    }
+    return *known;
+}
+
+std::string_view Book::Coming::call_id() const {
+    return prepared != nullptr ? prepared->digest.call_id : known->value(sip::HeaderId::CallId);
 }
 
 // Some thousand legs are open at a time, more than a core has at hand, and half of the book's time
@@ -164,11 +180,8 @@ void Book::Coming::read(const SipEvent& event) {
 // step by step, as each step tells where the next one is.
 void Book::expect(const SipEvent& event) {
     auto& next = coming_[1 - now_];
-    next.read(event);
-    if (*next.message) {
-        next.id = leg_id(event.prepared != nullptr ? event.prepared->digest.call_id
-                                                   : (*next.message)->value(sip::HeaderId::CallId),
-                         event.at);
+    if (next.read(event)) {
+        next.id = leg_id(next.call_id(), event.at);
         next.expected = true;
         __builtin_prefetch(&recent_of(next.id));
     }
@@ -176,7 +189,7 @@ void Book::expect(const SipEvent& event) {
 
 void Book::fetch_leg(Coming& next) const {
     const auto& recent = recent_of(next.id);
-    if (next.bytes.empty() || !*next.message || recent.id != next.id || recent.open == none) {
+    if (next.bytes.empty() || !next.is_message || recent.id != next.id || recent.open == none) {
         return;
     }
     next.leg = open_[recent.open].get();
@@ -197,47 +210,53 @@ void Book::on_sip(const SipEvent& event) {
         now.bytes.size() != event.bytes.size()) {
         now.read(event); // it was not expected
     }
-    now.bytes = {};
-    const auto& message = *now.message;
-    if (!message) {
-        ++unused_of(event.at.input).sip;
-        return;
-    }
-    const MessageEvent indexed{event.at,        event.transport, event.connection,
-                               event.truncated, *message,        event.prepared};
-    if (now.expected) {
-        enter(indexed, now.id);
+    if (now.is_message) {
+        enter(event, now, now.expected ? now.id : leg_id(now.call_id(), event.at));
     } else {
-        on_message(indexed);
+        ++unused_of(event.at.input).sip;
     }
+    now.bytes = {};
 }
 
 void Book::on_message(const MessageEvent& event) {
-    enter(event, leg_id(event.message.value(sip::HeaderId::CallId), event.at));
+    auto& now = coming_[now_];
+    now_ = 1 - now_;
+    now.prepared = nullptr;
+    now.known = &event.message;
+    enter({.at = event.at,
+           .transport = event.transport,
+           .connection = event.connection,
+           .truncated = event.truncated,
+           .bytes = event.message.bytes()},
+          now, leg_id(now.call_id(), event.at));
+    now.bytes = {};
 }
 
-void Book::enter(const MessageEvent& event, std::uint64_t id) {
+void Book::enter(const SipEvent& event, Coming& coming, std::uint64_t id) {
     begin_ = begin_.known() ? begin_ : event.at.time;
     close_quiet_legs(event.at.time);
     const auto slot = slot_of(id, event.at.time);
     auto& leg = open(slot, event.at.time);
-    const bool prepared = event.prepared != nullptr;
-    const bool has_body = !prepared || !event.prepared->digest.body_type.empty();
-    const auto body = opener_ != nullptr && has_body ? opener_->open(event.message, event.at.time)
-                                                     : std::optional<SecuredBody>{};
-    const sdp::Session* session = nullptr;
+    const auto* prepared = coming.prepared != nullptr ? &coming.prepared->digest : nullptr;
+    const bool is_plain = prepared != nullptr &&
+                          (prepared->body_type.empty() || prepared->body_type == "application/sdp");
+    const auto body = opener_ != nullptr && !is_plain
+                          ? opener_->open(coming.message(), event.at.time)
+                          : std::optional<SecuredBody>{};
+    bool has_session = false;
     if (body && !body->session.empty()) {
-        session = sdp::parse(body->session, session_) ? &session_ : nullptr;
-    } else if (prepared) {
-        session = event.prepared->session;
+        has_session = sdp::parse(body->session, session_).has_value();
+    } else if (prepared != nullptr) {
+        has_session = parse_session(prepared->body, prepared->content_type, session_);
     } else {
-        session = parse_session(event.message, session_) ? &session_ : nullptr;
+        has_session = parse_session(coming.message(), session_);
     }
-    const bool digested = prepared && !body;
+    const auto* session = has_session ? &session_ : nullptr;
+    const bool digested = prepared != nullptr && !body && !misses_facts(*prepared, session);
     if (!digested) {
-        digest(event.message, session, digest_);
+        digest(coming.message(), session, digest_, texts_);
     }
-    const auto& told = digested ? event.prepared->digest : digest_;
+    const auto& told = digested ? *prepared : digest_;
     auto& next = coming_[now_];
     fetch_leg(next);
     const auto& message = leg.stretch.append(event, told, session, body ? &*body : nullptr);
@@ -254,21 +273,21 @@ void Book::enter(const MessageEvent& event, std::uint64_t id) {
     if (session != nullptr) {
         media_.announce(slot, *session, event.at);
     }
-    correlate(leg, event, told, session);
+    correlate(leg, event.at, coming, told, session);
     note_end(leg, slots_[slot].open, message);
     if (message.cseq_method == sip::Method::Bye && message.status >= 200) {
         media_.release(slot, event.at.time);
     }
 }
 
-void Book::correlate(OpenLeg& leg, const MessageEvent& event, const MessageDigest& digest,
+void Book::correlate(OpenLeg& leg, const Sighting& at, Coming& coming, const MessageDigest& digest,
                      const sdp::Session* session) {
     const auto slot = leg.slot;
     const auto& message = leg.stretch.last();
     found_.clear();
     if (message.status == 0) {
         if (digest.refers) {
-            for_each_reference(event.message,
+            for_each_reference(coming.message(),
                                [&](const Reference& reference) { refer(slot, reference); });
         }
         // Somebody may have named this leg before it came.
@@ -277,10 +296,10 @@ void Book::correlate(OpenLeg& leg, const MessageEvent& event, const MessageDiges
         }
         if (message.method == sip::Method::Invite && !leg.started && !message.to_tag) {
             leg.started = true;
-            correlator_.on_start(start_of(slot, event, leg.stretch, session), found_);
+            correlator_.on_start(start_of(slot, at, leg.stretch, session), found_);
         }
     } else if (message.cseq_method == sip::Method::Invite && message.status >= 200) {
-        correlator_.on_final(slot, event.at.time);
+        correlator_.on_final(slot, at.time);
     }
     for (const auto& found : found_) {
         join(found);

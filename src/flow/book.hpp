@@ -198,10 +198,16 @@ class Book final : public Listener {
         bool in_settling = false; // an entry of settling_ points here
     };
     struct Coming { // a message that is to be told next
-        void read(const SipEvent& event);
+        // False: it is none.
+        bool read(const SipEvent& event);
+        // Looks into it, if that was not done before.
+        const sip::MessageView& message();
+        std::string_view call_id() const;
 
-        std::string_view bytes;                            // none once it was told
-        const Result<sip::MessageView>* message = nullptr; // that of who prepared it, or ours
+        std::string_view bytes;                    // none once it was told
+        const PreparedMessage* prepared = nullptr; // what is known of it, if somebody prepared it
+        bool is_message = false;
+        const sip::MessageView* known = nullptr; // somebody's, or `own`
         sip::HeaderIndex index;
         Result<sip::MessageView> own;
         std::uint64_t id = 0; // of its leg, if it was expected
@@ -255,7 +261,7 @@ class Book final : public Listener {
 
     Unused& unused_of(std::uint16_t input);
     [[nodiscard]] std::uint64_t leg_id(std::string_view call_id, const Sighting& at) const;
-    void enter(const MessageEvent& event, std::uint64_t id);
+    void enter(const SipEvent& event, Coming& coming, std::uint64_t id);
     static constexpr std::size_t recent_size = 8192;
     Recent& recent_of(std::uint64_t id) { return recent_[id % recent_size]; }
     [[nodiscard]] const Recent& recent_of(std::uint64_t id) const {
@@ -267,7 +273,7 @@ class Book final : public Listener {
     void close(std::uint32_t index);
     void close_quiet_legs(Instant now);
     void note_end(OpenLeg& leg, std::uint32_t index, const Message& message);
-    void correlate(OpenLeg& leg, const MessageEvent& event, const MessageDigest& digest,
+    void correlate(OpenLeg& leg, const Sighting& at, Coming& coming, const MessageDigest& digest,
                    const sdp::Session* session);
     void refer(std::uint32_t slot, const Reference& reference);
     void join(const JoinFound& found);
@@ -344,6 +350,7 @@ class Book final : public Listener {
     std::string packed_;
     sdp::Session session_;
     MessageDigest digest_;
+    DigestTexts texts_; // of it
 };
 
 } // namespace cw::flow

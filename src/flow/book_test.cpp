@@ -1,9 +1,13 @@
 #include "flow/book.hpp"
 
+#include <memory>
 #include <thread>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "flow/call_record.hpp"
+#include "flow/prepared.hpp"
 
 namespace cw::flow {
 namespace {
@@ -662,6 +666,102 @@ TEST_F(BookTest, CallsAreReadBackByManyThreadsAtATime) {
         }
     }
     EXPECT_EQ(number, in_order.size());
+}
+
+// Everything that a message may ask of its book, once it was prepared elsewhere and once not.
+TEST(Book, WhatWasPreparedEntersAsIfItWasNot) {
+    const std::string sdp =
+        "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
+        "m=audio 4000 RTP/AVP 0\r\n";
+    const std::string of_sdp = "Content-Type: application/sdp\r\n";
+    const auto request = [](std::string method, std::string id, std::string more,
+                            std::string body = {}) {
+        return text_of({.start = method + " sip:bob@example.com SIP/2.0",
+                        .cseq = "1 " + method,
+                        .call_id = std::move(id),
+                        .more = std::move(more),
+                        .body = std::move(body)});
+    };
+    const std::vector<std::string> texts{
+        request("INVITE", "a", of_sdp, sdp),
+        request("INVITE", "b", of_sdp,
+                sdp + "a=fingerprint:sha-256 AB:CD\r\n"
+                      "a=candidate:1 1 UDP 1 192.0.2.7 5000 typ host\r\n"),
+        request("INVITE", "c", "Session-ID: 0123456789abcdef0123456789abcdef\r\n" + of_sdp, sdp),
+        request("INVITE", "d", "Session-ID: 0123456789abcdef0123456789abcdef\r\n"),
+        request("INVITE", "e", of_sdp, "a=fingerprint:sha-1 AB:CD is no description\r\n"),
+        request("INVITE", "f", "Content-Type: multipart/mixed;boundary=x\r\n",
+                "--x\r\n" + of_sdp + "\r\n" + sdp + "\r\n--x--\r\n"),
+        request("INVITE", "g", "Content-Type: application/SDP ;x=y\r\n", sdp),
+        request("INVITE", "h", "", sdp), // of no type
+        request("INVITE", "i", "Replaces: a;to-tag=1;from-tag=2\r\nReason: SIP;cause=200\r\n"),
+        request("REFER", "a", "Refer-To: <sip:carol@example.com>\r\n"),
+        request("INFO", "a", "Content-Type: application/dtmf-relay\r\n", "Signal=5\r\n"),
+        request("NOTIFY", "a", "Content-Type: message/sipfrag\r\n", "SIP/2.0 180 Ringing\r\n"),
+        request("REGISTER", "j",
+                "Contact: <sip:alice@10.0.0.1>;expires=60\r\nAuthorization: Digest "
+                "username=\"alice\", realm=\"r\", nonce=\"n\", uri=\"sip:r\", response=\"0\"\r\n"),
+        text_of({.start = "SIP/2.0 486 Busy Here",
+                 .call_id = "a",
+                 .more = "Warning: 399 x \"y\"\r\n",
+                 .answered = true}),
+        "OPTIONS sip:x SIP/2.0\r\n\r\n", // without all that it needs
+        "no message at all",
+    };
+    const auto records_of = [&](bool prepared) {
+        Book book;
+        Preparer preparer;
+        std::vector<PreparedMessage> made(texts.size());
+        std::string room;
+        room.reserve(4096);
+        std::vector<SipEvent> events;
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            Sighting sighting;
+            sighting.time = {1'000'000'000 + static_cast<std::int64_t>(i) * 1'000'000};
+            sighting.frame = static_cast<std::uint32_t>(i);
+            sighting.source = *parse_endpoint(phone, 5060);
+            sighting.destination = *parse_endpoint(pbx, 5060);
+            auto& event = events.emplace_back(SipEvent{.at = sighting, .bytes = texts[i]});
+            if (prepared) {
+                EXPECT_TRUE(preparer.prepare(texts[i], made[i], room));
+                event.prepared = &made[i];
+            }
+        }
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            if (i + 1 < events.size()) {
+                book.expect(events[i + 1]);
+            }
+            book.on_sip(events[i]);
+        }
+        book.finish(events.back().at.time);
+        EXPECT_EQ(book.unused(0).sip, 1U);
+        std::vector<std::string> records;
+        book.for_each_call([&](const Call& call) {
+            append_record(call, records.emplace_back());
+            return true;
+        });
+        return records;
+    };
+    const auto expected = records_of(false);
+    EXPECT_EQ(expected.size(), 9U) << "two of eleven legs are of other calls";
+    EXPECT_EQ(records_of(true), expected);
+}
+
+TEST(Preparer, StopsWhereThereIsNoRoomForWhatItWrites) {
+    const auto text =
+        text_of({.start = "SIP/2.0 486 Busy Here", .more = "Warning: 399 x \"y\"\r\n"});
+    Preparer preparer;
+    PreparedMessage out;
+    std::string room;
+    room.reserve(100);
+    const auto* place = room.data();
+    int fitted = 0;
+    while (preparer.prepare(text, out, room)) {
+        ++fitted;
+        EXPECT_EQ(out.digest.note, "Warning: 399 x \"y\"");
+    }
+    EXPECT_GT(fitted, 0);
+    EXPECT_EQ(room.data(), place);
 }
 
 } // namespace

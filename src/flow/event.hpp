@@ -47,7 +47,6 @@ struct MessageEvent {
     std::uint32_t connection = 0; // Connection::id; 0 for UDP
     bool truncated = false;       // the capture does not hold all of it
     const sip::MessageView& message;
-    const PreparedMessage* prepared = nullptr;
 };
 
 // A UDP payload that could be RTP or RTCP by its first bytes (RFC 7983).

@@ -11,9 +11,6 @@
 namespace cw::flow {
 namespace {
 
-using sip::HeaderId;
-using sip::MessageView;
-
 // Two copies of one packet, seen at two points of a network, come this close together. The first
 // retransmission comes after T1 = 500 ms [RFC 3261 §17.1.1.2].
 constexpr Duration copy_distance = milliseconds(100);
@@ -52,19 +49,19 @@ Text add_aor(StretchWriter& record, const Identity& id) {
 
 } // namespace
 
-void Stretch::name_leg(const MessageView& message) {
+void Stretch::name_leg(const MessageDigest& digest) {
     auto& names = record_.names();
     if (names.call_id.length == 0) {
-        names.call_id = record_.add(message.value(HeaderId::CallId));
+        names.call_id = record_.add(digest.call_id);
     }
     std::string unquoted; // what is shown has no backslashes: \"Bob\" is "Bob"
     if (names.from.length == 0) {
-        const auto from = identity_of(message.value(HeaderId::From));
+        const auto from = identity_of(digest.from);
         names.from = add_aor(record_, from);
         names.from_name = record_.add(sip::unquote(from.display_name, unquoted));
     }
     if (names.to.length == 0) {
-        const auto to = identity_of(message.value(HeaderId::To));
+        const auto to = identity_of(digest.to);
         names.to = add_aor(record_, to);
         names.to_name = record_.add(sip::unquote(to.display_name, unquoted));
     }
@@ -105,7 +102,7 @@ void Stretch::add_media_lines(Message& m, const sdp::Session& session) {
 }
 
 // Marks `m` when an earlier message of the stretch had the very same bytes.
-void Stretch::find_original(Message& m, const MessageEvent& event, std::uint64_t fingerprint) {
+void Stretch::find_original(Message& m, const SipEvent& event, std::uint64_t fingerprint) {
     const Seen seen{.fingerprint = fingerprint,
                     .path = mix_hash(hash_value(m.source), hash_value(m.destination)),
                     .time = m.time,
@@ -134,7 +131,7 @@ void Stretch::find_original(Message& m, const MessageEvent& event, std::uint64_t
     seen_.back().original = original;
 }
 
-const Message& Stretch::append(const MessageEvent& event, const MessageDigest& digest,
+const Message& Stretch::append(const SipEvent& event, const MessageDigest& digest,
                                const sdp::Session* session, const SecuredBody* body) {
     auto m = digest.message;
     m.time = event.at.time;
@@ -149,7 +146,7 @@ const Message& Stretch::append(const MessageEvent& event, const MessageDigest& d
     lines_.clear();
 
     record_.begin_message();
-    name_leg(event.message);
+    name_leg(digest);
     add_texts(m, digest);
     if (body != nullptr) {
         m.is_signed = static_cast<std::uint32_t>(body->is_signed);

@@ -19,10 +19,10 @@ namespace cw::flow {
 
 class Stretch {
   public:
-    // Adds a message. `digest` is of it; `session` is its parsed session description, or nullptr;
-    // `body` what was found in a signed or encrypted body, or nullptr. Returns it as it is stored,
-    // see StretchWriter::last(); valid until the next call.
-    const Message& append(const MessageEvent& event, const MessageDigest& digest,
+    // Adds a message, of whose event the bytes are not asked. `digest` is of it; `session` is its
+    // parsed session description, or nullptr; `body` what was found in a signed or encrypted body,
+    // or nullptr. Returns it as it is stored, see StretchWriter::last(); valid until the next call.
+    const Message& append(const SipEvent& event, const MessageDigest& digest,
                           const sdp::Session* session, const SecuredBody* body = nullptr);
 
     [[nodiscard]] bool has_one_message() const { return record_.count() == 1; }
@@ -48,10 +48,10 @@ class Stretch {
         std::uint16_t ip_id = 0;    // of its packet
     };
 
-    void name_leg(const sip::MessageView& message);
+    void name_leg(const MessageDigest& digest);
     void add_texts(Message& m, const MessageDigest& digest);
     void add_media_lines(Message& m, const sdp::Session& session);
-    void find_original(Message& m, const MessageEvent& event, std::uint64_t fingerprint);
+    void find_original(Message& m, const SipEvent& event, std::uint64_t fingerprint);
 
     StretchWriter record_;
     MediaLine last_line_;

@@ -177,19 +177,21 @@ std::string_view problem_of(const Message& m, const MessageView& message) {
 }
 
 // What else a reader of the ladder wants to see at the arrow.
-void add_note(const Message& m, const MessageView& message, std::string& note) {
+// A view of the message, or of `note`.
+std::string_view note_of(const Message& m, const MessageView& message, std::string& note) {
     for (const auto id : {HeaderId::Reason, HeaderId::Warning, HeaderId::Replaces,
                           HeaderId::RetryAfter, HeaderId::Unsupported}) {
         if (const auto* header = message.find(id)) {
             constexpr std::size_t longest = 160;
-            note.append(sip::to_string(id)).append(": ").append(header->value.substr(0, longest));
+            note.assign(sip::to_string(id)).append(": ").append(header->value.substr(0, longest));
             note.resize(std::min(note.size(), longest));
-            return;
+            return note;
         }
     }
     if (m.method == sip::Method::Refer) {
-        note = message.value(HeaderId::ReferTo);
-    } else if (m.method == sip::Method::Info && message.body().size() < 200) {
+        return message.value(HeaderId::ReferTo);
+    }
+    if (m.method == sip::Method::Info && message.body().size() < 200) {
         // "Signal=5" of application/dtmf-relay, or the digit alone of application/dtmf.
         const auto body = message.body();
         const auto signal = body.find("ignal");
@@ -197,35 +199,53 @@ void add_note(const Message& m, const MessageView& message, std::string& note) {
         if (equals != std::string_view::npos) {
             const auto digit = trim(body.substr(equals + 1, 3)).substr(0, 1);
             note = fmt::format("DTMF {}", digit);
-        } else if (istarts_with(message.value(HeaderId::ContentType), "application/dtmf")) {
+            return note;
+        }
+        if (istarts_with(message.value(HeaderId::ContentType), "application/dtmf")) {
             note = fmt::format("DTMF {}", trim(body).substr(0, 1));
+            return note;
         }
     }
+    return {};
 }
 
 } // namespace
 
-void digest(const MessageView& message, const sdp::Session* session, MessageDigest& out) {
+void digest(const MessageView& message, const sdp::Session* session, MessageDigest& out,
+            DigestTexts& texts) {
     auto& m = out.message;
     m = {};
     m.size = static_cast<std::uint32_t>(message.bytes().size());
     out.fingerprint = hash_bytes(message.bytes());
     out.call_id = message.value(HeaderId::CallId);
+    out.from = message.value(HeaderId::From);
+    out.to = message.value(HeaderId::To);
     out.method_text = out.request_uri = out.reason = {};
     read_method(out, message);
     const auto via = message.value(HeaderId::Via);
     m.vias = count_vias(message);
     m.branch = branch_key(via);
     m.sent_by = message.is_request() ? sent_by_of(via) : Endpoint{};
-    collect_facts(message, session, m, out.facts);
+    out.facts = collect_facts(message, session, m, texts.facts);
     const auto* contact = message.find(HeaderId::Contact);
     out.contact = contact != nullptr ? sip::uri_text_of(contact->value) : std::string_view{};
     const auto type = message.value(HeaderId::ContentType);
+    out.content_type = type;
     out.body_type = type.empty() ? type : trim(type.substr(0, type.find(';')));
+    out.body = message.body();
     out.problem = problem_of(m, message);
-    out.note.clear();
-    add_note(m, message, out.note);
+    out.note = note_of(m, message, texts.note);
     out.refers = message.is_request() && may_refer(message);
+}
+
+void digest_head(const MessageView& message, MessageDigest& out, DigestTexts& texts) {
+    static const sdp::Session nothing_in_it;
+    digest(message, &nothing_in_it, out, texts);
+}
+
+bool misses_facts(const MessageDigest& digest, const sdp::Session* session) {
+    return !digest.body.empty() && istarts_with(digest.content_type, "application/sdp") &&
+           (session == nullptr || session->has_fingerprints || session->has_candidates);
 }
 
 } // namespace cw::flow

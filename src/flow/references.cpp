@@ -107,13 +107,13 @@ void for_each_reference(const MessageView& message, const Visit& visit) {
     }
 }
 
-LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& stretch,
+LegStart start_of(std::uint32_t slot, const Sighting& at, const Stretch& stretch,
                   const sdp::Session* session) {
     LegStart start;
     start.slot = slot;
-    start.time = event.at.time;
-    start.source = event.at.source;
-    start.destination = event.at.destination;
+    start.time = at.time;
+    start.source = at.source;
+    start.destination = at.destination;
     start.sent_by = stretch.last().sent_by;
     start.from_user = user_key(user_of(stretch.text(stretch.names().from)));
     start.to_user = user_key(user_of(stretch.text(stretch.names().to)));
@@ -133,19 +133,21 @@ LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& 
     if (!media.fingerprint.value.empty()) {
         start.fingerprint = hash_bytes(media.fingerprint.value);
     }
-    const auto at = sdp::rtp_endpoint(media);
-    if (at && at->port != 0) {
-        start.media = hash_value(*at);
+    const auto end = sdp::rtp_endpoint(media);
+    if (end && end->port != 0) {
+        start.media = hash_value(*end);
     }
     return start;
 }
 
 bool parse_session(const MessageView& message, sdp::Session& session) {
-    const auto body = message.body();
+    return parse_session(message.body(), message.value(HeaderId::ContentType), session);
+}
+
+bool parse_session(std::string_view body, std::string_view type, sdp::Session& session) {
     if (body.size() < 4) {
         return false;
     }
-    const auto type = message.value(HeaderId::ContentType);
     if (type == std::string_view{"application/sdp"}) { // nothing to look for in it
         return sdp::parse(body, session).has_value();
     }

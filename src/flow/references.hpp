@@ -32,11 +32,13 @@ void for_each_reference(const sip::MessageView& message,
 bool may_refer(const sip::MessageView& request);
 
 // Of the INVITE that was added to `stretch` last; `session` is its SDP or nullptr.
-LegStart start_of(std::uint32_t slot, const MessageEvent& event, const Stretch& stretch,
+LegStart start_of(std::uint32_t slot, const Sighting& at, const Stretch& stretch,
                   const sdp::Session* session);
 
 // The session description in the message's body, alone or within a multipart; false if there is
 // none or it cannot be read.
 bool parse_session(const sip::MessageView& message, sdp::Session& session);
+// The same of a body and its Content-Type.
+bool parse_session(std::string_view body, std::string_view content_type, sdp::Session& session);
 
 } // namespace cw::flow

@@ -6,35 +6,30 @@
 namespace cw::flow {
 namespace {
 
-// Asks for what another core has prepared. The headers are last in it, and hardly needed any more.
+constexpr std::size_t cache_line = 64;
+
+// Asks for what another core has prepared.
 void fetch(const PreparedMessage& message) {
-    constexpr std::size_t cache_line = 64;
     const auto* bytes = reinterpret_cast<const char*>(&message);
-    for (std::size_t i = 0; i < sizeof message - sizeof message.headers; i += cache_line) {
+    for (std::size_t i = 0; i < sizeof message; i += cache_line) {
         __builtin_prefetch(bytes + i);
     }
 }
-
-// What is larger than usual is not kept: many such would add up.
-bool is_large(const PreparedMessage& message) {
-    constexpr std::size_t most_headers = 64;
-    constexpr std::size_t most_facts = 1024; // bytes
-    return (message.message && message.message->headers().size() > most_headers) ||
-           message.digest.facts.capacity() > most_facts;
-}
-bool is_large(const sdp::Session& session) {
-    constexpr std::size_t most_media = 8;
-    constexpr std::size_t most = 128;
-    return session.media.size() > most_media || session.attributes.count > most ||
-           std::ranges::any_of(session.media, [](const sdp::Media& media) {
-               return media.attributes.count > most || media.formats.count > most;
-           });
+// And for what will be read of its bytes, once itself is at hand.
+void fetch_texts(const PreparedMessage& message) {
+    const auto& digest = message.digest;
+    for (const auto text : {digest.call_id, digest.contact, digest.body}) {
+        __builtin_prefetch(text.data());
+    }
+    __builtin_prefetch(digest.request_uri.empty() ? digest.reason.data()
+                                                  : digest.request_uri.data());
 }
 
 } // namespace
 
 Relay::Batch::Batch() {
     bytes.reserve(batch_bytes);
+    texts.reserve(texts_bytes);
 }
 
 void Relay::Batch::clear() {
@@ -43,11 +38,7 @@ void Relay::Batch::clear() {
     handshakes.clear();
     exchanges.clear();
     bytes.clear();
-    if (has_large) {
-        std::erase_if(prepared, [](const auto& message) { return is_large(*message); });
-        std::erase_if(sessions, [](const auto& session) { return is_large(*session); });
-        has_large = false;
-    }
+    texts.clear();
 }
 
 Relay::Relay(Listener& listener) : listener_(listener), filling_(std::make_unique<Batch>()) {}
@@ -77,6 +68,7 @@ Relay::~Relay() {
 void Relay::add(Record record, std::string_view bytes) {
     record.offset = filling_->bytes.size();
     record.length = bytes.size();
+    (record.kind == Kind::Sip ? sip_bytes_ : other_bytes_) += bytes.size();
     filling_->bytes.append(bytes);
     filling_->records.push_back(record);
     const auto most = thread_.joinable() ? batch_bytes : small_batch_bytes;
@@ -109,9 +101,8 @@ void Relay::hand_over() {
 }
 
 // As many as there is time for.
-void Relay::prepare_messages(Batch& batch) const {
+void Relay::prepare_messages(Batch& batch) {
     std::uint32_t count = 0;
-    std::size_t sessions = 0;
     for (auto& record : batch.records) {
         if (record.kind != Kind::Sip) {
             continue;
@@ -120,19 +111,12 @@ void Relay::prepare_messages(Batch& batch) const {
             return;
         }
         if (count == batch.prepared.size()) {
-            batch.prepared.push_back(std::make_unique<PreparedMessage>());
+            batch.prepared.emplace_back();
         }
-        if (sessions == batch.sessions.size()) {
-            batch.sessions.push_back(std::make_unique<sdp::Session>());
+        if (!preparer_.prepare(std::string_view{batch.bytes}.substr(record.offset, record.length),
+                               batch.prepared[count], batch.texts)) {
+            return;
         }
-        auto& prepared = *batch.prepared[count];
-        prepare(std::string_view{batch.bytes}.substr(record.offset, record.length), prepared,
-                *batch.sessions[sessions]);
-        // Asked here, where all of it is at hand; the listener's core would have to fetch it.
-        const bool has_body = prepared.message && !prepared.message->body().empty();
-        batch.has_large = batch.has_large || is_large(prepared) ||
-                          (has_body && is_large(*batch.sessions[sessions]));
-        sessions += prepared.session != nullptr ? 1 : 0;
         record.prepared = count++;
     }
 }
@@ -218,17 +202,24 @@ bool Relay::tell(const Batch& batch) {
                         .connection = r.connection,
                         .truncated = r.truncated,
                         .bytes = bytes.substr(r.offset, r.length),
-                        .prepared =
-                            r.prepared == none ? nullptr : batch.prepared[r.prepared].get()};
+                        .prepared = r.prepared == none ? nullptr : &batch.prepared[r.prepared]};
+    };
+    const auto fetch_ahead = [&batch](std::size_t i) {
+        constexpr std::size_t far = 2;
+        const auto& records = batch.records;
+        if (i + far < records.size() && records[i + far].prepared != none) {
+            fetch(batch.prepared[records[i + far].prepared]);
+        }
+        if (i + 1 < records.size() && records[i + 1].prepared != none) {
+            fetch_texts(batch.prepared[records[i + 1].prepared]);
+        }
     };
     for (std::size_t i = 0; i < batch.records.size(); ++i) {
         const auto& r = batch.records[i];
         const auto part = bytes.substr(r.offset, r.length);
         switch (r.kind) {
         case Kind::Sip:
-            if (i + 2 < batch.records.size() && batch.records[i + 2].prepared != none) {
-                fetch(*batch.prepared[batch.records[i + 2].prepared]);
-            }
+            fetch_ahead(i);
             if (i + 1 < batch.records.size() && batch.records[i + 1].kind == Kind::Sip) {
                 listener_.expect(sip_event(batch.records[i + 1]));
             }

@@ -1,9 +1,10 @@
 // What a source tells is copied into batches and told again in the same order, each event with a
 // word on the one behind it (Listener::expect). At first on the source's own thread; from
 // start_thread() on, on one for the listener, so that decoding and book-keeping each have a core.
-// Who is ahead helps: while a batch waits, the source also prepares messages. That is worth it
-// where decoding is work, as opening TLS is: what goes from one core to another is read from the
-// other's memory, and costs both more than it saves when the packets are in clear.
+// Who is ahead helps: while batches wait, the source also prepares messages. What goes from one
+// core to another is read from the other's memory: so there is little of it, and it lies in the
+// order in which it is read. Where nearly all is media, which is no work, that costs more than it
+// saves.
 //
 // The queue is bounded: a source that is faster waits. From start_thread() on, the listener is
 // touched by the relay's thread only, until finish() has returned.
@@ -28,14 +29,16 @@ namespace cw::flow {
 
 class Relay final : public Listener {
   public:
-    // A batch is large enough that handing it over costs nothing per event, and small enough to
-    // stay in the second level cache of a core.
-    static constexpr std::size_t batch_bytes = std::size_t{64} << 10;
+    // A batch is large enough that handing it over costs nothing per event, and small enough that
+    // all of them stay in the second level cache of a core.
+    static constexpr std::size_t batch_bytes = std::size_t{32} << 10;
     // On one thread, that of the first level.
     static constexpr std::size_t small_batch_bytes = std::size_t{16} << 10;
+    static constexpr std::size_t texts_bytes = std::size_t{16} << 10;
     static constexpr std::size_t most_batches = 5;
     // While the listener has so many before it, the source prepares messages.
     static constexpr std::size_t enough_waiting = 2;
+    static constexpr std::uint64_t enough_sip = std::uint64_t{512} << 10;
 
     // `listener` must outlive the relay.
     explicit Relay(Listener& listener);
@@ -45,6 +48,10 @@ class Relay final : public Listener {
 
     // Idempotent; before finish().
     void start_thread();
+    // There was more SIP than a thread costs, and more than of anything else.
+    [[nodiscard]] bool is_worth_a_thread() const {
+        return sip_bytes_ >= enough_sip && sip_bytes_ > other_bytes_;
+    }
     // Calls `work` while the listener is told nothing: the source's thread may look at it then.
     void meanwhile(const std::function<void()>& work);
 
@@ -77,22 +84,24 @@ class Relay final : public Listener {
         std::vector<DtlsSrtp> handshakes;
         std::vector<DtlsExchange> exchanges;
         std::string bytes;
-        // Of the first of its messages, once it is full; the memory is kept for the next time.
-        std::vector<std::unique_ptr<PreparedMessage>> prepared;
-        std::vector<std::unique_ptr<sdp::Session>> sessions;
-        bool has_large = false; // some of these two
+        // Of the first of its messages, once it is full; those behind them are of an earlier time.
+        std::vector<PreparedMessage> prepared;
+        std::string texts; // of those; it never grows
 
         void clear(); // keeps the memory, but that of the unusual
     };
 
     void add(Record record, std::string_view bytes);
     void hand_over();
-    void prepare_messages(Batch& batch) const;
+    void prepare_messages(Batch& batch);
     void run();
     bool tell(const Batch& batch);
 
     Listener& listener_;
     std::unique_ptr<Batch> filling_;
+    std::uint64_t sip_bytes_ = 0; // told so far
+    std::uint64_t other_bytes_ = 0;
+    Preparer preparer_;
     std::mutex mutex_;
     std::condition_variable more_; // there is a batch, or no more will come
     std::condition_variable room_; // half of the queue is free

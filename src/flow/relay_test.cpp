@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.hpp"
+#include "flow/facts.hpp"
 
 namespace cw::flow {
 namespace {
@@ -124,21 +125,19 @@ struct SlowReader final : Listener {
         ++prepared;
         sip::HeaderIndex headers;
         const auto expected = sip::index(e.bytes, headers);
-        const auto& told = e.prepared->message;
-        ASSERT_EQ(told.has_value(), expected.has_value()) << e.bytes;
+        ASSERT_EQ(e.prepared->is_message, expected.has_value()) << e.bytes;
         if (!expected) {
             ++refused;
             return;
         }
-        EXPECT_EQ(told->bytes().data(), e.bytes.data());
-        EXPECT_EQ(told->value(sip::HeaderId::CallId), expected->value(sip::HeaderId::CallId));
-        EXPECT_EQ(told->headers().size(), expected->headers().size());
-        EXPECT_EQ(told->body(), expected->body());
-        EXPECT_EQ(e.prepared->digest.fingerprint, hash_bytes(expected->bytes()));
-        ASSERT_EQ(e.prepared->session != nullptr, !expected->body().empty());
-        if (e.prepared->session != nullptr) {
-            EXPECT_EQ(e.prepared->session->origin.session_id, std::to_string(e.at.frame));
-        }
+        const auto& told = e.prepared->digest;
+        EXPECT_EQ(told.call_id, std::to_string(e.at.frame));
+        EXPECT_EQ(told.call_id.data(), expected->value(sip::HeaderId::CallId).data());
+        EXPECT_EQ(told.body.size(), expected->body().size());
+        EXPECT_EQ(told.fingerprint, hash_bytes(expected->bytes()));
+        EXPECT_EQ(Facts{told.facts}.value(sip::HeaderId::Warning),
+                  expected->value(sip::HeaderId::Warning));
+        EXPECT_EQ(told.note.empty(), !expected->has(sip::HeaderId::Warning));
     }
     void on_media(const MediaEvent&) override {}
     void on_dtls(const Sighting&) override {}
@@ -151,6 +150,25 @@ struct SlowReader final : Listener {
     std::uint32_t unprepared = 0;
     std::uint32_t refused = 0;
 };
+
+TEST(Relay, AThreadIsForSipAloneAndForMuchOfIt) {
+    Scribe scribe;
+    Relay relay{scribe};
+    const std::string kilobyte(1024, 'x');
+    const auto tell = [&](std::uint64_t times) {
+        for (std::uint64_t i = 0; i < times; ++i) {
+            relay.on_sip({.at = {}, .bytes = kilobyte});
+        }
+    };
+    tell(Relay::enough_sip / 1024 - 1);
+    EXPECT_FALSE(relay.is_worth_a_thread());
+    tell(1);
+    EXPECT_TRUE(relay.is_worth_a_thread());
+    for (std::uint64_t i = 0; i < Relay::enough_sip / 1024; ++i) {
+        relay.on_media({{}, as_bytes(kilobyte), 0});
+    }
+    EXPECT_FALSE(relay.is_worth_a_thread());
+}
 
 TEST(Relay, WhoIsAheadPreparesMessages) {
     SlowReader reader;
@@ -168,6 +186,9 @@ TEST(Relay, WhoIsAheadPreparesMessages) {
         std::string more; // headers than usual
         for (int i = 0; count % 11 == 3 && i < 100; ++i) {
             more += "\r\nX: y";
+        }
+        if (count % 5 == 2) {
+            more += fmt::format("\r\nWarning: 399 example.com \"{}\"", std::string(300, 'w'));
         }
         const auto text =
             count % 7 == 1
