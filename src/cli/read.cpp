@@ -15,9 +15,9 @@
 #include "cli/commands.hpp"
 #include "cli/exported_calls.hpp"
 #include "cli/interactive.hpp"
-#include "cli/json_calls.hpp"
 #include "cli/output.hpp"
 #include "cli/page_options.hpp"
+#include "cli/printed_calls.hpp"
 #include "cli/read_screen.hpp"
 #include "cli/reading.hpp"
 #include "cli/saved_packets.hpp"
@@ -313,6 +313,14 @@ class Reader {
         });
         complain_when_none_fits();
     }
+    template <class Report>
+    void write_wanted(Report& report) {
+        const auto written = write_calls(
+            reading_.book(), report, [this](const flow::Call& call) { return is_wanted(call); });
+        shown_ = written.shown;
+        errors_found_ = errors_found_ || written.errors;
+        complain_when_none_fits();
+    }
     void complain_when_none_fits() {
         if (shown_ == 0 && (filter_ || !options_.calls.empty())) {
             const auto calls = reading_.book().counts().calls;
@@ -376,12 +384,16 @@ class Reader {
                              .ascii = use_ascii(),
                              .colour = terminal_.color}};
         flow::Call only;
-        for_each_wanted([&](const flow::Call& call) {
-            list.call(call);
-            if (shown_ == 1 && format_ == Format::Default) {
-                only = call;
-            }
-        });
+        if (format_ == Format::List && !options_.redact) {
+            write_wanted(list);
+        } else {
+            for_each_wanted([&](const flow::Call& call) {
+                list.call(call);
+                if (shown_ == 1 && format_ == Format::Default) {
+                    only = call;
+                }
+            });
+        }
         for_each_connection(
             [&](const flow::Connection& connection) { list.connection(connection); });
         for_each_stray([&](const flow::MediaStream& stream, const flow::TextPool& texts) {
@@ -455,12 +467,7 @@ class Reader {
         if (options_.redact) { // stand-ins are given in the order of calls
             for_each_wanted([&](const flow::Call& call) { report.call(call); });
         } else {
-            const auto written =
-                write_calls(reading_.book(), report,
-                            [this](const flow::Call& call) { return is_wanted(call); });
-            shown_ = written.shown;
-            errors_found_ = errors_found_ || written.errors;
-            complain_when_none_fits();
+            write_wanted(report);
         }
         for_each_stray([&](const flow::MediaStream& stream, const flow::TextPool& texts) {
             report.stray(stream, texts);

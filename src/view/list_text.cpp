@@ -111,6 +111,11 @@ ListText::ListText(Sink sink, const ListOptions& options)
     : sink_(std::move(sink)), options_(options),
       widths_(widths_for(std::max<std::size_t>(options.width, 60))) {}
 
+ListText::ListText(Piece piece, const ListOptions& options)
+    : ListText(std::move(piece.overflow), options) {
+    header_due_ = false;
+}
+
 std::string ListText::said(std::string_view text) const {
     return options_.ascii ? to_ascii(text) : std::string{text};
 }
@@ -154,7 +159,11 @@ void ListText::end_line() {
     }
 }
 
-void ListText::header() {
+void ListText::header_if_due() {
+    if (!header_due_) {
+        return;
+    }
+    header_due_ = false;
     const auto& w = widths_;
     const auto head = [&](std::string_view text, std::size_t width, bool right = false) {
         cell(text, width, right, Ink::Bold);
@@ -175,9 +184,8 @@ void ListText::header() {
 }
 
 void ListText::call(const flow::Call& call) {
-    if (listed_++ == 0) {
-        header();
-    }
+    ++listed_;
+    header_if_due();
     const auto& w = widths_;
     const auto filled = [&](auto write) {
         scratch_.clear();
@@ -216,8 +224,28 @@ void ListText::call(const flow::Call& call) {
     cell(security_text(call), w.security, false, ink_of(security_tone(call)));
     cell(filled([&](std::string& s) { append_number(s, call.legs.size()); }), w.legs, true);
     found(call);
-    cell(weakest_in(call.security.weakest, w.weakest), w.weakest, false, Ink::Dim);
+    weakest(call.security.weakest);
     end_line();
+}
+
+void ListText::rows(std::string_view piece, std::uint64_t calls) {
+    if (!piece.empty()) {
+        header_if_due();
+        flush();
+        sink_(piece);
+    }
+    listed_ += calls;
+}
+
+void ListText::weakest(const std::string& sentence) {
+    if (sentence != sentence_ || as_cell_.empty()) {
+        const auto begin = out_.size();
+        cell(weakest_in(sentence, widths_.weakest), widths_.weakest, false, Ink::Dim);
+        sentence_ = sentence;
+        as_cell_ = out_.substr(begin);
+    } else {
+        out_ += as_cell_;
+    }
 }
 
 // The gravest finding, and how many more there are: "D01+2". Notes are no reason for a badge.

@@ -52,6 +52,39 @@ TEST(ListText, ShowsTheWeakestPointWhereThereIsRoom) {
     }
 }
 
+TEST(ListText, PiecesMakeTheSameList) {
+    auto said = made::good_call();
+    said.security.weakest = "192.0.2.1:5060 → 192.0.2.9:5060 over udp: anyone can read it";
+    auto silent = said;
+    silent.security.weakest.clear();
+    const std::vector<flow::Call> calls{
+        said, said, silent, silent, made::dropped_call(), silent, said, said, made::hostile_call()};
+    const ListOptions options{.width = 220};
+    std::string whole;
+    ListText list{[&](std::string_view piece) { whole += piece; }, options};
+    for (const auto& call : calls) {
+        list.call(call);
+    }
+    list.finish({}, {.calls = calls.size()});
+
+    std::string out;
+    ListText parts{[&](std::string_view text) { out += text; }, options};
+    parts.rows({}, 0); // of a piece in which nothing fits
+    ListText piece{ListText::Piece{[&](std::string_view text) { parts.rows(text, 0); }}, options};
+    for (std::size_t i = 0; i < calls.size(); i += 3) {
+        for (std::size_t k = i; k < i + 3; ++k) {
+            piece.call(calls[k]);
+        }
+        if (i == 3) {
+            piece.flush();
+        }
+        parts.rows(piece.kept(), 3);
+        piece.restart();
+    }
+    parts.finish({}, {.calls = calls.size()});
+    EXPECT_EQ(out, whole);
+}
+
 TEST(ListText, UndecryptedConnectionsAreCountedByReason) {
     std::string out;
     ListText list{[&](std::string_view piece) { out += piece; }};

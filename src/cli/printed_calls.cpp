@@ -1,4 +1,4 @@
-#include "cli/json_calls.hpp"
+#include "cli/printed_calls.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -20,9 +20,26 @@ constexpr std::uint32_t most_ahead = 4; // pieces
 constexpr std::uint64_t calls_for_a_thread = 128;
 constexpr std::uint64_t most_threads = 8;
 
+// What the two kinds of reports have of their own: a piece, and how it goes into the whole.
+view::JsonReport piece_of(const view::JsonReport& /*report*/, view::Sink overflow) {
+    return view::JsonReport{view::JsonReport::Piece{std::move(overflow)}};
+}
+view::ListText piece_of(const view::ListText& list, view::Sink overflow) {
+    return {view::ListText::Piece{std::move(overflow)}, list.options()};
+}
+void put(view::JsonReport& report, std::string_view text, bool begun, std::uint64_t /*calls*/) {
+    if (!text.empty()) {
+        report.calls(text, begun);
+    }
+}
+void put(view::ListText& list, std::string_view text, bool /*begun*/, std::uint64_t calls) {
+    list.rows(text, calls);
+}
+
+template <class Report>
 class Pieces {
   public:
-    Pieces(const flow::Book& book, view::JsonReport& report,
+    Pieces(const flow::Book& book, Report& report,
            const std::function<bool(const flow::Call&)>& is_wanted)
         : book_(book), report_(report), is_wanted_(is_wanted),
           calls_(static_cast<std::uint32_t>(book.counts().calls)) {}
@@ -41,17 +58,18 @@ class Pieces {
             hand_in(std::move(piece));
         }
     }
-    [[nodiscard]] const JsonCalls& result() const { return result_; }
+    [[nodiscard]] const PrintedCalls& result() const { return result_; }
 
   private:
     struct Piece {
         explicit Piece(Pieces& pieces)
-            : json(view::JsonReport::Piece{
-                  [this, &pieces](std::string_view text) { pieces.take_overflow(*this, text); }}) {}
-        view::JsonReport json;
+            : text(piece_of(pieces.report_, [this, &pieces](std::string_view overflow) {
+                  pieces.take_overflow(*this, overflow);
+              })) {}
+        Report text;
         std::uint32_t number = 0;
         bool begun = false; // a part of it is in the report
-        JsonCalls counts;
+        PrintedCalls counts;
     };
 
     std::unique_ptr<Piece> begin(std::uint32_t number) {
@@ -77,7 +95,7 @@ class Pieces {
                 ++piece.counts.shown;
                 piece.counts.errors |= std::ranges::any_of(
                     call.findings, [](const auto& f) { return f.severity == "error"; });
-                piece.json.call(call);
+                piece.text.call(call);
             }
             return true;
         });
@@ -88,13 +106,8 @@ class Pieces {
         std::unique_lock lock{mutex_};
         changed_.wait(lock, [&] { return piece.number == due_; });
         lock.unlock();
-        put(piece, text);
-    }
-    void put(Piece& piece, std::string_view text) {
-        if (!text.empty()) {
-            report_.calls(text, piece.begun);
-            piece.begun = true;
-        }
+        put(report_, text, piece.begun, 0);
+        piece.begun = true;
     }
 
     // Whoever brings the piece that is due puts it into the report, and those behind it that wait.
@@ -109,8 +122,8 @@ class Pieces {
             auto whole = std::move(done_.begin()->second);
             done_.erase(done_.begin());
             lock.unlock();
-            put(*whole, whole->json.kept());
-            whole->json.restart();
+            put(report_, whole->text.kept(), whole->begun, whole->counts.shown);
+            whole->text.restart();
             lock.lock();
             result_.shown += whole->counts.shown;
             result_.errors |= whole->counts.errors;
@@ -121,7 +134,7 @@ class Pieces {
     }
 
     const flow::Book& book_;
-    view::JsonReport& report_;
+    Report& report_;
     const std::function<bool(const flow::Call&)>& is_wanted_;
     const std::uint32_t calls_;
     std::atomic<std::uint32_t> next_ = 0;
@@ -130,14 +143,13 @@ class Pieces {
     std::uint32_t due_ = 0; // the piece that the report wants next; the rest is under the mutex too
     std::map<std::uint32_t, std::unique_ptr<Piece>> done_;
     std::vector<std::unique_ptr<Piece>> spare_;
-    JsonCalls result_;
+    PrintedCalls result_;
 };
 
-} // namespace
-
-JsonCalls write_calls(const flow::Book& book, view::JsonReport& report,
-                      const std::function<bool(const flow::Call&)>& is_wanted) {
-    Pieces pieces{book, report, is_wanted};
+template <class Report>
+PrintedCalls write(const flow::Book& book, Report& report,
+                   const std::function<bool(const flow::Call&)>& is_wanted) {
+    Pieces<Report> pieces{book, report, is_wanted};
     const auto wanted = std::min({std::uint64_t{std::thread::hardware_concurrency()}, most_threads,
                                   book.counts().calls / calls_for_a_thread});
     std::vector<std::jthread> others;
@@ -147,6 +159,18 @@ JsonCalls write_calls(const flow::Book& book, view::JsonReport& report,
     pieces.run();
     others.clear();
     return pieces.result();
+}
+
+} // namespace
+
+PrintedCalls write_calls(const flow::Book& book, view::JsonReport& report,
+                         const std::function<bool(const flow::Call&)>& is_wanted) {
+    return write(book, report, is_wanted);
+}
+
+PrintedCalls write_calls(const flow::Book& book, view::ListText& list,
+                         const std::function<bool(const flow::Call&)>& is_wanted) {
+    return write(book, list, is_wanted);
 }
 
 } // namespace cw::cli
