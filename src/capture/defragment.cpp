@@ -10,6 +10,9 @@ constexpr std::uint32_t largest_datagram = 65'535;
 constexpr std::size_t most_bytes = 16 * 1024 * 1024;
 constexpr std::size_t most_datagrams = 4'096;
 constexpr Duration patience = seconds(60);
+// Copies of a packet from two places come within milliseconds; sixteen bits of identification may
+// come round within a few seconds.
+constexpr Duration copies_within = seconds(1);
 
 constexpr std::uint32_t units_of(std::uint32_t bytes) {
     return (bytes + 7) / 8;
@@ -25,7 +28,8 @@ std::size_t Defragmenter::KeyHash::operator()(const FragmentKey& k) const {
 
 // The seed keeps a capture from choosing keys that fall into one bucket.
 Defragmenter::Defragmenter(Ignored& ignored)
-    : index_(0, KeyHash{std::random_device{}()}), ignored_(ignored) {}
+    : index_(0, KeyHash{std::random_device{}()}), finished_(0, index_.hash_function()),
+      ignored_(ignored) {}
 
 std::size_t Defragmenter::cost(const Waiting& w) {
     return sizeof(Waiting) + w.made.bytes.capacity();
@@ -45,6 +49,8 @@ Defragmenter::Waiting& Defragmenter::entry_for(const Fragment& fragment) {
     entry.made.frame = fragment.frame;
     entry.made.input = fragment.input;
     entry.made.protocol = fragment.protocol;
+    const auto whole = finished_.find(fragment.key);
+    entry.again = whole != finished_.end() && fragment.time - whole->second <= copies_within;
     bytes_ += cost(entry);
     index_.emplace(fragment.key, std::prev(waiting_.end()));
     return entry;
@@ -77,6 +83,7 @@ std::optional<Reassembled> Defragmenter::add(const Fragment& fragment) {
         entry.made.protocol = fragment.protocol;
     }
     if (entry.total != 0 && entry.units == units_of(entry.total)) {
+        remember_finished(fragment.key, fragment.time);
         return finish(index_.find(fragment.key)->second);
     }
     while (bytes_ > most_bytes && waiting_.size() > 1) {
@@ -143,11 +150,28 @@ Reassembled Defragmenter::finish(List::iterator at) {
     return made;
 }
 
+void Defragmenter::remember_finished(const FragmentKey& key, Instant now) {
+    const auto [at, fresh] = finished_.insert_or_assign(key, now);
+    if (!fresh) {
+        return;
+    }
+    finished_order_.push_back(key);
+    if (finished_order_.size() > most_datagrams) {
+        finished_.erase(finished_order_.front());
+        finished_order_.pop_front();
+    }
+}
+
 void Defragmenter::give_up_oldest() {
     const bool spoilt = waiting_.front().spoilt;
+    const bool again = waiting_.front().again;
     auto made = finish(waiting_.begin());
     if (spoilt) {
         return; // counted when it was spoilt
+    }
+    if (again) {
+        ignored_.add("fragments captured twice");
+        return;
     }
     ignored_.add("incomplete fragments");
     if (!made.bytes.empty() && given_up_.size() < 64) {

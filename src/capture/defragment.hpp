@@ -7,6 +7,7 @@
 
 #include <bitset>
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <optional>
 #include <unordered_map>
@@ -53,8 +54,8 @@ struct Reassembled {
 
 class Defragmenter {
   public:
-    // Counts "incomplete fragments" and "overlapping fragments" a datagram, "malformed fragments"
-    // each. `ignored` must outlive it.
+    // Counts "incomplete fragments", "overlapping fragments" and "fragments captured twice" a
+    // datagram, "malformed fragments" each. `ignored` must outlive it.
     explicit Defragmenter(Ignored& ignored);
 
     // The whole datagram when this was its last missing fragment. Its end is missing when the
@@ -76,6 +77,7 @@ class Defragmenter {
         std::uint32_t total = 0;             // in bytes; 0: the last fragment did not come yet
         std::uint32_t held_to = 0xffff'ffff; // the capture lacks bytes from here on
         bool spoilt = false;
+        bool again = false; // its datagram was whole just before: these are copies of fragments
     };
     struct KeyHash {
         std::uint64_t seed;
@@ -87,12 +89,16 @@ class Defragmenter {
     void spoil(Waiting& entry);
     bool copy(Waiting& entry, const Fragment& fragment);
     Reassembled finish(List::iterator at);
+    void remember_finished(const FragmentKey& key, Instant now);
     void give_up_oldest();
     [[nodiscard]] static std::size_t cost(const Waiting& w);
 
     List waiting_; // oldest first
     std::unordered_map<FragmentKey, List::iterator, KeyHash> index_;
     std::list<Reassembled> given_up_;
+    // When the latest whole datagrams were whole, at most as many as may wait.
+    std::unordered_map<FragmentKey, Instant, KeyHash> finished_;
+    std::deque<FragmentKey> finished_order_;
     std::size_t bytes_ = 0;
     Ignored& ignored_;
 };

@@ -67,6 +67,21 @@ TEST(Defragmenter, TakesExactCopies) {
     EXPECT_EQ(bench.frame(parts.back()), the_message());
 }
 
+// Captured at two places, a fragment may come again when its datagram is whole: that is no message
+// of which the end is missing.
+TEST(Defragmenter, TakesCopiesThatComeAfterTheWholeForWhatTheyAre) {
+    auto parts = the_fragments();
+    std::ranges::reverse(parts);
+    Bench bench{101};
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+        EXPECT_EQ(bench.frame(parts[i]), "");
+    }
+    EXPECT_EQ(bench.frame(parts.back()), the_message());
+    EXPECT_EQ(bench.frame(parts.back()), "");
+    EXPECT_EQ(bench.finish(), "");
+    EXPECT_EQ(bench.ignored(), "fragments captured twice 1");
+}
+
 TEST(Defragmenter, DropsADatagramWhoseFragmentsContradict) {
     auto parts = the_fragments();
     auto forged = parts[1];
