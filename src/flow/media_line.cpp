@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -163,6 +164,13 @@ MediaLine media_line_of(const sdp::Session& session, const sdp::Media& media, co
     line.direction = direction_letter(media.direction);
     line.ice = !media.ice_ufrag.empty() || media.candidates.count > 0;
     return line;
+}
+
+bool is_rtp(std::string_view profile) {
+    constexpr std::string_view rtp{"RTP/"};
+    return std::ranges::any_of(std::views::iota(std::size_t{0}, profile.size()), [&](auto at) {
+        return istarts_with(profile.substr(at), rtp) && (at == 0 || profile[at - 1] == '/');
+    });
 }
 
 std::string_view srtp_of(const sdp::Session& session, const sdp::Media& media) {

@@ -6,6 +6,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "flow/facts.hpp"
+#include "flow/media_line.hpp"
 
 namespace cw::flow {
 namespace {
@@ -42,6 +43,12 @@ bool receives(const MediaLine& line) {
     return line.direction == 'b' || line.direction == 'r';
 }
 
+// What runs over another protocol shows no streams that could be looked for.
+bool may_be_rtp(const Call& call, const MediaLine& line) {
+    const auto profile = call.text(line.profile);
+    return profile.empty() || is_rtp(profile) || line.dtls;
+}
+
 void pair_lines(const Call& call, std::uint32_t offer, std::uint32_t answer,
                 std::vector<Promise>& out) {
     const auto& o = call.messages[offer];
@@ -53,7 +60,8 @@ void pair_lines(const Call& call, std::uint32_t offer, std::uint32_t answer,
         const auto& wanted = call.media_lines[o.media_begin + i];
         const auto& given = call.media_lines[a.media_begin + i];
         if (wanted.receive.port == 0 || given.receive.port == 0 ||
-            wanted.receive.address.is_unspecified() || given.receive.address.is_unspecified()) {
+            wanted.receive.address.is_unspecified() || given.receive.address.is_unspecified() ||
+            !may_be_rtp(call, wanted) || !may_be_rtp(call, given)) {
             continue;
         }
         out.push_back({.offerer = wanted.receive,

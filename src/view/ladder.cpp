@@ -430,7 +430,7 @@ void Layout::add_absent_media() {
         row.tone = Tone::Bad;
         row.toward_left = row.from > row.to;
         std::tie(row.from, row.to) = std::minmax({row.from, row.to});
-        row.label = fmt::format("no {}", media_kind(call_.media_lines[promise.answer_line]));
+        row.label = fmt::format("no {}", media_kind(call_, call_.media_lines[promise.answer_line]));
         row.detail = "promised, never seen";
         if (out_.rows.size() > call_.messages.size() + 4 * max_streams) {
             return;

@@ -57,6 +57,32 @@ TEST(Layout, MediaThatWasPromisedAndNeverCameIsNamed) {
     EXPECT_TRUE(rows_of(layout(made::good_call()), RowKind::NoMedia).empty());
 }
 
+constexpr std::string_view phone = "192.0.2.1:5060";
+constexpr std::string_view gateway = "192.0.2.9:5060";
+
+TEST(Layout, AFaxIsNotCalledRtpNorAwaitedAsRtp) {
+    made::CallMaker made{flow::Kind::Call, "sip:alice@example.com", "sip:fax@example.com"};
+    made.request(0, phone, gateway, "INVITE");
+    made.media("192.0.2.1:4000", false);
+    made.response(50, gateway, phone, 200, "OK");
+    made.media("192.0.2.9:5000", false);
+    made.stream(100, 2000, "192.0.2.9:5000", "192.0.2.1:4000", false);
+    made.stream(100, 2000, "192.0.2.1:4000", "192.0.2.9:5000", false);
+    made.request(2000, gateway, phone, "INVITE").to_tag = true;
+    made.media("192.0.2.9:5000", false);
+    made.call().media_lines.back().profile = made.text("udptl");
+    made.response(2050, phone, gateway, 200, "OK");
+    made.media("192.0.2.1:4002", false);
+    made.call().media_lines.back().profile = made.text("udptl");
+    const auto ladder = layout(made.call());
+    const auto messages = rows_of(ladder, RowKind::Message);
+    ASSERT_EQ(messages.size(), 4U);
+    EXPECT_EQ(messages[0].label, "INVITE RTP");
+    EXPECT_EQ(messages[2].label, "re-INVITE T.38");
+    EXPECT_EQ(messages[3].label, "200 OK T.38");
+    EXPECT_TRUE(rows_of(ladder, RowKind::NoMedia).empty());
+}
+
 TEST(Layout, WithoutAnyMediaNothingIsSaidToBeAbsent) {
     auto call = made::dropped_call();
     call.streams.clear(); // the capture may have held signalling only

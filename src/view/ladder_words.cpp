@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
+#include "flow/media_line.hpp"
 #include "flow/secured_body.hpp"
 #include "view/cells.hpp"
 #include "view/figures.hpp"
@@ -57,7 +59,7 @@ std::string body_words(const flow::Call& call, const flow::Message& m) {
         if (open == lines + m.media_count) {
             return "no media";
         }
-        word(out, media_kind(*open));
+        word(out, media_kind(call, *open));
         const bool video = std::any_of(lines, lines + m.media_count, [&](const auto& line) {
             return line.receive.port != 0 && call.text(line.type) == "video";
         });
@@ -118,7 +120,11 @@ std::string closing_words(const flow::Connection& c) {
 
 } // namespace
 
-std::string_view media_kind(const flow::MediaLine& line) {
+std::string media_kind(const flow::Call& call, const flow::MediaLine& line) {
+    const auto profile = call.text(line.profile);
+    if (!profile.empty() && !flow::is_rtp(profile)) {
+        return iequals(profile, "udptl") ? "T.38" : wire(profile, 24); // [RFC 7345 §4]
+    }
     if (line.dtls && line.secure_profile) {
         return "DTLS-SRTP";
     }

@@ -40,8 +40,9 @@ std::string connection_line(const flow::Connection& c);
 std::string media_note(const flow::Call& call, const flow::MediaStream& s);
 std::string media_label(const flow::Call& call, const flow::MediaStream& s);
 std::string media_detail(const flow::MediaStream& s);
-// The kind of media that a description asks for: "SRTP", "DTLS-SRTP", "RTP".
-std::string_view media_kind(const flow::MediaLine& line);
+// The kind of media that a description asks for: "SRTP", "DTLS-SRTP", "RTP", "T.38"; of what is no
+// RTP otherwise its protocol, "TCP/MSRP".
+std::string media_kind(const flow::Call& call, const flow::MediaLine& line);
 
 // "Call 1 of 1", "Registration 3".
 std::string title_of(const flow::Call& call, std::uint64_t calls_in_all);
