@@ -94,6 +94,15 @@ TEST_F(LoadProgram, TheFlowSaysHowManyAndWhatDecides) {
     EXPECT_TRUE(content_of(path("seconds.csv")).starts_with("second,due,begun,"));
 }
 
+TEST_F(LoadProgram, OptionsOfSippAreAnsweredWithTheirCounterparts) {
+    const auto outcome = run("load x.xml -r 10 -trace_msg 127.0.0.1:5060");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_TRUE(contains(outcome.text, "-r is SIPp's. Here: --rate N/s")) << outcome.text;
+    EXPECT_TRUE(contains(outcome.text, "-trace_msg is SIPp's. Here: run: --trace")) << outcome.text;
+    EXPECT_FALSE(contains(run("load x.xml --nothing").text, "SIPp's"))
+        << "it has none of that name";
+}
+
 TEST_F(LoadProgram, ACriterionThatIsNotMetIsStatus1) {
     file("direct.mmd", direct);
     auto done = run("load direct.mmd --rate 20 --calls 5 --pass '99% of answers < 1ms' --pass "

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/sipp_options.hpp"
 #include "view/cells.hpp"
 
 namespace {
@@ -56,11 +57,13 @@ int run(int argc, char** argv) {
     CLI::App app{about, "callwright"};
     app.set_version_flag("--version", "callwright " CALLWRIGHT_VERSION);
     app.require_subcommand(1);
-    app.failure_message([](const CLI::App* top, const CLI::Error& error) {
+    app.failure_message([argc, argv](const CLI::App* top, const CLI::Error& error) {
         const auto chosen = top->get_subcommands();
         const auto name = chosen.empty() ? std::string{} : " " + chosen.front()->get_name();
-        return fmt::format("callwright:{} {}\nSee 'callwright{} --help'.\n",
-                           name.empty() ? name : name + ":", error.what(), name);
+        const bool performs = name == " run" || name == " load";
+        return fmt::format("callwright:{} {}\n{}See 'callwright{} --help'.\n",
+                           name.empty() ? name : name + ":", error.what(),
+                           performs ? counterparts({argv, argv + argc}) : "", name);
     });
     const std::string_view first = argc > 1 ? argv[1] : "";
     if (first.empty()) {
