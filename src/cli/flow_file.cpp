@@ -10,9 +10,12 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "crypto/private_file.hpp"
 #include "rtp/wav.hpp"
 #include "script/compose.hpp"
+#include "script/literal/order.hpp"
+#include "script/literal/text.hpp"
 #include "script/parse.hpp"
 #include "script/read_flow.hpp"
 
@@ -99,6 +102,44 @@ class Earlier {
     std::vector<std::unique_ptr<std::string>> texts_;
 };
 
+// [file name="body.xml"] in what a literal party says.
+std::vector<std::string> inserted_files(const script::Arrow& arrow) {
+    std::vector<std::string> out;
+    for (const auto& fact : arrow.facts) {
+        const auto* said = std::get_if<script::Said>(&fact.value);
+        if (said == nullptr || said->about != script::Said::About::Line) {
+            continue;
+        }
+        for (const auto& piece : script::literal::parse_text(said->text).pieces) {
+            const auto* keyword = std::get_if<script::literal::Keyword>(&piece);
+            if (keyword != nullptr && keyword->key == script::literal::Key::File) {
+                out.push_back(keyword->name);
+            }
+        }
+    }
+    return out;
+}
+
+// "a.wav" of stream "a.wav,-1,0", "b.pcap" of replay "b.pcap".
+std::vector<std::string> sounding_files(const script::Facts& facts) {
+    using script::literal::Sound;
+    std::vector<std::string> out;
+    for (const auto& fact : facts) {
+        const auto* said = std::get_if<script::Said>(&fact.value);
+        if (said == nullptr || said->about != script::Said::About::Does) {
+            continue;
+        }
+        const auto order = script::literal::parse_order(said->text);
+        const auto* sound = order ? std::get_if<Sound>(&*order) : nullptr;
+        if (sound != nullptr && sound->how != Sound::How::Echo) {
+            const bool streams = sound->how == Sound::How::Stream;
+            out.emplace_back(
+                trim(sound->what.substr(0, streams ? sound->what.find(',') : std::string::npos)));
+        }
+    }
+    return out;
+}
+
 // What the flow's lines name: files of bodies, sounds.
 std::expected<void, Failure> load_files(Loaded& flow) {
     std::filesystem::path folder;
@@ -125,8 +166,27 @@ std::expected<void, Failure> load_files(Loaded& flow) {
                     return done;
                 }
             }
+            for (const auto& name : inserted_files(*arrow)) {
+                if (auto done = body(name); !done) {
+                    return done;
+                }
+            }
         }
         const auto* act = std::get_if<script::Act>(&step.what);
+        const auto* arrow = std::get_if<script::Arrow>(&step.what);
+        for (const auto& name : sounding_files(arrow != nullptr ? arrow->facts
+                                               : act != nullptr ? act->facts
+                                                                : script::Facts{})) {
+            // Beside the scenario, or where the program is started, as for SIPp. One that is not
+            // there is silence; so is what is no file: dtmf, a pattern, "pause".
+            for (const auto& path : {folder / name, std::filesystem::path{name}}) {
+                if (auto bytes = crypto::read_whole(path.string(), std::size_t{64} << 20)) {
+                    flow.given.recordings[name] =
+                        std::make_shared<const std::string>(std::move(*bytes));
+                    break;
+                }
+            }
+        }
         const auto* says = act != nullptr ? std::get_if<script::Says>(&act->action) : nullptr;
         if (says != nullptr) {
             auto bytes = crypto::read_whole((folder / says->file).string(), std::size_t{64} << 20);
@@ -220,6 +280,9 @@ std::expected<void, Failure> take_injections(const FlowOptions& options, Loaded&
         flow.injections.push_back(std::move(*file));
     }
     script::sipp::fill_row(flow.injections, 1, 0, flow.given.row);
+    if (!flow.injections.empty()) {
+        flow.given.tables = std::make_shared<script::sipp::Tables>(flow.injections);
+    }
     return {};
 }
 

@@ -283,6 +283,7 @@ prepare(const LoadCommand& command, Loaded& flow, const play::CrowdSettings& set
     options.shards = command.shards;
     options.crowd = settings;
     options.crowd.injections = std::move(flow.injections);
+    flow.given.tables.reset(); // each crowd makes its own
     options.crowd.keep_failed = command.keep;
     options.crowd.by_rote = !command.in_full;
     options.crowd.connections = command.pool;

@@ -19,6 +19,10 @@
 #include "script/plan.hpp"
 #include "sip/transport.hpp"
 
+namespace cw::script::sipp {
+class Tables;
+}
+
 namespace cw::play {
 
 inline constexpr std::size_t transport_count = 7; // of sip::Transport
@@ -72,10 +76,13 @@ enum class Enrol : std::uint8_t { AtEmbedded, Everywhere, Nobody };
 
 // What the command line and the environment give a flow.
 struct Given {
-    std::map<std::string, std::string> set; // --set KEY=VALUE
-    std::map<std::string, std::string> row; // {row.…}: one line of the CSV file
+    std::map<std::string, std::string> set;       // --set KEY=VALUE
+    std::map<std::string, std::string> row;       // {row.…}: one line of the CSV file
+    std::shared_ptr<script::sipp::Tables> tables; // SIPp's injection files, for literal parties
     std::map<std::string, std::string> environment;
     std::map<std::string, std::string> files; // what `body:` names, read by the host
+    // What literal parties stream and replay, as it stands in the files.
+    std::map<std::string, std::shared_ptr<const std::string>> recordings;
     std::map<std::string, std::shared_ptr<const rtp::Samples>> sounds; // …and what `says` does
     std::string folder;       // of the flow: where the files that it names are
     std::uint64_t number = 1; // {n}

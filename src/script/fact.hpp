@@ -113,6 +113,7 @@ struct Said {
         Otherwise,   // "otherwise: 5": where it goes on when it does not come
         Transaction, // "transaction: a": a name for branch parameters
         Lost,        // "lost: 10%": so often it does not get through
+        Matches,     // "method matches: INV|OPT": what is awaited, instead of the one drawn
         Does,        // "does: take 1 from body by /…/"
     };
     About about = About::Line;

@@ -18,8 +18,10 @@ constexpr std::array<std::string_view, 18> words{
     "no SDP",  "hold",    "resume",     "digest",    "wrong password", "AKA",
     "new key", "no call", "tampered",   "tunnelled", "any time",       "keeps route",
     "mutual",  "resumed", "under test", "played",    "literal",        "fail"};
-constexpr std::array<std::string_view, 8> abouts{
-    "| ", "to: ", "then: ", "when: ", "otherwise: ", "transaction: ", "lost: ", "does: "};
+constexpr std::array<std::string_view, 9> abouts{
+    "| ",          "to: ",          "then: ", "when: ",
+    "otherwise: ", "transaction: ", "lost: ", "method matches: ",
+    "does: "};
 constexpr std::array<std::string_view, 5> protections{"SDP", "RTP", "SRTP", "DTLS-SRTP", "OSRTP"};
 constexpr std::array<std::string_view, 3> hashes{"MD5", "SHA-256", "SHA-512-256"};
 constexpr std::array<std::string_view, 3> keys{"RSA", "ECDSA", "Ed25519"};

@@ -226,6 +226,7 @@ constexpr auto rows = std::to_array<Row>({
     {Subject::Message, "otherwise: $rest", said<Said::About::Otherwise>},
     {Subject::Message, "transaction: $rest", said<Said::About::Transaction>},
     {Subject::Message, "lost: $rest", said<Said::About::Lost>},
+    {Subject::Message, "method matches: $rest", said<Said::About::Matches>},
     {Subject::Message, "does: $rest", said<Said::About::Does>},
     {Subject::Message, "within $duration", timed<Within>},
     {Subject::Message, "after $duration", timed<After>},

@@ -47,6 +47,7 @@ def plain(messages, ports, pid):
                 head = head.replace(written, f"call{i}")
                 body = body.replace(written, f"call{i}")
         head = re.sub(r"(branch[ \t]*=[ \t]*)([^;,\s>]+)", name("branch"), head, flags=re.I)
+        body = re.sub(r"(branch[ \t]*=[ \t]*)([^;,\s>]+)", name("branch"), body, flags=re.I)  # a message within
         head = re.sub(r"(tag[ \t]*=[ \t]*)([^;,\s>\"]+)", name("tag"), head, flags=re.I)
         head = re.sub(r"((?:cnonce|response|(?<=[ ,])uri)\s*=\s*)\"?[^\",\s]*\"?", r"\1*", head, flags=re.I)
         body = re.sub(r"(?:v?3\.6\.1[-\w]*|callwright)", "VERSION", body)

@@ -65,6 +65,9 @@ def helpers(text, folder):
                     out.write(struct.pack("<IIII", 1, 0, len(frame), len(frame)) + frame)
                 else:
                     out.write(b"\xff" * 1600)
+    for name in re.findall(r'\[file name="?([^"\]]+)', text):
+        with open(os.path.join(folder, os.path.basename(name)), "w") as out:
+            out.write("a body of a file\n")
     known = {"service", "remote_ip", "remote_port", "transport", "local_ip", "local_ip_type", "local_port", "media_ip",
              "media_ip_type", "media_port", "auto_media_port", "rtpstream_audio_port", "rtpstream_video_port", "call_number",
              "dynamic_id", "call_id", "cseq", "pid", "len", "branch", "msg_index", "clock_tick", "timestamp", "date", "users",
@@ -77,7 +80,7 @@ def helpers(text, folder):
     for key in keys:
         theirs += ["-key", key, f"{key}"]
         ours += ["--set", f"{key}={key}"]
-    files = set(re.findall(r'\[field\d+[^\]]*file="?([^"\]\s]+)', text)) | set(re.findall(r'<lookup[^>]*file="([^"]+)"', text))
+    files = set(re.findall(r'\[field\d+[^\]]*file="?([^"\]\s]+)', text)) | set(re.findall(r'<(?:lookup|insert|replace)\b[^>]*file="([^"]+)"', text))
     if not files and "[field" in text:
         files = {"rows.csv"}
     for name in files:
@@ -88,7 +91,7 @@ def helpers(text, folder):
                 out.write("SEQUENTIAL\n" + ";".join(
                     f"[authentication username=u password=p]" if f'[field{i}]' in re.findall(r"^\s*(\[field\d\])\s*$", text, re.M) else f"user{i}"
                     for i in range(10)) + "\n")
-            theirs += ["-inf", name]
+            theirs += ["-inf", name] + (["-infindex", name, "0"] if "<lookup" in text else [])
             ours += ["--rows", name]
     return theirs, ours
 

@@ -207,6 +207,18 @@ void Literal::obey(Walker& walker, const Instruction& one, std::string_view mess
     for (const auto& sound : outcome.sounds) {
         walker.sounds.begin(sound, now_);
     }
+    if (outcome.close && walker.wire) {
+        if (walker.wire->reliable()) {
+            wants.closes.push_back(*walker.wire);
+        }
+        walker.wire.reset();
+        walker.token.reset();
+    }
+    if (outcome.send_to) {
+        walker.send_to = outcome.send_to;
+        walker.wire.reset();
+        walker.token.reset();
+    }
     // What was sent is looked at as SIPp does it: it fails nothing.
     if (!outcome.failed.empty() && (one.kind != Kind::Send || outcome.stop)) {
         failed(one.step, Verdict::Failed, outcome.failed);
@@ -291,8 +303,9 @@ std::optional<Wire> Literal::way(Walker& walker, PartyId to) {
         return walker.wire;
     }
     const auto from = walker.program->party;
-    const auto transport = cast_.transport(from, to);
-    const auto at = cast_.reach(from, to, transport);
+    const auto transport = walker.send_to ? walker.send_to->transport : cast_.transport(from, to);
+    const auto at =
+        walker.send_to ? std::optional{walker.send_to->at} : cast_.reach(from, to, transport);
     if (!at) {
         walker.refused = true;
         walker.why_refused = fmt::format("where is {}? Say --at {}=udp:HOST:PORT",
@@ -378,6 +391,18 @@ bool Literal::step_send(Walker& walker, const Instruction& one) {
 bool Literal::step_pause(Walker& walker, const Instruction& one) {
     if (!walker.until) {
         walker.until = walker.since + walker.player.length_of(one.pause);
+    }
+    // As for SIPp, what comes now is one too many, unless it was awaited before and may still come.
+    while (!walker.inbox.empty()) {
+        const auto arrived = std::move(walker.inbox.front());
+        walker.inbox.pop_front();
+        if (passed_by(walker, arrived)) {
+            return true;
+        }
+        unexpected(walker, arrived);
+        if (over_) {
+            return false;
+        }
     }
     if (now_ < *walker.until) {
         return false;
@@ -473,7 +498,9 @@ bool Literal::step_receive(Walker& walker, const Instruction& one) {
 // A message that fits. `moves`: the walker goes on behind it; else it stays where it is.
 bool Literal::take(Walker& walker, Index index, const Arrived& arrived, bool moves) {
     const auto& one = walker.program->steps[index];
-    walker.wire = arrived.wire;
+    if (!walker.send_to) {
+        walker.wire = arrived.wire;
+    }
     walker.moves = 0;
     walker.player.take(one, arrived.text);
     walker.sounds.learn(arrived.text);

@@ -68,6 +68,7 @@ class Literal {
         Instant since;                // it has stood here
         std::optional<Instant> until; // of a pause
         std::optional<Wire> wire;
+        std::optional<Destination> send_to; // an order has said so
         std::optional<std::uint32_t> token; // of a connection that is being opened
         bool refused = false;
         std::string why_refused;

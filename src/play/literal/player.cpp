@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "crypto/digest_client.hpp"
 #include "play/literal/received.hpp"
+#include "script/sipp/injection.hpp"
 
 namespace cw::play::literal {
 
@@ -96,56 +97,90 @@ bool Player::chance(std::uint32_t millionths) {
 
 double Player::sample(script::literal::Sample::From from, double first, double second) {
     using From = script::literal::Sample::From;
-    // Above 0 to 1.
-    const auto uniform = [&] {
-        return 1 - static_cast<double>(random() >> 11U) / 9007199254740992.0;
-    };
-    const auto normal = [&] { // Box and Muller
-        const double radius = std::sqrt(-2 * std::log(uniform()));
-        return first + second * radius * std::cos(6.283185307179586 * uniform());
-    };
     switch (from) {
     case From::Uniform:
         return first + (second - first) * (1 - uniform());
     case From::Normal:
-        return normal();
+        return first + second * normal();
     case From::Lognormal:
-        return std::exp(normal());
+        return std::exp(first + second * normal());
     case From::Exponential:
         return -first * std::log(uniform());
     case From::Weibull:
         return second > 0 ? first * std::pow(-std::log(uniform()), 1 / second) : 0;
     case From::Pareto:
         return first > 0 ? second * std::pow(uniform(), -1 / first) : 0;
+    case From::Gamma:
+        return second * gamma(first);
+    case From::NegativeBinomial: // a Poisson number whose mean is drawn from a gamma distribution
+        return first > 0 && first <= 1 ? poisson(gamma(second) * (1 - first) / first) : 0;
     }
     return 0;
 }
 
+// Above 0 to 1.
+double Player::uniform() {
+    return 1 - static_cast<double>(random() >> 11U) / 9007199254740992.0;
+}
+
+// Box and Muller.
+double Player::normal() {
+    const double radius = std::sqrt(-2 * std::log(uniform()));
+    return radius * std::cos(6.283185307179586 * uniform());
+}
+
+// Marsaglia and Tsang, with a scale of 1.
+double Player::gamma(double shape) {
+    if (shape <= 0) {
+        return 0;
+    }
+    const double raised = shape < 1 ? shape + 1 : shape;
+    const double d = raised - 1.0 / 3;
+    const double c = 1 / std::sqrt(9 * d);
+    double out = d;
+    for (int i = 0; i < 1000; ++i) { // each is refused one time in 20
+        const double x = normal();
+        const double v = std::pow(1 + c * x, 3);
+        if (v > 0 && std::log(uniform()) < x * x / 2 + d - d * v + d * std::log(v)) {
+            out = d * v;
+            break;
+        }
+    }
+    return shape < 1 ? out * std::pow(uniform(), 1 / shape) : out;
+}
+
+// Knuth; where the mean is large, the normal distribution is near enough.
+double Player::poisson(double mean) {
+    if (mean > 500) {
+        return std::max(0.0, std::round(mean + std::sqrt(mean) * normal()));
+    }
+    const double least = std::exp(-mean);
+    double product = uniform();
+    double out = 0;
+    for (; product > least; ++out) {
+        product *= uniform();
+    }
+    return out;
+}
+
 Duration Player::length_of(const script::literal::Pause& pause) {
     using Kind = script::literal::Pause::Kind;
-    using From = script::literal::Sample::From;
-    const auto limited = [](double nanoseconds) {
-        return Duration{static_cast<std::int64_t>(std::clamp(nanoseconds, 0.0, 3.6e15))};
+    const auto limited = [](double number) {
+        return Duration{static_cast<std::int64_t>(std::clamp(number * 1e6, 0.0, 3.6e15))};
     };
-    const auto first = static_cast<double>(pause.first.ns);
-    const auto second = static_cast<double>(pause.second.ns);
     switch (pause.kind) {
     case Kind::Fixed:
-        return pause.first;
+        return pause.time;
     case Kind::Variable:
-        return limited(number_of(value(pause.variable)) * 1e6);
+        return limited(number_of(value(pause.variable)));
     case Kind::Default: {
         const auto given = given_.set.find("pause");
         const auto number =
             given != given_.set.end() ? parse_number<std::uint32_t>(given->second) : std::nullopt;
         return milliseconds(number.value_or(0));
     }
-    case Kind::Uniform:
-        return limited(sample(From::Uniform, first, second));
-    case Kind::Normal:
-        return limited(sample(From::Normal, first, second));
-    case Kind::Exponential:
-        return limited(sample(From::Exponential, first, second));
+    case Kind::Drawn:
+        return limited(sample(pause.from, pause.first, pause.second));
     }
     return {};
 }
@@ -269,9 +304,9 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
         number(media != member.media.end() ? media->second.rtp.port : 6000);
         return;
     }
-    case Key::CallNumber:
+    case Key::CallNumber: // SIPp adds nothing to it
     case Key::UserId:
-        number(static_cast<std::int64_t>(given_.number));
+        out += fmt::format("{}", given_.number);
         return;
     case Key::CallId:
         out += call_id_heard_ ? call_id_ : call_id_ + "@" + address_of(local);
@@ -319,6 +354,11 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
         return;
     case Key::Last: {
         const std::string_view name{keyword.name};
+        if (const auto part = name.find(':');
+            part != std::string_view::npos && part + 1 < name.size()) {
+            out += last_part(name.substr(0, part), name.substr(part + 1));
+            return;
+        }
         bool first = true;
         for (const auto line : lines_of_header(last_, name.substr(0, name.find(':')))) {
             out += std::exchange(first, false) ? "" : "\r\n";
@@ -343,6 +383,17 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
         return;
     case Key::Field:
         append_field(out, keyword, writing);
+        return;
+    case Key::Fill: {
+        const auto size = std::clamp(number_of(value(keyword.argument)), 0.0,
+                                     static_cast<double>(longest_message));
+        for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i) {
+            out += keyword.name[i % keyword.name.size()];
+        }
+        return;
+    }
+    case Key::DynamicId: // from 10,000 on by four up to 12,000, as SIPp counts
+        number(10'000 + static_cast<std::int64_t>((given_.number - 1) % 500 * 4));
         return;
     case Key::Variable: { // SIPp takes a number of zero for not set
         const auto& found = value(keyword.name);
@@ -384,17 +435,13 @@ void Player::append(std::string& out, const Keyword& keyword, Writing& writing) 
 }
 
 void Player::append_field(std::string& out, const Keyword& keyword, Writing& writing) {
-    const auto name = fmt::format("field{}", keyword.plus);
-    auto row = given_.row.find(keyword.name.empty() ? name : keyword.name + "/" + name);
-    if (row == given_.row.end()) {
-        row = given_.row.find(name);
-    }
-    if (row == given_.row.end()) {
-        writing.failed = fmt::format("[{}] has no value: give --rows FILE", name);
+    const auto found = field_of(keyword, writing);
+    if (!found) {
+        writing.failed = fmt::format("[field{}] has no value: give --rows FILE", keyword.plus);
         return;
     }
     // A field may hold keywords; those of what they stand for do not count.
-    for (const auto& piece : script::literal::parse_text(row->second).pieces) {
+    for (const auto& piece : script::literal::parse_text(*found).pieces) {
         const auto* inner = std::get_if<Keyword>(&piece);
         if (inner == nullptr) {
             out += std::get<std::string>(piece);
@@ -404,6 +451,42 @@ void Player::append_field(std::string& out, const Keyword& keyword, Writing& wri
             out += "[" + inner->name + "]";
         }
     }
+}
+
+// Of the call's row, or of the one that `line=` says; empty where there is no such row.
+std::optional<std::string> Player::field_of(const Keyword& keyword, const Writing& writing) {
+    const auto number = static_cast<std::size_t>(std::max(0, keyword.plus));
+    const auto* file = given_.tables != nullptr ? given_.tables->find(keyword.name) : nullptr;
+    if (file != nullptr && keyword.argument.empty()) {
+        return file->field(file->row_of(given_.number, given_.seed), number);
+    }
+    if (file != nullptr) {
+        const auto line = fill(script::literal::parse_text(keyword.argument), writing.index,
+                               *writing.wire, writing.now);
+        const double row = std::strtod(line.c_str(), nullptr);
+        return row >= 0 && row < static_cast<double>(file->size())
+                   ? file->field(static_cast<std::uint64_t>(row), number).value_or("")
+                   : std::string{};
+    }
+    const auto name = fmt::format("field{}", keyword.plus);
+    auto row = given_.row.find(keyword.name.empty() ? name : keyword.name + "/" + name);
+    if (row == given_.row.end()) {
+        row = given_.row.find(name);
+    }
+    return row == given_.row.end() ? std::nullopt : std::optional{row->second};
+}
+
+// [last_From:value], [last_From:uri], [last_From:param.tag]: of the last message's first such
+// field.
+std::string_view Player::last_part(std::string_view header, std::string_view part) const {
+    const auto value = value_of_header(last_, header);
+    if (part == "value") {
+        return value;
+    }
+    if (part == "uri") {
+        return uri_in(value);
+    }
+    return part.starts_with("param.") ? parameter_in(value, part.substr(6)) : std::string_view{};
 }
 
 // [cryptotag1audio], [cryptosuiteaescm128sha1801audio], [cryptokeyparams1audio] [RFC 4568 §4].
@@ -536,7 +619,9 @@ std::string Player::credentials(std::string_view message, Writing& writing) {
 bool Player::fits(const Instruction& instruction, std::string_view message) const {
     const auto opening = opening_of(message);
     if (instruction.status == 0) {
-        return opening.status == 0 && opening.method == instruction.method;
+        return opening.status == 0 &&
+               (instruction.methods ? !instruction.methods->search(opening.method).empty()
+                                    : opening.method == instruction.method);
     }
     if (opening.status != instruction.status) {
         return false;
@@ -643,6 +728,19 @@ double distance(std::string_view left, std::string_view right) {
 
 } // namespace
 
+namespace {
+
+std::optional<sip::Transport> transport_of(std::string_view text) {
+    for (const auto one : {sip::Transport::Udp, sip::Transport::Tcp, sip::Transport::Tls}) {
+        if (iequals(text, sip::to_string(one))) {
+            return one;
+        }
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
 struct Player::Doing {
     Player& self;
     std::string_view message;
@@ -697,7 +795,7 @@ struct Player::Doing {
         } else if (sum.sign == '*') {
             made = old * with;
         } else if (sum.sign == '/') {
-            made = with == 0 ? 0 : old / with;
+            made = with == 0 ? old : old / with;
         }
         self.set(sum.into, made);
     }
@@ -753,6 +851,15 @@ struct Player::Doing {
             self.set(order.into, *number);
         }
     }
+    void operator()(const script::literal::Trim& order) {
+        if (const auto* text = std::get_if<std::string>(&self.value(order.what))) {
+            const auto first = text->find_first_not_of(" \t\r\n\f\v");
+            const auto last = text->find_last_not_of(" \t\r\n\f\v");
+            self.set(order.what, first == std::string::npos
+                                     ? std::string{}
+                                     : text->substr(first, last - first + 1));
+        }
+    }
     void operator()(const script::literal::Sample& order) {
         self.set(order.into, self.sample(order.from, order.first, order.second));
     }
@@ -773,13 +880,50 @@ struct Player::Doing {
     }
     void operator()(const script::literal::CheckDigest& check);
     void operator()(const script::literal::LookUp& look) {
-        const auto key = filled(look.key);
-        const auto field = self.given_.row.find(look.file + "/field0");
-        const auto plain = self.given_.row.find("field0");
-        const bool found = (field != self.given_.row.end() && field->second == key) ||
-                           (plain != self.given_.row.end() && plain->second == key);
-        self.set(look.into, found ? 0.0 : -1.0);
+        auto* tables = tables_with(look.file);
+        const auto row =
+            tables != nullptr ? tables->look_up(filled(look.file), filled(look.key)) : std::nullopt;
+        self.set(look.into, row ? static_cast<double>(*row) : -1.0);
     }
+    void operator()(const script::literal::Insert& insert) {
+        if (auto* tables = tables_with(insert.file);
+            tables != nullptr && !tables->insert(filled(insert.file), filled(insert.row))) {
+            out.failed = "no row can be inserted there";
+        }
+    }
+    void operator()(const script::literal::Replace& replace) {
+        const double number = std::strtod(filled(replace.number).c_str(), nullptr);
+        if (auto* tables = tables_with(replace.file);
+            tables != nullptr &&
+            (number < 0 || number > 1e9 ||
+             !tables->replace(filled(replace.file), static_cast<std::uint64_t>(number),
+                              filled(replace.row)))) {
+            out.failed = fmt::format("{} has no row {}", filled(replace.file), number);
+        }
+    }
+    // The injection files, if that one is among them.
+    script::sipp::Tables* tables_with(const Text& file) {
+        auto* tables = self.given_.tables.get();
+        const auto name = filled(file);
+        if (tables == nullptr || tables->find(name) == nullptr) {
+            out.failed = fmt::format("{} is not among the files of --rows", name);
+            return nullptr;
+        }
+        return tables;
+    }
+    void operator()(const script::literal::SendTo& order) {
+        const auto host = filled(order.host);
+        const auto port = parse_number<std::uint16_t>(filled(order.port));
+        const auto transport = transport_of(filled(order.transport));
+        const auto ip = IpAddress::parse(host);
+        if (!ip || !port || *port == 0 || !transport) {
+            out.failed = fmt::format("“{} {} {}” is no address, port and transport", host,
+                                     filled(order.port), filled(order.transport));
+            return;
+        }
+        out.send_to = Destination{Endpoint{*ip, *port}, *transport};
+    }
+    void operator()(const script::literal::CloseConnection& /*close*/) { out.close = true; }
     void operator()(const script::literal::Clock& clock) {
         self.set(clock.into[0], static_cast<double>(now.ns / 1'000'000'000));
         self.set(clock.into[1], static_cast<double>(now.ns / 1000 % 1'000'000));

@@ -34,6 +34,12 @@ struct SoundAsked {
     std::string what;
 };
 
+// Where messages are to go from now on.
+struct Destination {
+    Endpoint at;
+    sip::Transport transport = sip::Transport::Udp;
+};
+
 class Player {
   public:
     Player(const script::literal::Program& program, const script::Plan& plan, const Cast& cast,
@@ -54,6 +60,8 @@ class Player {
         bool stop = false;
         std::string failed; // a sentence
         std::vector<SoundAsked> sounds;
+        std::optional<Destination> send_to;
+        bool close = false;
     };
     Outcome obey(const std::vector<script::literal::Order>& orders, std::string_view message,
                  Index index, const Wire& wire, Instant now);
@@ -82,6 +90,8 @@ class Player {
     void append(std::string& out, const Text& text, Writing& writing);
     void append(std::string& out, const script::literal::Keyword& keyword, Writing& writing);
     void append_field(std::string& out, const script::literal::Keyword& keyword, Writing& writing);
+    [[nodiscard]] std::optional<std::string> field_of(const script::literal::Keyword& keyword,
+                                                      const Writing& writing);
     void append_crypto(std::string& out, std::string_view name);
     [[nodiscard]] std::string own_branch(std::int64_t index) const;
     std::string credentials(std::string_view message, Writing& writing);
@@ -92,6 +102,11 @@ class Player {
     void set(const std::string& name, Value value);
     void learn_route(std::string_view message);
     std::uint64_t random();
+    double uniform();
+    double normal(); // with a mean of 0 and a deviation of 1
+    double gamma(double shape);
+    double poisson(double mean);
+    [[nodiscard]] std::string_view last_part(std::string_view header, std::string_view part) const;
 
     // One for each kind of order.
     struct Doing;

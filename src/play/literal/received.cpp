@@ -98,6 +98,12 @@ std::string_view tag_in(std::string_view value) {
     return parameter(close == std::string_view::npos ? value : value.substr(close), ";tag=");
 }
 
+std::string_view parameter_in(std::string_view value, std::string_view name) {
+    const auto close = value.rfind('>');
+    return parameter(close == std::string_view::npos ? value : value.substr(close),
+                     ";" + std::string{name} + "=");
+}
+
 std::string_view branch_in(std::string_view via) {
     return parameter(via, ";branch=");
 }

@@ -25,6 +25,8 @@ std::vector<std::string_view> lines_of_header(std::string_view message, std::str
 std::string_view value_of_header(std::string_view message, std::string_view name);
 std::string_view body_of(std::string_view message);
 std::string_view tag_in(std::string_view value);
+// Of the header, not of the address in its brackets.
+std::string_view parameter_in(std::string_view value, std::string_view name);
 std::string_view branch_in(std::string_view via);
 // "<sip:a@b>;x" → "sip:a@b".
 std::string_view uri_in(std::string_view value);

@@ -66,6 +66,13 @@ void Sounds::learn(std::string_view message) {
     if (const auto ip = IpAddress::parse(address); ip && *port != 0) {
         to_ = Endpoint{*ip, *port};
     }
+    // Digits have the payload type that the other side has for them [RFC 4733 §2.4.1].
+    const auto event = body.find(" telephone-event/", media);
+    const auto map = event == std::string_view::npos ? event : body.rfind("a=rtpmap:", event);
+    if (map != std::string_view::npos) {
+        events_ =
+            parse_number<std::uint8_t>(body.substr(map + 9, event - map - 9)).value_or(events_);
+    }
 }
 
 std::string Sounds::header(std::uint8_t type, bool mark) {
@@ -104,13 +111,15 @@ void Sounds::begin_stream(std::string_view what, Instant now) {
     loops_ = parse_number<std::int32_t>(loops).value_or(1);
     type_ = parse_number<std::uint8_t>(type).value_or(0);
     if (file == "apattern") {
-        payload_.assign(packet_size * 50, static_cast<char>(0xaa + loops_));
+        payload_ =
+            std::make_shared<const std::string>(packet_size * 50, static_cast<char>(0xaa + loops_));
         loops_ = -1;
-    } else if (const auto found = given_.files.find(std::string{file});
-               found != given_.files.end()) {
+    } else if (const auto found = given_.recordings.find(std::string{file});
+               found != given_.recordings.end()) {
         payload_ = found->second;
     } else {
-        payload_.assign(packet_size * 50, static_cast<char>(type_ == 8 ? 0xd5 : 0xff));
+        payload_ = std::make_shared<const std::string>(packet_size * 50,
+                                                       static_cast<char>(type_ == 8 ? 0xd5 : 0xff));
     }
     at_ = 0;
     due_ = now;
@@ -120,7 +129,6 @@ void Sounds::begin_stream(std::string_view what, Instant now) {
 // [RFC 4733 §2.5.1.2]: an event is repeated while it lasts, and its end three times.
 void Sounds::begin_digits(std::string_view digits, Instant now) {
     constexpr std::string_view events = "0123456789*#ABCD";
-    constexpr std::uint8_t type = 101;
     packets_.clear();
     next_ = 0;
     began_ = now;
@@ -134,7 +142,7 @@ void Sounds::begin_digits(std::string_view digits, Instant now) {
             const bool end = i > 5;
             Packet packet;
             packet.at = at;
-            packet.bytes = header(type, i == 1);
+            packet.bytes = header(events_, i == 1);
             packet.bytes += static_cast<char>(event);
             packet.bytes += static_cast<char>(end ? 0x8a : 0x0a);
             append_number(packet.bytes, std::min<std::uint32_t>(i, 5) * packet_size, 2);
@@ -150,11 +158,11 @@ void Sounds::begin_replay(std::string_view file, Instant now) {
     packets_.clear();
     next_ = 0;
     began_ = now;
-    const auto found = given_.files.find(std::string{file});
-    if (found == given_.files.end() || found->second.size() < 24) {
+    const auto found = given_.recordings.find(std::string{file});
+    if (found == given_.recordings.end() || found->second->size() < 24) {
         return;
     }
-    const std::string_view bytes{found->second};
+    const std::string_view bytes{*found->second};
     const auto magic = number_at(bytes, 0, false);
     const bool swapped = magic == 0xd4c3b2a1 || magic == 0x4d3cb2a1;
     const bool nano = magic == 0xa1b23c4d || magic == 0x4d3cb2a1;
@@ -189,15 +197,15 @@ void Sounds::advance(Instant now, Wants& wants) {
     };
     for (std::size_t burst = 0; due_.known() && due_ <= now && burst < 50; ++burst) {
         due_ = due_ + packet_time;
-        if (paused_ || payload_.empty()) {
+        if (paused_ || payload_->empty()) {
             continue;
         }
         auto bytes = header(type_, sent_ == 0);
-        bytes += payload_.substr(at_, packet_size);
+        bytes += std::string_view{*payload_}.substr(at_, packet_size);
         send(std::move(bytes));
         timestamp_ += packet_size;
         at_ += packet_size;
-        if (at_ >= payload_.size()) {
+        if (at_ >= payload_->size()) {
             at_ = 0;
             loops_ -= loops_ > 0 ? 1 : 0;
             due_ = loops_ == 0 ? Instant{} : due_;

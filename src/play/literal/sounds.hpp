@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,10 +50,11 @@ class Sounds {
     std::uint64_t sent_ = 0;
     bool echoes_ = false;
     // A stream: a payload that is cut in pieces of 20 ms.
-    std::string payload_;
+    std::shared_ptr<const std::string> payload_;
     std::size_t at_ = 0;
     std::uint8_t type_ = 0;
-    std::int32_t loops_ = 0; // that are left; below 0: for ever
+    std::uint8_t events_ = 101; // payload type of digits
+    std::int32_t loops_ = 0;    // that are left; below 0: for ever
     bool paused_ = false;
     Instant due_; // known(): it streams
     // A replay, or digits: packets with their times.

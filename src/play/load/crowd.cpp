@@ -56,6 +56,11 @@ std::vector<std::string> first_methods(const script::literal::Program& program) 
         }
         if (one.kind == script::literal::Instruction::Kind::Receive) {
             out.push_back(one.method);
+            if (one.methods) {
+                for (const auto name : script::literal::methods_like(*one.methods)) {
+                    out.emplace_back(name);
+                }
+            }
             if (!one.optional && !one.any_time) {
                 break;
             }
@@ -102,6 +107,9 @@ Crowd::Crowd(const script::Plan& plan, Cast cast, const Given& given, const Rows
       settings_(std::move(settings)), media_places_(std::move(places)), deadlines_(Places{this}),
       cast_by_number_(addresses_by_number(plan)), has_media_(draws_media(plan) && given.media),
       literal_(script::has_literal(plan)) {
+    if (!settings_.injections.empty()) { // each shard has its own: a call may change them
+        tables_ = std::make_shared<script::sipp::Tables>(std::move(settings_.injections));
+    }
     for (const auto& program : cast_.programs) {
         has_media_ = has_media_ || (makes_sound(*program) && given.media);
         if (settings_.answers) {
@@ -150,8 +158,11 @@ void Crowd::write_given(Call& call) const {
     if (rows_ != nullptr) {
         call.given.row = rows_->row(call.row);
     }
-    script::sipp::fill_row(settings_.injections, call.given.number, call.given.seed,
-                           call.given.row);
+    call.given.tables = tables_;
+    if (tables_ != nullptr) {
+        script::sipp::fill_row(tables_->files(), call.given.number, call.given.seed,
+                               call.given.row);
+    }
 }
 
 // Which of the casts is the call's: its row's, or that of its source address.

@@ -208,6 +208,7 @@ class Crowd {
     const script::Plan& plan_;
     Cast cast_;
     const Given& given_;
+    std::shared_ptr<script::sipp::Tables> tables_; // what literal parties insert
     const Rows* rows_;
     CrowdSettings settings_;
     MediaPlaces media_places_;

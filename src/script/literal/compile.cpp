@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -191,11 +193,11 @@ class Compiler {
         decide_if_sent();
         if (const auto* waits = std::get_if<Waits>(&act.action)) {
             auto& one = add(Instruction::Kind::Pause);
-            one.pause.first = waits->time;
+            one.pause.time = waits->time;
             finish(act.facts, one);
         } else if (const auto* rings = std::get_if<Rings>(&act.action)) {
             auto& one = add(Instruction::Kind::Pause);
-            one.pause.first = rings->time;
+            one.pause.time = rings->time;
             finish(act.facts, one);
         } else if (const auto* minds = std::get_if<Minds>(&act.action)) {
             compile_minds(act, *minds);
@@ -232,20 +234,33 @@ class Compiler {
             pause.kind = Pause::Kind::Default;
             return;
         }
-        const auto first = parse_duration(first_word(text));
-        const auto second = parse_duration(first_word(text));
-        pause.kind = word == "uniform"  ? Pause::Kind::Uniform
-                     : word == "normal" ? Pause::Kind::Normal
-                                        : Pause::Kind::Exponential;
-        const bool known = word == "uniform" || word == "normal" || word == "exponential";
-        if (!known || !first || (!second && word != "exponential") || !text.empty()) {
+        const auto from = distribution_of(word);
+        const auto first = milliseconds_of(first_word(text));
+        const auto second = milliseconds_of(first_word(text));
+        const bool one = from == Sample::From::Exponential;
+        if (!from || !first || (!second && !one) || !text.empty()) {
             complaints_.error(place(), "this is no pause",
-                              "pauses $NAME, default, uniform 1s 2s, normal 2s 500ms, "
-                              "exponential 2s");
+                              "pauses $NAME, default, uniform 1s 2s, normal 2s 500ms, exponential "
+                              "2s, lognormal 7 1, weibull 2s 3, pareto 3 2s, gamma 2 1s, negbin "
+                              "0.5 4");
             return;
         }
+        pause.kind = Pause::Kind::Drawn;
+        pause.from = *from;
         pause.first = *first;
-        pause.second = second.value_or(Duration{});
+        pause.second = second.value_or(0);
+    }
+
+    // Of "2s", or a plain number.
+    static std::optional<double> milliseconds_of(std::string_view word) {
+        if (const auto time = parse_duration(word)) {
+            return time->milliseconds();
+        }
+        double out = 0;
+        const auto* end = word.data() + word.size();
+        const auto read = std::from_chars(word.data(), end, out);
+        return read.ec == std::errc{} && read.ptr == end && out >= 0 ? std::optional{out}
+                                                                     : std::nullopt;
     }
 
     // "5 if known 30%", "5 if not known".
@@ -291,6 +306,13 @@ class Compiler {
                 one.when = one.when_not ? first_word(text) : word;
             } else if (said->about == Said::About::Transaction) {
                 one.transaction = text;
+            } else if (said->about == Said::About::Matches) {
+                auto regex = Regex::make(text, false);
+                if (!regex) {
+                    complaints_.error(fact.place, "this is no expression", regex.error());
+                } else {
+                    one.methods = std::move(*regex);
+                }
             } else if (said->about == Said::About::Lost) {
                 const auto share = parse_percent(text);
                 if (!share) {
@@ -452,6 +474,18 @@ void resolve_answers(Plan& plan) {
 }
 
 } // namespace
+
+std::vector<std::string_view> methods_like(const Regex& expression) {
+    std::vector<std::string_view> out;
+    for (auto i = static_cast<int>(sip::Method::Invite); i < static_cast<int>(sip::Method::Other);
+         ++i) {
+        const auto name = to_string(static_cast<sip::Method>(i));
+        if (!expression.search(name).empty()) {
+            out.push_back(name);
+        }
+    }
+    return out;
+}
 
 Program compile(const Plan& plan, PartyId party, Complaints& complaints) {
     return Compiler(plan, party, complaints).run();

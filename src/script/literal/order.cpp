@@ -227,7 +227,50 @@ Made look_up(Words words) {
     if (!up || !key || !in || !file || !into || name.empty() || !words.empty()) {
         return wrong("look up \"KEY\" in \"FILE\" into NAME");
     }
-    return LookUp{parse_text(*key), *file, std::string{name}};
+    return LookUp{parse_text(*key), parse_text(*file), std::string{name}};
+}
+
+Made insert(Words words) {
+    const auto row = words.quoted_text('"');
+    const bool in = words.take("in");
+    const auto file = words.quoted_text('"');
+    if (!row || !in || !file || !words.empty()) {
+        return wrong("insert \"A;B;C\" in \"FILE\"");
+    }
+    return Insert{parse_text(*row), parse_text(*file)};
+}
+
+Made replace(Words words) {
+    const bool which = words.take("row");
+    const auto number = words.quoted_text('"');
+    const bool of = words.take("of");
+    const auto file = words.quoted_text('"');
+    const bool with = words.take("with");
+    const auto row = words.quoted_text('"');
+    if (!which || !number || !of || !file || !with || !row || !words.empty()) {
+        return wrong("replace row \"NUMBER\" of \"FILE\" with \"A;B;C\"");
+    }
+    return Replace{parse_text(*number), parse_text(*file), parse_text(*row)};
+}
+
+Made send_to(Words words) {
+    const bool to = words.take("to");
+    const auto host = words.quoted_text('"');
+    const auto port = words.quoted_text('"');
+    const bool by = words.take("by");
+    const auto transport = words.quoted_text('"');
+    if (!to || !host || !port || !by || !transport || !words.empty()) {
+        return wrong("send to \"HOST\" \"PORT\" by \"TRANSPORT\"");
+    }
+    return SendTo{parse_text(*host), parse_text(*port), parse_text(*transport)};
+}
+
+Made trim_text(Words words) {
+    const auto what = words.next();
+    if (what.empty() || !words.empty()) {
+        return wrong("trim NAME");
+    }
+    return Trim{std::string{what}};
 }
 
 template <class T>
@@ -258,23 +301,20 @@ Made number(Words words) {
 }
 
 Made sample(Words words) {
-    constexpr std::array<std::string_view, 6> kinds{"uniform",     "normal",  "lognormal",
-                                                    "exponential", "weibull", "pareto"};
     Sample out;
     out.into = words.next();
     const auto kind = words.next();
-    const auto* found = std::ranges::find(kinds, kind);
+    const auto found = distribution_of(kind);
     const auto first = operand_of(words.next());
     const auto second = words.empty() ? std::optional{Operand{0.0}} : operand_of(words.next());
     const auto number = [](const std::optional<Operand>& operand) {
         return operand && std::holds_alternative<double>(*operand);
     };
-    if (out.into.empty() || found == kinds.end() || !number(first) || !number(second) ||
-        !words.empty()) {
+    if (out.into.empty() || !found || !number(first) || !number(second) || !words.empty()) {
         return wrong("sample NAME uniform 1 9, normal 5 1, lognormal 1 0.5, exponential 5, weibull "
-                     "5 2 or pareto 2 5");
+                     "5 2, pareto 2 5, gamma 2 5 or negbin 0.5 4");
     }
-    out.from = static_cast<Sample::From>(found - kinds.begin());
+    out.from = *found;
     out.first = std::get<double>(*first);
     out.second = std::get<double>(*second);
     return out;
@@ -290,6 +330,14 @@ Made jump(Words words) {
 }
 
 } // namespace
+
+std::optional<Sample::From> distribution_of(std::string_view name) {
+    constexpr std::array<std::string_view, 8> kinds{"uniform", "normal", "lognormal", "exponential",
+                                                    "weibull", "pareto", "gamma",     "negbin"};
+    const auto* found = std::ranges::find(kinds, name);
+    return found == kinds.end() ? std::nullopt
+                                : std::optional{static_cast<Sample::From>(found - kinds.begin())};
+}
 
 Made parse_order(std::string_view text) {
     Words words{text};
@@ -321,6 +369,21 @@ Made parse_order(std::string_view text) {
     if (verb == "fail") {
         return said<Fail>(words);
     }
+    if (verb == "trim") {
+        return trim_text(words);
+    }
+    if (verb == "insert") {
+        return insert(words);
+    }
+    if (verb == "replace") {
+        return replace(words);
+    }
+    if (verb == "send") {
+        return send_to(words);
+    }
+    if (verb == "close" && words.take("connection") && words.empty()) {
+        return CloseConnection{};
+    }
     if (verb == "stop" && words.empty()) {
         return Stop{};
     }
@@ -343,8 +406,10 @@ Made parse_order(std::string_view text) {
                             : verb == "echo" ? Sound::How::Echo
                                              : Sound::How::Replay);
     }
-    return wrong("take, set, let, compare, test, number, sample, log, fail, stop, jump, check "
-                 "digest, look up, clock, stream, echo or replay");
+    return wrong(
+        "take, set, let, compare, test, number, trim, sample, log, fail, stop, jump, check "
+        "digest, look up, insert, replace row, send to, close connection, clock, stream, "
+        "echo or replay");
 }
 
 std::string quoted(std::string_view text, char mark) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -54,12 +55,26 @@ struct ToNumber { // number a into b
     std::string what;
     std::string into;
 };
+struct Trim { // trim x: without the white space at its ends
+    std::string what;
+};
 struct Sample { // sample x uniform 1 9: a number left to chance
-    enum class From : std::uint8_t { Uniform, Normal, Lognormal, Exponential, Weibull, Pareto };
+    enum class From : std::uint8_t {
+        Uniform,
+        Normal,
+        Lognormal,
+        Exponential,
+        Weibull,
+        Pareto,
+        Gamma,
+        NegativeBinomial,
+    };
     std::string into;
     From from = From::Uniform;
-    double first = 0;  // the least; the mean; Weibull's scale; Pareto's shape
-    double second = 0; // the greatest; the deviation; Weibull's shape; Pareto's scale
+    // The least; the mean; Weibull's scale; the shape of Pareto and gamma; negbin's probability.
+    double first = 0;
+    // The greatest; the deviation; Weibull's shape; the scale of Pareto and gamma; negbin's count.
+    double second = 0;
 };
 struct Log {
     Text text;
@@ -79,10 +94,25 @@ struct CheckDigest { // check digest of "user" "password" into b
 };
 struct LookUp { // look up "key" in "file" into n: its row, or -1
     Text key;
-    std::string file;
+    Text file;
     std::string into;
 };
-struct Clock { // clock into s,us
+struct Insert { // insert "a;b" in "file": a row at its end
+    Text row;
+    Text file;
+};
+struct Replace { // replace row "0" of "file" with "a;b"
+    Text number; // from 0
+    Text file;
+    Text row;
+};
+struct SendTo { // send to "host" "port" by "udp": where messages go from now on
+    Text host;
+    Text port;
+    Text transport;
+};
+struct CloseConnection {}; // close connection: the next message opens another one
+struct Clock {             // clock into s,us
     std::vector<std::string> into;
 };
 struct Sound { // stream "file,loops,payload", echo "start…", replay "x.pcap"
@@ -90,8 +120,12 @@ struct Sound { // stream "file,loops,payload", echo "start…", replay "x.pcap"
     How how = How::Stream;
     std::string what;
 };
-using Order = std::variant<Take, SetText, Calculate, Compare, Test, ToNumber, Sample, Log, Fail,
-                           Stop, Jump, CheckDigest, LookUp, Clock, Sound>;
+using Order =
+    std::variant<Take, SetText, Calculate, Compare, Test, ToNumber, Trim, Sample, Log, Fail, Stop,
+                 Jump, CheckDigest, LookUp, Insert, Replace, SendTo, CloseConnection, Clock, Sound>;
+
+// "negbin" → NegativeBinomial, as SIPp calls it.
+std::optional<Sample::From> distribution_of(std::string_view name);
 
 // Or what is wrong with it: a sentence.
 std::expected<Order, std::string> parse_order(std::string_view text);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -29,11 +30,14 @@ struct Message {
 
 // A pause: so long, or drawn from a distribution.
 struct Pause {
-    enum class Kind : std::uint8_t { Fixed, Variable, Default, Uniform, Normal, Exponential };
+    enum class Kind : std::uint8_t { Fixed, Variable, Default, Drawn };
     Kind kind = Kind::Fixed;
-    Duration first; // fixed; the mean, the least
-    Duration second;
+    Duration time;        // Fixed
     std::string variable; // its milliseconds
+    // Drawn, in milliseconds where they are times: see Sample.
+    Sample::From from = Sample::From::Uniform;
+    double first = 0;
+    double second = 0;
 };
 
 struct Goto {
@@ -60,6 +64,7 @@ struct Instruction {
     Message message; // Send, Tell
     // Receive: a request of this method, or a response with this status.
     std::string method;
+    std::optional<Regex> methods; // …or of one in which this is found
     std::uint16_t status = 0;
     bool optional = false;
     bool any_time = false;
@@ -85,6 +90,8 @@ struct Program {
     bool begins = false; // it sends before anything has come
 };
 
+// Of the methods that RFCs define, those in which the expression is found.
+std::vector<std::string_view> methods_like(const Regex& expression);
 // What `party` does. Complaints say where the flow asks for what a literal party cannot do.
 Program compile(const Plan& plan, PartyId party, Complaints& complaints);
 // All of a flow's literal parties; resolves which response answers what, for reports.

@@ -31,7 +31,7 @@ constexpr auto keywords = std::to_array<Named>({
     {"rtpstream_audio_port", Key::MediaPort},
     {"rtpstream_video_port", Key::MediaPort},
     {"call_number", Key::CallNumber},
-    {"dynamic_id", Key::CallNumber},
+    {"dynamic_id", Key::DynamicId},
     {"call_id", Key::CallId},
     {"cseq", Key::Cseq},
     {"pid", Key::Pid},
@@ -56,44 +56,57 @@ constexpr bool is_word(char c) {
     return is_alpha(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
 }
 
-// "file="x.csv"" → x.csv
-std::string file_of(std::string_view arguments) {
-    const auto at = arguments.find('=');
+// file="x.csv" line=3: what `name` is.
+std::string argument_of(std::string_view arguments, std::string_view name) {
+    std::size_t at = arguments.find(name);
+    while (at != std::string_view::npos && at > 0 && !is_blank(arguments[at - 1])) {
+        at = arguments.find(name, at + 1);
+    }
     if (at == std::string_view::npos) {
         return {};
     }
-    auto name = trim(arguments.substr(at + 1));
-    if (name.starts_with('"')) {
-        name.remove_prefix(1);
-        name = name.substr(0, name.find('"'));
+    auto value = trim(arguments.substr(at + name.size()));
+    if (!value.starts_with('=')) {
+        return {};
     }
-    return std::string{name.substr(0, name.find_first_of(" \t"))};
+    value = trim(value.substr(1));
+    if (value.starts_with('"')) {
+        value.remove_prefix(1);
+        return std::string{value.substr(0, value.find('"'))};
+    }
+    return std::string{value.substr(0, value.find_first_of(" \t"))};
 }
 
 std::optional<Keyword> read_special(std::string_view inside) {
     const auto word = inside.substr(0, inside.find_first_of(" \t"));
     const auto rest = trim(inside.substr(word.size()));
     if (word.starts_with('$') && word.size() > 1 && rest.empty()) {
-        return Keyword{Key::Variable, std::string{word.substr(1)}, 0};
+        return Keyword{Key::Variable, std::string{word.substr(1)}, 0, {}};
     }
     if (word == "authentication") {
-        return Keyword{Key::Authentication, std::string{rest}, 0};
+        return Keyword{Key::Authentication, std::string{rest}, 0, {}};
     }
     if (word == "file") {
-        return Keyword{Key::File, file_of(rest), 0};
+        auto name = argument_of(rest, "name");
+        return Keyword{Key::File, name.empty() ? argument_of(rest, "file") : name, 0, {}};
+    }
+    if (word == "fill") {
+        auto text = argument_of(rest, "text");
+        return Keyword{Key::Fill, text.empty() ? "X" : text, 0, argument_of(rest, "variable")};
     }
     if (word.starts_with("field") && word.size() > 5) {
         if (const auto number = parse_number<std::uint16_t>(word.substr(5))) {
-            return Keyword{Key::Field, file_of(rest), *number};
+            return Keyword{Key::Field, argument_of(rest, "file"), *number,
+                           argument_of(rest, "line")};
         }
     }
     if (istarts_with(word, "last_") && word.size() > 6 && rest.empty() &&
         (word.ends_with(':') || is_alpha(word[5])) &&
-        std::ranges::all_of(word.substr(0, word.size() - 1), is_word)) {
-        return Keyword{Key::Last, std::string{word.substr(5)}, 0};
+        std::ranges::all_of(word, [](char c) { return is_word(c) || c == ':'; })) {
+        return Keyword{Key::Last, std::string{word.substr(5)}, 0, {}};
     }
     if (word.starts_with("crypto") && rest.empty()) {
-        return Keyword{Key::Crypto, std::string{word}, 0};
+        return Keyword{Key::Crypto, std::string{word}, 0, {}};
     }
     return std::nullopt;
 }
@@ -114,14 +127,14 @@ std::optional<Keyword> read_keyword(std::string_view inside) {
     const auto word = plus ? inside.substr(0, sign) : inside;
     for (const auto& known : keywords) {
         if (known.word == word) {
-            return Keyword{known.key, {}, plus ? (inside[sign] == '-' ? -*plus : *plus) : 0};
+            return Keyword{known.key, {}, plus ? (inside[sign] == '-' ? -*plus : *plus) : 0, {}};
         }
     }
     if (auto special = read_special(inside)) {
         return special;
     }
     const bool name = is_alpha(inside[0]) && std::ranges::all_of(inside, is_word);
-    return name ? std::optional{Keyword{Key::Custom, std::string{inside}, 0}} : std::nullopt;
+    return name ? std::optional{Keyword{Key::Custom, std::string{inside}, 0, {}}} : std::nullopt;
 }
 
 // "\x3C" → "<", as SIPp has it; a NUL is none of it.
@@ -172,7 +185,7 @@ Text parse_text(std::string_view text) {
         const auto keyword = end != std::string_view::npos && text[end] == ']'
                                  ? read_keyword(text.substr(1, end - 1))
                                  : std::nullopt;
-        if (!keyword && text.starts_with("[authentication")) {
+        if (!keyword && (text.starts_with("[authentication") || text.starts_with("[field"))) {
             // Its arguments may hold keywords of their own: the bracket that closes it counts.
             std::size_t depth = 0;
             std::size_t at = 0;
@@ -182,10 +195,11 @@ Text parse_text(std::string_view text) {
                     break;
                 }
             }
-            if (at < text.size()) {
+            const auto nested =
+                at < text.size() ? read_special(text.substr(1, at - 1)) : std::optional<Keyword>{};
+            if (nested) {
                 flush();
-                out.pieces.emplace_back(
-                    Keyword{Key::Authentication, std::string{trim(text.substr(15, at - 15))}, 0});
+                out.pieces.emplace_back(*nested);
                 text.remove_prefix(at + 1);
                 continue;
             }

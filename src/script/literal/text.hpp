@@ -42,16 +42,19 @@ enum class Key : std::uint8_t {
     Routes,
     Authentication, // name: what stands behind the word
     Field,          // [field0 file="x.csv"]: number, and the file's name
-    Variable,       // [$1]
-    File,           // [file name="body.xml"]
-    Crypto,         // [cryptokeyparams1audio] and its kin: name
-    Custom,         // given by --set
+    Fill,           // [fill text="ab" variable="n"]: name is the text
+    DynamicId,
+    Variable, // [$1]
+    File,     // [file name="body.xml"]
+    Crypto,   // [cryptokeyparams1audio] and its kin: name
+    Custom,   // given by --set
 };
 
 struct Keyword {
     Key key = Key::Custom;
     std::string name;
     std::int32_t plus = 0; // [media_port+2]
+    std::string argument;  // of a field, its row: "[$n]"; of [fill], the variable
     bool operator==(const Keyword&) const = default;
 };
 

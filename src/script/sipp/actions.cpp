@@ -122,19 +122,23 @@ Orders test(const Element& action) {
     return std::vector{fmt::format("test {} {} {} into {}", what, how, *with, into)};
 }
 
-// <sample distribution="uniform" min="1" max="9">: by distribution, what its numbers are called.
+// By distribution, what its numbers are called.
+struct Kind {
+    std::string_view name;
+    const char* first;
+    const char* second;
+};
+constexpr std::array<Kind, 8> kinds{{{"uniform", "min", "max"},
+                                     {"normal", "mean", "stdev"},
+                                     {"lognormal", "mean", "stdev"},
+                                     {"exponential", "mean", ""},
+                                     {"weibull", "lambda", "k"},
+                                     {"pareto", "k", "x_m"},
+                                     {"gamma", "k", "theta"},
+                                     {"negbin", "p", "n"}}};
+
+// <sample distribution="uniform" min="1" max="9">
 Orders sample(const Element& action) {
-    struct Kind {
-        std::string_view name;
-        const char* first;
-        const char* second;
-    };
-    constexpr std::array<Kind, 6> kinds{{{"uniform", "min", "max"},
-                                         {"normal", "mean", "stdev"},
-                                         {"lognormal", "mean", "stdev"},
-                                         {"exponential", "mean", ""},
-                                         {"weibull", "lambda", "k"},
-                                         {"pareto", "k", "x_m"}}};
     const auto into = without_spaces(action.get("assign_to"));
     const auto name = action.get("distribution");
     if (name == "fixed") {
@@ -169,7 +173,10 @@ Orders execute(const Element& action) {
             if (value != "stop_now" && value != "stop_gracefully" && value != "stop_call") {
                 return cannot(fmt::format("int_cmd=\"{}\"", value));
             }
-            out.emplace_back("stop");
+            // What is graceful lets the call at hand go on; the others end it, and not as passed.
+            if (value != "stop_gracefully") {
+                out.push_back(fmt::format("fail \"{}\"", value));
+            }
         } else if (name == "command" || name == "verify") {
             return cannot("a program is not started from a flow");
         } else {
@@ -213,6 +220,26 @@ Orders order_of(const Element& action) {
     }
     if (name == "todouble") {
         return std::vector{fmt::format("number {} into {}", action.get("variable"), into)};
+    }
+    if (name == "trim") {
+        return std::vector{fmt::format("trim {}", into)};
+    }
+    if (name == "insert") {
+        return std::vector{fmt::format("insert {} in {}", quoted(action.get("value"), '"'),
+                                       quoted(action.get("file"), '"'))};
+    }
+    if (name == "replace") {
+        return std::vector{
+            fmt::format("replace row {} of {} with {}", quoted(action.get("line"), '"'),
+                        quoted(action.get("file"), '"'), quoted(action.get("value"), '"'))};
+    }
+    if (name == "setdest") {
+        return std::vector{fmt::format("send to {} {} by {}", quoted(action.get("host"), '"'),
+                                       quoted(action.get("port"), '"'),
+                                       quoted(action.get("protocol"), '"'))};
+    }
+    if (name == "closecon") {
+        return std::vector{std::string{"close connection"}};
     }
     if (name == "sample") {
         return sample(action);
@@ -268,7 +295,8 @@ std::expected<std::string, std::string> pause_of(const Element& pause) {
                      : cannot(fmt::format("milliseconds=\"{}\"", pause.get("milliseconds")));
     }
     auto kind = std::string{pause.get("distribution")};
-    for (const std::string_view old : {"normal", "exponential", "lognormal", "weibull"}) {
+    for (const std::string_view old :
+         {"normal", "exponential", "lognormal", "weibull", "pareto", "gamma", "negbin"}) {
         if (kind.empty() && pause.find(old) != nullptr) {
             kind = old;
         }
@@ -294,16 +322,21 @@ std::expected<std::string, std::string> pause_of(const Element& pause) {
         return fixed ? std::expected<std::string, std::string>{"waits " + *fixed}
                      : cannot("distribution=\"fixed\" without its value");
     }
-    if (kind == "uniform") {
-        return said("min", "max");
+    const auto* known = std::ranges::find(kinds, kind, &Kind::name);
+    if (known == kinds.end()) {
+        return cannot(fmt::format("distribution=\"{}\"", kind));
     }
-    if (kind == "normal") {
-        return said("mean", "stdev");
+    if (kind == "uniform" || kind == "normal" || kind == "exponential") {
+        return said(known->first, known->second);
     }
-    if (kind == "exponential") {
-        return said("mean", "");
-    }
-    return cannot(fmt::format("distribution=\"{}\"", kind));
+    // Of these not all numbers are times.
+    const auto first = decimal_of(pause.get(known->first));
+    const auto second = decimal_of(pause.get(known->second));
+    return first && second && *first >= 0 && *second >= 0
+               ? std::expected<std::string, std::string>{fmt::format("pauses {} {} {}", kind,
+                                                                     *first, *second)}
+               : cannot(fmt::format("distribution=\"{}\" without its {} and {}", kind, known->first,
+                                    known->second));
 }
 
 } // namespace cw::script::sipp

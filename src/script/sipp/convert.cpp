@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "script/literal/draft.hpp"
 #include "script/literal/order.hpp"
+#include "script/literal/program.hpp"
 #include "script/sipp/actions.hpp"
 #include "script/sipp/message_text.hpp"
 #include "script/utf8.hpp"
@@ -108,9 +109,18 @@ class Writer {
 
   private:
     void put(std::string_view text) {
-        // A text of the scenario may hold what has no place in a flow: the reader says so.
-        for (const char c : text) {
-            out_.flow += c == '\n' || c == '\r' ? ' ' : c;
+        // A text of the scenario may hold what has no place in a flow: the reader says so. What is
+        // not UTF-8 is said as the octet that it is sent as.
+        for (std::size_t at = 0; at < text.size();) {
+            const auto letter = next_letter(text, at);
+            if (!letter.valid) {
+                out_.flow += fmt::format("\\x{:02X}", static_cast<unsigned char>(text[at]));
+            } else if (text[at] == '\n' || text[at] == '\r') {
+                out_.flow += ' ';
+            } else {
+                out_.flow += text.substr(at, letter.size);
+            }
+            at += letter.size;
         }
         out_.flow += '\n';
         out_.lines.push_back(line_);
@@ -286,6 +296,13 @@ class Converter {
         });
     }
 
+    // The first method that the expression takes; empty: none of those that are known.
+    static std::string_view method_like(std::string_view expression) {
+        const auto regex = literal::Regex::make(expression, false);
+        const auto found = regex ? literal::methods_like(*regex) : std::vector<std::string_view>{};
+        return found.empty() ? std::string_view{} : found.front();
+    }
+
     void convert_recv(const Element& one) {
         const auto optional = one.get("optional");
         const bool perhaps = is_true(optional);
@@ -302,6 +319,10 @@ class Converter {
                                 phrase_of(response));
         } else if (can_be_method(request)) {
             drawn = fmt::format("{}->>{}: {}", cast_.peer, cast_.self, request);
+        } else if (const auto like =
+                       is_true(one.get("regexp_match")) ? method_like(request) : std::string_view{};
+                   !like.empty()) {
+            drawn = fmt::format("{}->>{}: {}", cast_.peer, cast_.self, like);
         } else {
             refuse(one, request.empty() ? "a <recv> of nothing: neither request nor response"
                                         : fmt::format("“{}” is no method", request));
@@ -315,6 +336,9 @@ class Converter {
             drawn.pop_back();
         }
         writer_.say(drawn);
+        if (response.empty() && is_true(one.get("regexp_match"))) {
+            writer_.beneath(fmt::format("method matches: {}", request));
+        }
         if (iequals(optional, "global")) {
             writer_.beneath("any time");
         }

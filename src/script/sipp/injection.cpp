@@ -120,6 +120,84 @@ void fill_row(const std::vector<Injection>& files, std::uint64_t call, std::uint
     }
 }
 
+Tables::Tables(std::vector<Injection> files) : files_(std::move(files)), indices_(files_.size()) {}
+
+std::size_t Tables::place_of(std::string_view file) const {
+    const auto found = std::ranges::find_if(files_, [&](const Injection& one) {
+        return file.empty() || one.name == file || one.path == file;
+    });
+    return static_cast<std::size_t>(found - files_.begin());
+}
+
+const Injection* Tables::find(std::string_view file) const {
+    const auto at = place_of(file);
+    return at < files_.size() ? &files_[at] : nullptr;
+}
+
+std::optional<std::uint64_t> Tables::look_up(std::string_view file, std::string_view key) {
+    const auto at = place_of(file);
+    if (at == files_.size()) {
+        return std::nullopt;
+    }
+    const auto& one = files_[at];
+    auto& indices = indices_[at];
+    const std::string wanted{key};
+    for (std::size_t number = 0; number < limit::injected_fields; ++number) {
+        if (number == indices.size()) {
+            auto& index = indices.emplace_back();
+            for (std::uint64_t row = 0; row < one.size(); ++row) {
+                if (auto text = one.field(row, number)) {
+                    index.insert_or_assign(std::move(*text), row);
+                }
+            }
+        }
+        if (const auto found = indices[number].find(wanted); found != indices[number].end()) {
+            return found->second;
+        }
+        if (indices[number].empty()) {
+            break; // no row has that many fields
+        }
+    }
+    return std::nullopt;
+}
+
+void Tables::enter(std::size_t file, std::uint64_t number) {
+    auto& indices = indices_[file];
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+        if (auto text = files_[file].field(number, i)) {
+            indices[i].insert_or_assign(std::move(*text), number);
+        }
+    }
+}
+
+bool Tables::insert(std::string_view file, std::string_view row) {
+    const auto at = place_of(file);
+    if (at == files_.size() || files_[at].printed != 0 ||
+        files_[at].rows.size() >= limit::injected_rows) {
+        return false;
+    }
+    files_[at].rows.push_back(fields_of(row));
+    enter(at, files_[at].rows.size() - 1);
+    return true;
+}
+
+bool Tables::replace(std::string_view file, std::uint64_t number, std::string_view row) {
+    const auto at = place_of(file);
+    if (at == files_.size() || files_[at].printed != 0 || number >= files_[at].rows.size()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < indices_[at].size(); ++i) {
+        const auto text = files_[at].field(number, i);
+        const auto known = text ? indices_[at][i].find(*text) : indices_[at][i].end();
+        if (known != indices_[at][i].end() && known->second == number) {
+            indices_[at][i].erase(known);
+        }
+    }
+    files_[at].rows[number] = fields_of(row);
+    enter(at, number);
+    return true;
+}
+
 bool is_injection(std::string_view text) {
     while (!text.empty()) {
         const auto end = std::min(text.find('\n'), text.size());

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace cw::script::sipp {
@@ -40,6 +41,31 @@ struct Injection {
 // The fields of all files for one call: "field0" of the first, and "users.csv/field0" of each.
 void fill_row(const std::vector<Injection>& files, std::uint64_t call, std::uint64_t chance,
               std::map<std::string, std::string>& row);
+
+// Files that a scenario changes while it is performed (<insert>, <replace>), and looks into
+// (<lookup>). One thread; what one call changes, those after it see.
+class Tables {
+  public:
+    explicit Tables(std::vector<Injection> files);
+
+    [[nodiscard]] const std::vector<Injection>& files() const { return files_; }
+    // By name or path; an empty one is the first. nullptr: there is none.
+    [[nodiscard]] const Injection* find(std::string_view file) const;
+    // The last row that has `key` in its first field; else in its second, and so on.
+    [[nodiscard]] std::optional<std::uint64_t> look_up(std::string_view file, std::string_view key);
+    // `row`: "a;b;c". False: there is no such file or row, or no room.
+    bool insert(std::string_view file, std::string_view row);
+    bool replace(std::string_view file, std::uint64_t number, std::string_view row);
+
+  private:
+    using Index = std::unordered_map<std::string, std::uint64_t>;
+    [[nodiscard]] std::size_t place_of(std::string_view file) const;
+    void enter(std::size_t file, std::uint64_t number);
+
+    std::vector<Injection> files_;
+    std::vector<std::vector<Index>> indices_; // by file and field, as far as they were needed
+};
+
 // Does it begin as one, with SEQUENTIAL, RANDOM or USER?
 bool is_injection(std::string_view text);
 // Fails with a sentence.

@@ -205,6 +205,33 @@ TEST(Convert, ScenariosOfTheExtendedModeHaveTheirNames) {
     EXPECT_EQ(alone.refused[0].what, "the other scenario has nothing that answers this");
 }
 
+TEST(Convert, WhatIsNotUtf8IsSentAsItStands) {
+    auto text = std::string{usual_caller};
+    text.replace(text.find("Performance Test"), 16, "J\xfcrgen");
+    const auto done = convert(text, "x");
+    ASSERT_TRUE(done.ok());
+    EXPECT_TRUE(done.flow.contains("%% | Subject: J\\xFCrgen\n")) << done.flow;
+    const auto plan = parse(done.flow).plan;
+    Complaints complaints;
+    const auto program = literal::compile(plan, 0, complaints);
+    const auto& head = program.steps.at(0).message.head;
+    EXPECT_TRUE(std::ranges::any_of(head, [](const literal::Text& line) {
+        const auto* plain = std::get_if<std::string>(&line.pieces.at(0));
+        return plain != nullptr && *plain == "Subject: J\xfcrgen";
+    }));
+}
+
+TEST(Convert, AMethodMayBeAnExpression) {
+    const auto done =
+        convert(R"(<scenario><recv request="MESS.*|INFO" regexp_match="true"/></scenario>)", "x");
+    ASSERT_TRUE(done.ok());
+    EXPECT_TRUE(done.flow.contains("uac->>uas: INFO\n    %% method matches: MESS.*|INFO\n"))
+        << done.flow;
+    const auto again =
+        convert(R"(<scenario><recv request="X-.*" regexp_match="true"/></scenario>)", "x");
+    EXPECT_FALSE(again.ok());
+}
+
 TEST(Convert, AnUnknownPlaceIsRefused) {
     const auto done = convert(scenario("<recv request=\"BYE\" next=\"9\"/>"), "x");
     ASSERT_EQ(done.refused.size(), 1U);
@@ -355,6 +382,18 @@ TEST(Literal, BesideALiteralPartyNobodyElseIsPlayed) {
     EXPECT_EQ(read.complaints[0].place.line, 3U);
 }
 
+TEST(Text, ArgumentsMayHoldKeywords) {
+    const auto field = literal::parse_text(R"([field1 file="a.csv" line="[$n]"])");
+    ASSERT_EQ(field.pieces.size(), 1U);
+    const auto& keyword = std::get<literal::Keyword>(field.pieces[0]);
+    EXPECT_EQ(keyword.key, literal::Key::Field);
+    EXPECT_EQ(keyword.name, "a.csv");
+    EXPECT_EQ(keyword.plus, 1);
+    EXPECT_EQ(keyword.argument, "[$n]");
+    const auto fill = literal::parse_text(R"([fill text="ab" variable="n"])");
+    EXPECT_EQ(std::get<literal::Keyword>(fill.pieces.at(0)).argument, "n");
+}
+
 TEST(Literal, AnOctetMayBeWrittenInHexadecimal) {
     EXPECT_EQ(literal::parse_text("\\x3Csip:a\\x3E\\x0 \\xzz \\x00").pieces,
               std::vector<literal::Piece>{std::string{"<sip:a>\\x0 \\xzz \\x00"}});
@@ -373,6 +412,23 @@ TEST(Injection, ALineIsARowAndRowsAreTakenInTurn) {
     sipp::fill_row({*file}, 4, 0, row);
     EXPECT_EQ(row.at("field0"), "ann");
     EXPECT_EQ(row.at("u.csv/field1"), "[x]");
+}
+
+TEST(Injection, RowsAreFoundChangedAndAdded) {
+    sipp::Tables tables({*sipp::read_injection("SEQUENTIAL\njoe;1;x\nann;2;x\n", "a/u.csv")});
+    EXPECT_EQ(tables.look_up("u.csv", "ann"), 1U);
+    EXPECT_EQ(tables.look_up("a/u.csv", "1"), 0U) << "in its second field";
+    EXPECT_EQ(tables.look_up("u.csv", "x"), 1U) << "the last of several";
+    EXPECT_EQ(tables.look_up("u.csv", "bob"), std::nullopt);
+    EXPECT_EQ(tables.look_up("other.csv", "joe"), std::nullopt);
+    EXPECT_TRUE(tables.insert("u.csv", "bob;3"));
+    EXPECT_EQ(tables.look_up("u.csv", "bob"), 2U);
+    EXPECT_TRUE(tables.replace("u.csv", 0, "jim;4"));
+    EXPECT_EQ(tables.look_up("u.csv", "joe"), std::nullopt);
+    EXPECT_EQ(tables.look_up("u.csv", "jim"), 0U);
+    EXPECT_EQ(tables.find("u.csv")->field(0, 1), "4");
+    EXPECT_FALSE(tables.replace("u.csv", 3, "x"));
+    EXPECT_FALSE(tables.insert("other.csv", "x"));
 }
 
 TEST(Injection, ManyRowsAreMadeOfAPattern) {
