@@ -217,7 +217,7 @@ class Loading(InTerminal):
         flow = pathlib.Path(folder) / "a_name_that_is_longer_than_the_terminal_is_wide.mmd"
         flow.write_text("sequenceDiagram\n    actor alice as Alice\n    participant proxy as Proxy\n"
                         "    alice->>proxy: INVITE sip:nobody@example.com\n    proxy-->>alice: 200 OK\n")
-        t.keys(f"clear; {PROGRAM} load {flow} --rate 10", "Enter")
+        t.keys(f"clear; {PROGRAM} load {flow} --rate 10 --for 60s", "Enter")
         t.wait_for("3 s   ", "Ctrl-C ends it")
         screen = t.screen()
         self.assertEqual(1, screen.count("Ctrl-C ends it"), screen)
