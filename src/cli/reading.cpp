@@ -296,7 +296,7 @@ bool Reading::read_once() {
         listener = originals_.get();
     }
     capture::Decoder decoder{*listener, keys_};
-    // A second core keeps the book, where there is one and enough to do.
+    // With records to open, a second core keeps the book, where there is one.
     const bool two_cores = std::thread::hardware_concurrency() > 1;
     Progress progress{"reading"};
     Glances glances;
@@ -321,7 +321,7 @@ bool Reading::read_once() {
         } else {
             late_keys |= waiting.hold(*packet, decoder, [this] { return take_sent_keys(); });
         }
-        if (two_cores && (decoder.has_seen_tls() || relay.is_worth_a_thread())) {
+        if (two_cores && decoder.has_seen_tls()) {
             relay.start_thread();
         }
         if (glance_) {

@@ -68,7 +68,6 @@ Relay::~Relay() {
 void Relay::add(Record record, std::string_view bytes) {
     record.offset = filling_->bytes.size();
     record.length = bytes.size();
-    (record.kind == Kind::Sip ? sip_bytes_ : other_bytes_) += bytes.size();
     filling_->bytes.append(bytes);
     filling_->records.push_back(record);
     const auto most = thread_.joinable() ? batch_bytes : small_batch_bytes;

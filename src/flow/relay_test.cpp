@@ -151,25 +151,6 @@ struct SlowReader final : Listener {
     std::uint32_t refused = 0;
 };
 
-TEST(Relay, AThreadIsForSipAloneAndForMuchOfIt) {
-    Scribe scribe;
-    Relay relay{scribe};
-    const std::string kilobyte(1024, 'x');
-    const auto tell = [&](std::uint64_t times) {
-        for (std::uint64_t i = 0; i < times; ++i) {
-            relay.on_sip({.at = {}, .bytes = kilobyte});
-        }
-    };
-    tell(Relay::enough_sip / 1024 - 1);
-    EXPECT_FALSE(relay.is_worth_a_thread());
-    tell(1);
-    EXPECT_TRUE(relay.is_worth_a_thread());
-    for (std::uint64_t i = 0; i < Relay::enough_sip / 1024; ++i) {
-        relay.on_media({{}, as_bytes(kilobyte), 0});
-    }
-    EXPECT_FALSE(relay.is_worth_a_thread());
-}
-
 TEST(Relay, WhoIsAheadPreparesMessages) {
     SlowReader reader;
     Relay relay{reader};
